@@ -1,0 +1,40 @@
+# paceline_tests(NAME LABEL label [FOLDERS folder...] [EXCLUDE regex...] [LINKS target...])
+#
+# One program of all *_test.cpp below the folders, with one CTest entry for each of its test suites.
+function(paceline_tests name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "LABEL" "FOLDERS;EXCLUDE;LINKS")
+  set(sources)
+  foreach(folder IN LISTS arg_FOLDERS)
+    file(GLOB_RECURSE found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*_test.cpp)
+    list(APPEND sources ${found})
+  endforeach()
+  foreach(pattern IN LISTS arg_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX ${pattern})
+  endforeach()
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE
+    ${arg_LINKS} paceline_test_support GTest::gmock GTest::gtest_main)
+  paceline_register(${name} ${arg_LABEL} ${arg_SERIAL})
+endfunction()
+
+# Registers each suite of a googletest program when CTest starts: case by case, the processes would
+# cost more than the tests.
+function(paceline_register program label serial)
+  set(cost_unit 30)
+  set(cost_sim 20)
+  set(cost_end_to_end 10)
+  set(script ${CMAKE_CURRENT_BINARY_DIR}/${program}_register.cmake)
+  file(GENERATE OUTPUT ${script} CONTENT "\
+set(program [==[$<TARGET_FILE:${program}>]==])
+set(name ${program})
+set(label ${label})
+set(serial \"${serial}\")
+set(cost \"${cost_${label}}\")
+set(environment [==[PACELINE_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PACELINE_SOURCE_DIR=${PROJECT_SOURCE_DIR}]==])
+include([==[${PROJECT_SOURCE_DIR}/cmake/register_suites.cmake]==])
+")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${script})
+endfunction()
