@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/id.h"
+#include "common/base/time.h"
+#include "common/graph/device.h"
+
+namespace paceline {
+
+// What caches hold when a sample starts.
+enum class Regime { cold, hot };
+std::string_view to_string(Regime regime);
+std::optional<Regime> parse_regime(std::string_view name);
+
+enum class Outcome { ok, wrong, unsupported, timeout, crashed, out_of_memory, polluted };
+std::string_view to_string(Outcome outcome);
+std::optional<Outcome> parse_outcome(std::string_view name);
+
+// An interval of medians from order statistics, in seconds per call.
+struct Summary {
+  double median_s = 0;
+  double low_s = 0;   // 95 % interval of the median over blocks.
+  double high_s = 0;
+  double minimum_s = 0;
+  int samples = 0;
+  int blocks = 0;
+
+  double relative_width() const { return median_s > 0 ? (high_s - low_s) / median_s : 0; }
+};
+
+// One kernel on one workload, machine, environment and regime, with the method that gave it.
+// Immutable once stored; never overwritten.
+struct Measurement {
+  MeasurementId id;
+  KernelId kernel;
+  WorkloadId workload;
+  MachineId machine;
+  EnvironmentId environment;
+  DeviceKind device = DeviceKind::cpu;
+  Regime regime = Regime::hot;
+  Outcome outcome = Outcome::ok;
+  std::string reason;  // Why not ok; one line.
+  Summary summary;     // Only when ok.
+
+  // Raw: samples_s[i] is the time of one call in seconds (a batch's time divided by its calls),
+  // taken in block blocks[i]; discarded samples stay, with their cause.
+  std::vector<double> samples_s;
+  std::vector<std::int32_t> blocks;
+  struct Discarded {
+    double seconds = 0;
+    std::int32_t block = 0;
+    std::string cause;
+  };
+  std::vector<Discarded> discarded;
+
+  double error_relative = 0;     // Against the double reference, on this workload.
+  double error_elementwise = 0;
+
+  // Method and conditions.
+  std::int32_t method = 1;        // Version of the measuring procedure.
+  std::uint64_t seed = 0;         // Of inputs and block order.
+  std::int32_t calls_per_sample = 1;
+  double noise_floor = 0;         // Relative A/A difference of the sitting.
+  std::int64_t workspace_bytes = 0;
+  std::int64_t peak_resident_bytes = 0;
+  struct Conditions {
+    double load_before = 0;       // Foreign CPU use, in cores.
+    double load_after = 0;
+    double steal_fraction = 0;
+    std::optional<double> clock_mhz_before;  // nullopt: unavailable.
+    std::optional<double> clock_mhz_after;
+    std::string throttle;         // "none", "unavailable", or the reasons.
+  } conditions;
+
+  Time started;
+  Time finished;
+  std::string node;               // Host name.
+  std::optional<CampaignId> campaign;
+  std::optional<TaskId> task;
+  std::optional<LeaseId> lease;
+};
+
+// Two kernels on the same workload: is `a` faster than `b`?
+enum class Verdict { faster, slower, tied, unknown };
+std::string_view to_string(Verdict verdict);
+// By intervals and the noise floor of both; unknown when either is not ok.
+Verdict compare(const Measurement& a, const Measurement& b);
+Verdict compare(const Summary& a, const Summary& b, double noise_floor);
+
+// The median with its order-statistic interval, over block medians.
+Summary summarize(const std::vector<double>& samples_s, const std::vector<std::int32_t>& blocks);
+
+}  // namespace paceline

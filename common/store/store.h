@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/id.h"
+#include "common/graph/kernel_info.h"
+#include "common/graph/machine.h"
+#include "common/graph/measurement.h"
+#include "common/graph/workload.h"
+
+namespace paceline {
+
+// What a dispatcher needs of one stored measurement.
+struct Timing {
+  MeasurementId measurement;
+  KernelId kernel;
+  std::string kernel_name;
+  WorkloadId workload;
+  MachineId machine;
+  EnvironmentId environment;
+  Regime regime = Regime::hot;
+  Outcome outcome = Outcome::ok;
+  std::string reason;
+  Summary summary;
+  double noise_floor = 0;
+  double error_relative = 0;
+  double error_elementwise = 0;
+  Time finished;
+};
+
+struct TimingQuery {
+  std::vector<WorkloadId> workloads;
+  std::optional<Regime> regime;
+  // Of this machine or of machines with the same model key; empty: of any machine.
+  std::string machine_model_key;
+};
+
+// A machine's calibrated peaks: what the roofline predicts from.
+struct Roofline {
+  MachineId machine;
+  int threads = 1;
+  double flops_per_s = 0;        // Best measured f32 multiply-add rate.
+  double bytes_per_s = 0;        // Best measured DRAM read rate.
+  double cache_bytes_per_s = 0;  // From the last-level cache.
+  double call_s = 0;             // Cost of an empty call.
+  Time measured;
+};
+
+struct QueryTable {
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::string>> rows;  // NULL is "".
+};
+
+struct StoreCounts {
+  std::int64_t machines = 0;
+  std::int64_t environments = 0;
+  std::int64_t kernels = 0;
+  std::int64_t workloads = 0;
+  std::int64_t measurements = 0;
+};
+
+// The timing store: one interface, two homes. Identities go in before the measurements that name
+// them; every put is idempotent, and nothing that is stored is ever changed. One thread at a time;
+// failures of the home are `unavailable`, bad requests `invalid`.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  virtual std::string url() const = 0;  // Without password.
+
+  virtual void put(const Machine& machine) = 0;
+  virtual void put(const Environment& environment) = 0;
+  virtual void put(std::span<const KernelInfo> kernels) = 0;
+  virtual void put(std::span<const Workload> workloads) = 0;
+  virtual void put(const Roofline& roofline) = 0;
+  // In one transaction. Those whose id is known are skipped. Returns how many were new.
+  virtual std::int64_t put(std::span<const Measurement> measurements) = 0;
+
+  // Everything that the workloads of a graph need, in one query. Newest first.
+  virtual std::vector<Timing> timings(const TimingQuery& query) = 0;
+  virtual std::optional<Measurement> find(MeasurementId id) = 0;
+  virtual std::optional<Machine> find(MachineId id) = 0;
+  virtual std::optional<Environment> find(EnvironmentId id) = 0;
+  virtual std::optional<KernelInfo> find(KernelId id) = 0;
+  virtual std::optional<Workload> find(WorkloadId id) = 0;
+  virtual std::optional<Roofline> roofline(MachineId machine, int threads) = 0;
+
+  // For moving rows: identities first, then measurements with samples, in batches.
+  struct Batch {
+    std::vector<Machine> machines;
+    std::vector<Environment> environments;
+    std::vector<KernelInfo> kernels;
+    std::vector<Workload> workloads;
+    std::vector<Roofline> rooflines;
+    std::vector<Measurement> measurements;
+  };
+  virtual void for_each_batch(const std::function<void(const Batch&)>& visit) = 0;
+
+  virtual StoreCounts counts() = 0;
+  // One read-only statement of the home's SQL dialect.
+  virtual QueryTable query(std::string_view sql) = 0;
+  // Removes measurements that finished before `before`, keeping each (kernel, workload, machine,
+  // environment, regime)'s newest. Returns how many.
+  virtual std::int64_t prune(Time before) = 0;
+};
+
+enum class OpenMode {
+  use,      // Create and migrate an embedded store; refuse a PostgreSQL store that was not
+            // initialised, and any of a newer schema.
+  initialise,  // Create or migrate either home.
+  existing,    // As `use`, but an embedded file must exist.
+};
+
+// A path, "sqlite:PATH" or "postgresql://...". Throws `invalid` for a malformed URL or a newer
+// schema, `unavailable` when it cannot be reached, naming the URL and the remedy.
+std::unique_ptr<Store> open_store(std::string_view url, OpenMode mode = OpenMode::use);
+std::string default_store_url();
+
+// Moves all rows; merges without duplicates. Returns what was new at `to`.
+StoreCounts merge(Store& from, Store& to);
+
+}  // namespace paceline
