@@ -38,3 +38,48 @@ include([==[${PROJECT_SOURCE_DIR}/cmake/register_suites.cmake]==])
 ")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${script})
 endfunction()
+
+# paceline_scripts(LABEL FOLDER): each FOLDER/*_test.sh is a test by its exit status; 77 skips it.
+function(paceline_scripts label folder)
+  file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*_test.sh)
+  foreach(script IN LISTS scripts)
+    cmake_path(GET script STEM name)
+    set(name ${label}_scripts.${name})
+    add_test(NAME ${name} COMMAND bash ${script})
+    set_tests_properties(${name} PROPERTIES
+      LABELS ${label} TIMEOUT 900 SKIP_RETURN_CODE 77 COST 10 RUN_SERIAL ON
+      ENVIRONMENT "PACELINE_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};\
+PACELINE_SOURCE_DIR=${PROJECT_SOURCE_DIR};PACELINE_BUILD_DIR=${PROJECT_BINARY_DIR}")
+  endforeach()
+endfunction()
+
+# paceline_fuzz_targets(FOLDER DATA LINKS target...): each FOLDER/NAME.cpp defines LLVMFuzzerTestOneInput.
+# With PACELINE_FUZZ libFuzzer drives it; otherwise it replays the files of DATA/NAME/ as a unit test.
+function(paceline_fuzz_targets folder data)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "LINKS")
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  foreach(source IN LISTS sources)
+    cmake_path(GET source STEM target)
+    add_executable(fuzz_${target} ${source})
+    target_link_libraries(fuzz_${target} PRIVATE ${arg_LINKS})
+    if(PACELINE_FUZZ)
+      target_link_options(fuzz_${target} PRIVATE -fsanitize=fuzzer)
+      continue()
+    endif()
+    target_sources(fuzz_${target} PRIVATE ${PROJECT_SOURCE_DIR}/${folder}/replay/main.cpp)
+    add_test(NAME fuzz.${target}
+      COMMAND fuzz_${target} ${PROJECT_SOURCE_DIR}/${data}/${target})
+    set_tests_properties(fuzz.${target} PROPERTIES LABELS unit TIMEOUT 300 COST 30)
+  endforeach()
+endfunction()
+
+# paceline_benchmarks(FOLDER LINKS target...): a program bench_NAME of each FOLDER/NAME.cpp; no tests.
+function(paceline_benchmarks folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINKS")
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  foreach(source IN LISTS sources)
+    cmake_path(GET source STEM target)
+    add_executable(bench_${target} ${source})
+    target_link_libraries(bench_${target} PRIVATE ${arg_LINKS} benchmark::benchmark)
+  endforeach()
+endfunction()
