@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <span>
 
 #include "common/graph/plan.h"
@@ -23,16 +22,5 @@ void validate(const Plan& plan, const OpSet& ops, std::span<const Kernel> kernel
 
 // Numbers before anything runs.
 MemoryNeed memory_need(const Plan& plan, const Bindings& bindings);
-
-// Composite op nodes that no given kernel accepts, or all of them, become their decomposition.
-Graph decompose(const Graph& graph, const OpSet& ops,
-                const std::function<bool(const Graph&, std::int32_t node)>& should);
-
-// Passes that clean a graph; each returns an equivalent one.
-Graph fold_constants(const Graph& graph, const OpSet& ops);
-Graph remove_dead(const Graph& graph, const OpSet& ops);
-Graph merge_equal(const Graph& graph, const OpSet& ops);      // Common subexpressions.
-Graph drop_identities(const Graph& graph, const OpSet& ops);  // x+0, reshape chains, same-type casts.
-Graph clean(const Graph& graph, const OpSet& ops);            // All of them, in order, validated.
 
 }  // namespace paceline
