@@ -1,3 +1,7 @@
+# What the sanitizer builds run.
+add_custom_target(quick_tests)
+add_custom_target(fuzz_targets)
+
 # paceline_tests(NAME LABEL label [FOLDERS folder...] [EXCLUDE regex...] [LINKS target...])
 #
 # One program of all *_test.cpp below the folders, with one CTest entry for each of its test suites.
@@ -17,6 +21,9 @@ function(paceline_tests name)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE
     ${arg_LINKS} paceline_test_support GTest::gmock GTest::gtest_main)
+  if(arg_LABEL MATCHES "^(unit|sim)$")
+    add_dependencies(quick_tests ${name})
+  endif()
   paceline_register(${name} ${arg_LABEL} ${arg_SERIAL})
 endfunction()
 
@@ -54,7 +61,8 @@ PACELINE_SOURCE_DIR=${PROJECT_SOURCE_DIR};PACELINE_BUILD_DIR=${PROJECT_BINARY_DI
 endfunction()
 
 # paceline_fuzz_targets(FOLDER DATA LINKS target...): each FOLDER/NAME.cpp defines LLVMFuzzerTestOneInput.
-# With PACELINE_FUZZ libFuzzer drives it; otherwise it replays the files of DATA/NAME/ as a unit test.
+# With PACELINE_FUZZ libFuzzer drives it, and its test looks for a minute, from the files of DATA/NAME/;
+# otherwise it replays those files as a unit test.
 function(paceline_fuzz_targets folder data)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "LINKS")
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
@@ -62,10 +70,23 @@ function(paceline_fuzz_targets folder data)
     cmake_path(GET source STEM target)
     add_executable(fuzz_${target} ${source})
     target_link_libraries(fuzz_${target} PRIVATE ${arg_LINKS})
+    add_dependencies(fuzz_targets fuzz_${target})
     if(PACELINE_FUZZ)
       target_link_options(fuzz_${target} PRIVATE -fsanitize=fuzzer)
+      # What it learns is kept in the build tree; the first folder of the two is the one written to.
+      set(corpus ${PROJECT_BINARY_DIR}/corpus/${target})
+      set(seeds ${PROJECT_SOURCE_DIR}/${data}/${target})
+      file(MAKE_DIRECTORY ${corpus})
+      if(NOT EXISTS ${seeds})
+        set(seeds)
+      endif()
+      add_test(NAME fuzz.${target}
+        COMMAND fuzz_${target} -max_total_time=60 -rss_limit_mb=4096 -timeout=20
+                -artifact_prefix=${corpus}. ${corpus} ${seeds})
+      set_tests_properties(fuzz.${target} PROPERTIES LABELS fuzz TIMEOUT 300)
       continue()
     endif()
+    add_dependencies(quick_tests fuzz_${target})
     target_sources(fuzz_${target} PRIVATE ${PROJECT_SOURCE_DIR}/${folder}/replay/main.cpp)
     add_test(NAME fuzz.${target}
       COMMAND fuzz_${target} ${PROJECT_SOURCE_DIR}/${data}/${target})
