@@ -20,7 +20,8 @@ struct SubprocessOptions {
   std::vector<std::pair<int, int>> descriptors;  // (ours, number in the child).
   std::optional<uid_t> user;                     // Drop to this user and group.
   std::optional<gid_t> group;
-  bool dies_with_parent = true;                  // PR_SET_PDEATHSIG, set after the user changes.
+  // PR_SET_PDEATHSIG, set after the user changes. "Parent" is the thread that calls `start`.
+  bool dies_with_parent = true;
   bool own_session = false;                      // setsid: outlives the terminal.
   std::optional<std::size_t> address_space_bytes_max;
 };
