@@ -20,7 +20,7 @@ mv "$folder/first" "$folder/second"
 bundle=$folder/second
 
 for program in "$bundle"/bin/*; do
-  outside=$(ldd "$program" | awk '$2 == "=>" { print $1, $3 }' | grep -vF "$bundle/lib/" |
+  outside=$(ldd "$program" | awk '$2 == "=>" { print $1, $3 }' | grep -vF "$bundle/" |
     grep -vE '^(libc|libm|libmvec|libpthread|libdl|librt|libresolv)\.so' || true)
   [ -z "$outside" ] || { printf '%s loads from outside:\n%s\n' "$program" "$outside"; exit 1; }
 done
@@ -40,4 +40,5 @@ ldd "$root/paceline/bin/paceline" | grep -oE '/[^ ]+' | grep -vF "$root/paceline
     mkdir -p "$root$(dirname "$file")"
     cp -L "$file" "$root$file"
   done
-env -i chroot "$root" /paceline/bin/paceline --version
+# Without /proc the loader cannot ask where the program stands, so it is told.
+env -i LD_ORIGIN_PATH=/paceline/bin "$(command -v chroot)" "$root" /paceline/bin/paceline --version
