@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/id.h"
@@ -84,6 +85,10 @@ class Graph {
   std::vector<StateUpdate> state_updates_;
 };
 
+// One digest a node: equal for nodes that compute the same from the same inputs, weights, states and
+// constants, whatever their labels and places; Graph::id() is made of them.
+std::vector<Digest> node_digests(const Graph& graph);
+
 // Stands at every boundary that takes a graph: ids in range, topological order, types equal to what
 // inference says, unique names, states updated once and with their own type. Throws `invalid`
 // naming the node.
@@ -143,7 +148,7 @@ class GraphBuilder {
   Value input(std::string name, TensorType type);
   Value weight(std::string name, TensorType type);
   Value state(std::string name, TensorType type);
-  Value constant(Tensor elements);
+  Value constant(Tensor elements, std::string label = "");
   Value scalar(double value, Dtype dtype);  // Rank 0.
 
   Value op(std::string_view name, std::vector<Value> inputs, Attributes attributes = {},
@@ -161,8 +166,13 @@ class GraphBuilder {
   Graph finish();  // Validates; the builder is empty afterwards.
 
  private:
+  Value add(Node node);
+  Value add_named(NodeKind kind, std::string name, TensorType type);
+  ValueRef own(const Value& value);
+
   const OpSet* ops_;
   Graph graph_;
+  std::set<std::pair<NodeKind, std::string>> names_;
 };
 
 // Free functions that read like the mathematics; the rest is `builder.op("name", ...)`.

@@ -112,6 +112,12 @@ struct Op {
   bool is_composite() const { return decompose != nullptr; }
 };
 
+// The output types of `op` on `inputs`, after its arity was checked. `attributes` must be complete.
+// Throws `invalid` naming the op, its operands and what does not fit.
+std::vector<TensorType> infer_types(const Op& op, std::span<const TensorType> inputs,
+                                    const Attributes& attributes);
+void check_rank(const TensorType& type);  // Throws `invalid` above tensor_rank_max axes.
+
 // The ops of a program by name. Immutable after construction; any thread.
 class OpSet {
  public:

@@ -1,0 +1,41 @@
+#include "common/graph/graph.h"
+
+#include <type_traits>
+
+namespace paceline {
+
+// References to types must survive the growth of a graph under construction.
+static_assert(std::is_nothrow_move_constructible_v<Node>);
+
+namespace {
+
+void add_symbols(const Shape& shape, std::set<std::string>& symbols) {
+  for (const Dim& dim : shape) symbols.merge(dim.symbols());
+}
+
+void add_symbols(const Attributes& attributes, std::set<std::string>& symbols) {
+  for (const auto& [name, value] : attributes) {
+    if (const Dim* dim = std::get_if<Dim>(&value)) symbols.merge(dim->symbols());
+    if (const Shape* shape = std::get_if<Shape>(&value)) add_symbols(*shape, symbols);
+  }
+}
+
+}  // namespace
+
+std::set<std::string> Graph::symbols() const {
+  std::set<std::string> symbols;
+  for (const Node& node : nodes_) {
+    for (const TensorType& type : node.outputs) add_symbols(type.shape, symbols);
+    add_symbols(node.attributes, symbols);
+  }
+  return symbols;
+}
+
+std::optional<std::int32_t> Graph::find(NodeKind kind, std::string_view name) const {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].kind == kind && nodes_[i].name == name) return static_cast<std::int32_t>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace paceline
