@@ -25,6 +25,8 @@ using Attribute = std::variant<bool, std::int64_t, double, std::string, Dtype,
 AttributeKind kind_of(const Attribute& attribute);
 std::string_view to_string(AttributeKind kind);
 std::string to_string(const Attribute& attribute);
+// In double quotes, with \" \\ \n \t \r escaped: how text stands in graphs and workloads.
+std::string quoted(std::string_view text);
 
 // Declared by an op. Without a default the attribute must be given.
 struct AttributeSpec {
@@ -51,7 +53,8 @@ class Attributes {
   bool empty() const { return values_.empty(); }
   friend bool operator==(const Attributes&, const Attributes&) = default;
 
-  // Fills in defaults and converts an integer given for a real or a dim. Throws `invalid` naming an
+  // Fills in defaults and converts an integer given for a real or a dim, or integers given for a
+  // shape. Throws `invalid` naming an
   // unknown, missing or mistyped attribute and what `op` accepts.
   Attributes complete(std::string_view op, const std::vector<AttributeSpec>& specs) const;
   // Dims and shapes as constants.

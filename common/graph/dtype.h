@@ -32,6 +32,17 @@ template <> struct DtypeTraits<Dtype::i8> { using type = std::int8_t; };
 template <> struct DtypeTraits<Dtype::u8> { using type = std::uint8_t; };
 template <> struct DtypeTraits<Dtype::boolean> { using type = bool; };
 
+template <typename T>
+inline constexpr Dtype dtype_of = Dtype::boolean;
+template <> inline constexpr Dtype dtype_of<double> = Dtype::f64;
+template <> inline constexpr Dtype dtype_of<float> = Dtype::f32;
+template <> inline constexpr Dtype dtype_of<Float16> = Dtype::f16;
+template <> inline constexpr Dtype dtype_of<Bfloat16> = Dtype::bf16;
+template <> inline constexpr Dtype dtype_of<std::int64_t> = Dtype::i64;
+template <> inline constexpr Dtype dtype_of<std::int32_t> = Dtype::i32;
+template <> inline constexpr Dtype dtype_of<std::int8_t> = Dtype::i8;
+template <> inline constexpr Dtype dtype_of<std::uint8_t> = Dtype::u8;
+
 // Calls `visit(std::type_identity<T>{})` with the element type.
 template <typename Visit>
 decltype(auto) visit_dtype(Dtype dtype, Visit&& visit) {

@@ -32,8 +32,10 @@ enum class Strides {
 // What a kernel takes, as data, since workers announce it and schedulers without the kernel decide
 // by it.
 struct Accepts {
-  std::vector<Dtype> dtypes;  // Of the first input (and output, unless the op says otherwise).
-  int rank_min = 0;           // Of the first input.
+  // Of the first input (and output, unless the op says otherwise), or of the first output of an op
+  // without inputs. Empty means any.
+  std::vector<Dtype> dtypes;
+  int rank_min = 0;  // Of the same operand.
   int rank_max = tensor_rank_max;
   // Per input; the last entry serves all further ones; empty means dense.
   std::vector<Strides> input_strides;

@@ -88,11 +88,18 @@ struct Measurement {
 // Two kernels on the same workload: is `a` faster than `b`?
 enum class Verdict { faster, slower, tied, unknown };
 std::string_view to_string(Verdict verdict);
-// By intervals and the noise floor of both; unknown when either is not ok.
+// By intervals and the larger noise floor; unknown when either is not ok, or when they differ in
+// workload, machine, environment or regime.
 Verdict compare(const Measurement& a, const Measurement& b);
+// Faster or slower when the intervals are apart and the medians differ by more than the noise
+// floor; tied when both intervals together stay within the noise floor, or 5 %, of each other;
+// unknown when the intervals are too wide to say.
 Verdict compare(const Summary& a, const Summary& b, double noise_floor);
 
-// The median with its order-statistic interval, over block medians.
+// The median over block medians with its distribution-free 95 % interval from order statistics
+// (David and Nagaraja, Order Statistics, 2003, section 7.1; for benchmarks: Hoefler and Belli,
+// SC 2015). Below 6 blocks no such interval exists; then it is the smallest and the largest, whose
+// coverage is 1 - 2^(1 - blocks). Requires: as many blocks as samples.
 Summary summarize(const std::vector<double>& samples_s, const std::vector<std::int32_t>& blocks);
 
 }  // namespace paceline

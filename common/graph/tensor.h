@@ -45,6 +45,7 @@ class Tensor {
   // Elements that `owner` keeps alive (a mapped file). Read-only by convention.
   Tensor(Dtype dtype, Extents extents, std::shared_ptr<const void> owner, const void* data);
 
+  // T is an element type of DtypeTraits. Throws `invalid` when the counts differ.
   template <typename T>
   static Tensor of(Extents extents, const std::vector<T>& elements);
 
@@ -59,8 +60,8 @@ class Tensor {
   }
   TensorView view() const { return TensorView::dense(data(), dtype_, extents_); }
   Tensor clone() const;
-  // Rounds to nearest even; floats to integers truncate and saturate, NaN becomes 0; anything to
-  // bool is `!= 0`.
+  // Rounds to nearest even; floats to integers truncate and saturate, NaN becomes 0; integers to
+  // narrower integers wrap; anything to bool is `!= 0`.
   Tensor cast(Dtype dtype) const;
   std::vector<double> to_doubles() const;
 
@@ -71,8 +72,12 @@ class Tensor {
   const void* data_ = nullptr;
 };
 
+// The elements in row-major order.
+std::vector<double> to_doubles(const TensorView& view);
+
 // ||out - ref|| / ||ref|| and the largest |out - ref| over the RMS of ref (DESIGN.md, section 4).
-// NaN in both or equal infinities in both count as equal; in one only, as an infinite error.
+// NaN in both or equal infinities in both count as equal; in one only, as an infinite error, and so
+// does any difference from a reference of zeros. Throws `invalid` when the extents differ.
 struct TensorError {
   double relative = 0;
   double elementwise = 0;
