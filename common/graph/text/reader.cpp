@@ -183,6 +183,12 @@ Dtype TextReader::dtype() {
   fail_at(start, fmt::format("unknown dtype \"{}\"", text));
 }
 
+Device TextReader::device() {
+  const std::size_t start = at_;
+  const std::string text = word("a device");
+  return located(start, [&] { return Device::parse(text); });
+}
+
 TensorType TextReader::type() {
   TensorType type{dtype(), shape()};
   if (next_is('{')) list("{", "}", [&] { type.layout.order.push_back(index()); });

@@ -7,6 +7,7 @@
 
 #include "common/base/error.h"
 #include "common/graph/attributes.h"
+#include "common/graph/device.h"
 #include "common/graph/op.h"
 #include "common/graph/shape.h"
 #include "common/graph/tensor.h"
@@ -41,6 +42,7 @@ class TextReader {
   Extents extents();  // [2,64]
   TensorType type();  // f32[B,64], f32[B,64]{1,0}@"packing"
   Dtype dtype();
+  Device device();  // cpu, cuda:0
   Attribute attribute(AttributeKind kind);
   bool next_is_attribute() const;  // `name =`
   void attribute(const Op& op, Attributes& into);  // `axis=-1`, of the kind that the op declares.

@@ -1,0 +1,168 @@
+#include "common/graph/plan.h"
+
+#include <fmt/format.h>
+
+#include "common/graph/text/names.h"
+#include "common/graph/text/writer.h"
+
+namespace paceline {
+
+namespace {
+
+std::string slot_text(const Plan::Slot& slot) {
+  return fmt::format("slot {} [{}] above [{}]\n", slot.device.to_string(), slot.bytes.to_string(),
+                     fmt::join(slot.above, ","));
+}
+
+std::string tensor_text(const Plan::Tensor& tensor, const ValueNames& names) {
+  const std::string where = tensor.storage == Plan::Storage::slot
+                                ? fmt::format("slot {}", tensor.index)
+                                : names.of({tensor.index, 0});
+  return fmt::format("tensor {}: {} strides {} offset [{}]\n", where, type_text(tensor.type),
+                     to_string(tensor.strides), tensor.offset.to_string());
+}
+
+std::string instruction_text(const Plan::Instruction& instruction, const ValueNames& names) {
+  std::string text = fmt::format(
+      "run {}: {} = {} on {} ([{}]{}) -> [{}]", names.of({instruction.node, 0}), instruction.op,
+      name_text(instruction.kernel), instruction.device.to_string(),
+      fmt::join(instruction.inputs, ","), attributes_text(instruction.attributes),
+      fmt::join(instruction.outputs, ","));
+  if (instruction.workspace >= 0) text += fmt::format(" workspace {}", instruction.workspace);
+  return text + "\n";
+}
+
+Plan::Storage storage_of(NodeKind kind) {
+  switch (kind) {
+    case NodeKind::input: return Plan::Storage::input;
+    case NodeKind::weight: return Plan::Storage::weight;
+    case NodeKind::constant: return Plan::Storage::constant;
+    case NodeKind::state: return Plan::Storage::state;
+    case NodeKind::op: break;
+  }
+  throw invalid("a result of an op lies in a slot");
+}
+
+class PlanReader {
+ public:
+  PlanReader(std::string_view text, const OpSet& ops) : reader_(text), ops_(ops) {}
+
+  Plan read() {
+    reader_.expect_word("plan");
+    reader_.expect("{");
+    plan_.graph = read_graph(reader_, ops_, values_);
+    while (!reader_.accept("}")) statement();
+    reader_.expect_end();
+    return std::move(plan_);
+  }
+
+ private:
+  void statement() {
+    if (reader_.accept_word("slot")) return slot();
+    if (reader_.accept_word("tensor")) return tensor();
+    if (reader_.accept_word("run")) return instruction();
+    reader_.expect_word("output");
+    const std::string name = reader_.name("an output's name");
+    reader_.expect("=");
+    plan_.outputs.push_back({name, index_below(plan_.tensors.size())});
+  }
+
+  void slot() {
+    Plan::Slot slot{.device = reader_.device()};
+    slot.bytes = bracketed_dim();
+    reader_.expect_word("above");
+    slot.above = indices_below(plan_.slots.size());
+    plan_.slots.push_back(std::move(slot));
+  }
+
+  void tensor() {
+    Plan::Tensor tensor;
+    const std::size_t place = reader_.place();
+    if (reader_.accept_word("slot")) {
+      tensor.index = index_below(plan_.slots.size());
+    } else {
+      tensor.index = read_value(reader_, values_).node;
+      tensor.storage = reader_.located(
+          place, [&] { return storage_of(plan_.graph.node(tensor.index).kind); });
+    }
+    reader_.expect(":");
+    tensor.type = reader_.type();
+    reader_.expect_word("strides");
+    tensor.strides = reader_.shape();
+    if (tensor.strides.size() != tensor.type.shape.size()) {
+      reader_.fail_at(place, "a tensor has one stride an axis");
+    }
+    reader_.expect_word("offset");
+    tensor.offset = bracketed_dim();
+    plan_.tensors.push_back(std::move(tensor));
+  }
+
+  void instruction() {
+    Plan::Instruction instruction{.node = read_value(reader_, values_).node};
+    reader_.expect(":");
+    const std::size_t place = reader_.place();
+    instruction.op = reader_.identifier("an op");
+    const Op& op = *reader_.located(place, [&] { return &ops_.get(instruction.op); });
+    reader_.expect("=");
+    instruction.kernel = reader_.name("a kernel");
+    reader_.expect_word("on");
+    instruction.device = reader_.device();
+    reader_.expect("(");
+    instruction.inputs = indices_below(plan_.tensors.size());
+    while (reader_.accept(",")) reader_.attribute(op, instruction.attributes);
+    reader_.expect(")");
+    reader_.expect("->");
+    instruction.outputs = indices_below(plan_.tensors.size());
+    if (reader_.accept_word("workspace")) instruction.workspace = index_below(plan_.slots.size());
+    plan_.instructions.push_back(std::move(instruction));
+  }
+
+  Dim bracketed_dim() {
+    reader_.expect("[");
+    Dim dim = reader_.dim();
+    reader_.expect("]");
+    return dim;
+  }
+
+  std::int32_t index_below(std::size_t count) {
+    const std::size_t place = reader_.place();
+    const std::int32_t index = reader_.index();
+    if (static_cast<std::size_t>(index) >= count) {
+      reader_.fail_at(place, fmt::format("{} is not defined before: there are {}", index, count));
+    }
+    return index;
+  }
+
+  std::vector<std::int32_t> indices_below(std::size_t count) {
+    std::vector<std::int32_t> indices;
+    reader_.list("[", "]", [&] { indices.push_back(index_below(count)); });
+    return indices;
+  }
+
+  TextReader reader_;
+  const OpSet& ops_;
+  NamedValues values_;
+  Plan plan_;
+};
+
+}  // namespace
+
+PlanId Plan::id() const { return {Hasher("plan/1").add(to_text(*this)).finish()}; }
+
+std::string to_text(const Plan& plan) {
+  const ValueNames names(plan.graph);
+  std::string text = "plan {\n" + graph_text(plan.graph, names);
+  for (const Plan::Slot& slot : plan.slots) text += slot_text(slot);
+  for (const Plan::Tensor& tensor : plan.tensors) text += tensor_text(tensor, names);
+  for (const Plan::Instruction& instruction : plan.instructions) {
+    text += instruction_text(instruction, names);
+  }
+  for (const auto& [name, tensor] : plan.outputs) {
+    text += fmt::format("output {} = {}\n", name_text(name), tensor);
+  }
+  return text + "}\n";
+}
+
+Plan parse_plan(std::string_view text, const OpSet& ops) { return PlanReader(text, ops).read(); }
+
+}  // namespace paceline
