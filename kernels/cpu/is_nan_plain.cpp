@@ -1,0 +1,16 @@
+#include "kernels/cpu/support/elementwise.h"
+
+namespace paceline::kernels::cpu {
+namespace {
+
+void run(const Call& call) {
+  Floats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
+    map_elements<bool, T>(call, [](T x) { return widen(x) != widen(x); });
+  });
+}
+
+}  // namespace
+
+Kernel is_nan_plain() { return {.info = plain_info("is_nan", Floats::list()), .run = run}; }
+
+}  // namespace paceline::kernels::cpu
