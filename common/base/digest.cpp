@@ -1,8 +1,8 @@
 #include "common/base/digest.h"
 
-#include <sodium.h>
-
 #include <bit>
+
+#include <sodium.h>
 
 #include "common/base/error.h"
 

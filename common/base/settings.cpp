@@ -1,10 +1,10 @@
 #include "common/base/settings.h"
 
-#include <toml++/toml.h>
-
 #include <cctype>
 #include <cstdlib>
 #include <system_error>
+
+#include <toml++/toml.h>
 
 #include "common/base/error.h"
 #include "common/base/file.h"

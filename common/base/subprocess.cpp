@@ -1,5 +1,11 @@
 #include "common/base/subprocess.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
@@ -8,13 +14,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdlib>
-#include <thread>
-#include <utility>
 
 #include "common/base/error.h"
 

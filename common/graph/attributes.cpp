@@ -1,8 +1,8 @@
 #include "common/graph/attributes.h"
 
-#include <fmt/ranges.h>
-
 #include <array>
+
+#include <fmt/ranges.h>
 
 namespace paceline {
 namespace {

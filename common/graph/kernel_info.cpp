@@ -1,9 +1,9 @@
 #include "common/graph/kernel_info.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/ranges.h>
 
 namespace paceline {
 namespace {

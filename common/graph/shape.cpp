@@ -1,8 +1,8 @@
 #include "common/graph/shape.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
+
+#include <fmt/ranges.h>
 
 #include "common/base/error.h"
 
