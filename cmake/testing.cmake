@@ -27,15 +27,20 @@ function(paceline_tests name)
   paceline_register(${name} ${arg_LABEL} ${arg_SERIAL})
 endfunction()
 
-# Registers each suite of a googletest program when CTest starts: case by case, the processes would
-# cost more than the tests. CTest starts the costly first, so the quick have the higher figure.
-function(paceline_register program label serial)
-  set(cost 10)
+# CTest starts the costly first, so the quick have the higher figure.
+function(paceline_cost label result)
+  set(${result} 10 PARENT_SCOPE)
   if(label STREQUAL "unit")
-    set(cost 30)
+    set(${result} 30 PARENT_SCOPE)
   elseif(label STREQUAL "sim")
-    set(cost 20)
+    set(${result} 20 PARENT_SCOPE)
   endif()
+endfunction()
+
+# Registers each suite of a googletest program when CTest starts: case by case, the processes would
+# cost more than the tests.
+function(paceline_register program label serial)
+  paceline_cost(${label} cost)
   set(environment PACELINE_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
     PACELINE_SOURCE_DIR=${PROJECT_SOURCE_DIR} PACELINE_BUILD_DIR=${PROJECT_BINARY_DIR})
   list(JOIN environment "]==] [==[" environment)
@@ -57,10 +62,14 @@ function(paceline_scripts label folder)
     cmake_path(GET script STEM name)
     set(name ${label}_scripts.${name})
     add_test(NAME ${name} COMMAND bash ${script})
+    paceline_cost(${label} cost)
     set_tests_properties(${name} PROPERTIES
-      LABELS ${label} TIMEOUT 900 SKIP_RETURN_CODE 77 COST 10 RUN_SERIAL ON
+      LABELS ${label} COST ${cost} TIMEOUT 900 SKIP_RETURN_CODE 77
       ENVIRONMENT "PACELINE_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};\
 PACELINE_SOURCE_DIR=${PROJECT_SOURCE_DIR};PACELINE_BUILD_DIR=${PROJECT_BINARY_DIR}")
+    if(label STREQUAL "end_to_end")
+      set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+    endif()
   endforeach()
 endfunction()
 

@@ -57,8 +57,12 @@ class Cursor {
   size_t at_ = 0;
 };
 
-bool starts_name(char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_' || c == '$'; }
-bool continues_name(char c) { return starts_name(c) || std::isdigit(static_cast<unsigned char>(c)); }
+bool starts_name(char c) {
+  return std::isalpha(static_cast<unsigned char>(c)) || c == '_' || c == '$';
+}
+bool continues_name(char c) {
+  return starts_name(c) || std::isdigit(static_cast<unsigned char>(c));
+}
 
 bool ends_in_raw_prefix(std::string_view name) {
   return name == "R" || name == "LR" || name == "uR" || name == "UR" || name == "u8R";
@@ -115,11 +119,11 @@ class Lexer {
   // not, so neighbours that touch are marked by joining them.
   void add(std::string text) {
     const auto is_sign = [](char c) { return std::ispunct(static_cast<unsigned char>(c)) != 0; };
-    const bool joins = !after_space_ && text.size() == 1 && !tokens_.empty() && line_started_ &&
-                       last_is_punctuation_ && std::string_view("+-<>&|=:*/^%!.#").find(text[0]) !=
-                           std::string_view::npos &&
-                       std::string_view("+-<>&|=:*/^%!.#").find(tokens_.back().back()) !=
-                           std::string_view::npos;
+    const bool joins =
+        !after_space_ && text.size() == 1 && !tokens_.empty() && line_started_ &&
+        last_is_punctuation_ &&
+        std::string_view("+-<>&|=:*/^%!.#").find(text[0]) != std::string_view::npos &&
+        std::string_view("+-<>&|=:*/^%!.#").find(tokens_.back().back()) != std::string_view::npos;
     const bool punctuation = text.size() == 1 && is_sign(text[0]);
     if (joins) {
       tokens_.back() += text;
@@ -192,7 +196,8 @@ class Lexer {
 
   void header_name() {
     std::string text;
-    while (!cursor_.done() && cursor_.peek() != '\n' && !text.ends_with(">")) text += cursor_.take();
+    while (!cursor_.done() && cursor_.peek() != '\n' && !text.ends_with(">"))
+      text += cursor_.take();
     push(std::move(text));
   }
 
@@ -279,7 +284,7 @@ class Hash {
                               text.size());
   }
 
-  crypto_generichash_state state_;
+  crypto_generichash_state state_{};
   std::array<unsigned char, 16> bytes_{};
 };
 

@@ -15,9 +15,9 @@ std::vector<std::string> tokens_of(std::string_view text);
 // The text of a file. Throws std::runtime_error when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
-// A hex digest of what `file` (relative to `root`) compiles to, as far as the project's own text and
-// `compiler` decide it: its tokens, and those of every header below its top folder that it includes,
-// directly or not. Comments and layout do not count.
+// A hex digest of what `file` (relative to `root`) compiles to, as far as the project's own text
+// and `compiler` decide it: its tokens, and those of every header below its top folder that it
+// includes, directly or not. Comments and layout do not count.
 std::string source_digest(const std::filesystem::path& root, const std::filesystem::path& file,
                           std::string_view compiler);
 

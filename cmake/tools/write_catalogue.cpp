@@ -1,7 +1,7 @@
 // write_catalogue ops|kernels OUTPUT ROOT COMPILER FILE...
 //
-// Writes the source that lists what the files define. A file NAME.cpp of the ops defines `Op NAME()`.
-// A file NAME.cpp (or .cu) of kernels/DEVICE defines, in paceline::kernels::DEVICE, either
+// Writes the source that lists what the files define. A file NAME.cpp of the ops defines `Op
+// NAME()`. A file NAME.cpp (or .cu) of kernels/DEVICE defines, in paceline::kernels::DEVICE, either
 // `Kernel NAME()` or, for a family of rivals, `std::vector<Kernel> NAME()`.
 
 #include <algorithm>

@@ -79,6 +79,7 @@ std::string source(const std::vector<Step>& steps) {
 
 void run(const std::filesystem::path& output, int count, char** files) {
   std::vector<Step> steps;
+  steps.reserve(count);
   for (int i = 0; i < count; ++i) steps.push_back(read_step(files[i]));
   std::ranges::sort(steps, {}, [](const Step& step) { return std::tie(step.home, step.number); });
   refuse_gaps(steps);

@@ -1,4 +1,5 @@
-// Stands in for libFuzzer in ordinary builds: feeds each file of the folders given to the target once.
+// Stands in for libFuzzer in ordinary builds: feeds each file of the folders given to the target
+// once.
 
 #include <cstddef>
 #include <cstdint>
