@@ -29,7 +29,7 @@ function(paceline_catalogue kind)
   string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
   get_target_property(options ${arg_LIBRARY} COMPILE_OPTIONS)
   # Warnings change nothing that a kernel computes.
-  list(FILTER options EXCLUDE REGEX "-W|NOTFOUND")
+  list(FILTER options EXCLUDE REGEX "-W|NOTFOUND|COMPILE_LANGUAGE")
   list(JOIN options " " options)
   set(compiler "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION} \
 ${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${build_type}} ${options}")
