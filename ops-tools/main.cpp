@@ -72,6 +72,8 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {  // --help, --version.
     return app.exit(success);
+  } catch (const CLI::RuntimeError& ended) {  // A command that has already said why.
+    return ended.get_exit_code();
   } catch (const CLI::ParseError& error) {
     return report_usage(app, error);
   }

@@ -186,6 +186,17 @@ Tensor Tensor::cast(Dtype dtype) const {
 
 std::vector<double> Tensor::to_doubles() const { return paceline::to_doubles(view()); }
 
+Tensor dense_copy(const TensorView& view) {
+  Tensor copy(view.dtype, view.shape());
+  visit_dtype(view.dtype, [&]<typename T>(std::type_identity<T>) {
+    T* out = copy.as<T>();
+    for_each_row<T>(view, [&](const T* row, std::int64_t count, std::int64_t stride) {
+      for (std::int64_t i = 0; i < count; ++i) *out++ = row[i * stride];
+    });
+  });
+  return copy;
+}
+
 std::vector<double> to_doubles(const TensorView& view) {
   std::vector<double> values;
   values.reserve(view.element_count());

@@ -72,6 +72,9 @@ class Tensor {
   const void* data_ = nullptr;
 };
 
+// The elements of a view, copied into a dense tensor of its own.
+Tensor dense_copy(const TensorView& view);
+
 // The elements in row-major order.
 std::vector<double> to_doubles(const TensorView& view);
 

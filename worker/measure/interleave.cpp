@@ -1,4 +1,4 @@
-#include "tests/support/interleave.h"
+#include "worker/measure/interleave.h"
 
 #include <algorithm>
 #include <numeric>
@@ -6,7 +6,7 @@
 #include "common/base/random.h"
 #include "common/base/time.h"
 
-namespace paceline::bench {
+namespace paceline {
 namespace {
 
 double seconds_of(const std::function<void()>& run) {
@@ -63,4 +63,4 @@ Ratio ratio_of(const std::vector<double>& a, const std::vector<double>& b) {
   return {summary.median_s, summary.low_s, summary.high_s};
 }
 
-}  // namespace paceline::bench
+}  // namespace paceline

@@ -7,7 +7,7 @@
 
 #include "common/graph/measurement.h"
 
-namespace paceline::bench {
+namespace paceline {
 
 struct Contestant {
   std::string name;
@@ -31,4 +31,4 @@ struct Ratio {
 // `a` and `b` are samples of the same blocks, in block order.
 Ratio ratio_of(const std::vector<double>& a, const std::vector<double>& b);
 
-}  // namespace paceline::bench
+}  // namespace paceline

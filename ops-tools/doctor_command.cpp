@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "common/base/error.h"
+#include "common/base/subprocess.h"
+#include "kernels/all_kernels.h"
+#include "ops-tools/command.h"
+#include "ops-tools/commands.h"
+#include "ops-tools/version.h"
+#include "worker/probe/probe.h"
+
+namespace paceline {
+namespace {
+
+// One thing that was looked at: fine, or what is missing without it.
+struct Finding {
+  std::string what;
+  bool good = true;
+  std::string said;
+};
+
+Finding attempt(std::string what, const std::function<std::string()>& look) {
+  try {
+    return {std::move(what), true, look()};
+  } catch (const Error& error) {
+    return {std::move(what), false, error.what()};
+  }
+}
+
+std::string look_at_store(const StoreOption& option) {
+  const auto store = option.open();
+  if (!store) return "none";
+  const StoreCounts counts = store->counts();
+  return fmt::format("{}: {} measurements of {} workloads", store->url(), counts.measurements,
+                     counts.workloads);
+}
+
+std::string look_at_kernels() {
+  std::map<std::string, int> count;
+  std::map<std::string, std::set<std::string>> versions;
+  for (const Kernel& kernel : kernels::all_kernels()) {
+    ++count[kernel.info.library];
+    if (!kernel.info.library_version.empty()) {
+      versions[kernel.info.library].insert(kernel.info.library_version);
+    }
+  }
+  std::string text;
+  for (const auto& [library, kernels] : count) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", kernels, library);
+    if (!versions[library].empty()) text += fmt::format(" ({})", fmt::join(versions[library], ", "));
+  }
+  return text;
+}
+
+std::string look_for_program(const char* name) {
+  const auto path = program_folder() / name;
+  if (access(path.c_str(), X_OK) != 0) {
+    throw unavailable("not found beside this program: {}", path.string());
+  }
+  return path.string();
+}
+
+std::string look_at_gpus() {
+  const Machine machine = probe_machine();
+  if (machine.gpus.empty()) return "none: this build has no CUDA module; CPU kernels only";
+  return fmt::format("{} x {}", machine.gpus.size(), machine.gpus.front().model);
+}
+
+std::vector<Finding> examine(const StoreOption& store) {
+  return {
+      {"version", true, version()},
+      attempt("machine",
+              [] {
+                const Machine machine = probe_machine();
+                return fmt::format("{}, {} cores", machine.cpu_model, machine.cores);
+              }),
+      attempt("gpu", look_at_gpus),
+      attempt("kernels", look_at_kernels),
+      attempt("worker", [] { return look_for_program("paceline-worker"); }),
+      attempt("coordinator", [] { return look_for_program("paceline-coordinator"); }),
+      attempt("store", [&] { return look_at_store(store); }),
+  };
+}
+
+struct DoctorArguments {
+  StoreOption store;
+  bool json = false;
+};
+
+void run(const DoctorArguments& arguments) {
+  const std::vector<Finding> findings = examine(arguments.store);
+  nlohmann::json document;
+  bool good = true;
+  for (const Finding& finding : findings) {
+    good = good && finding.good;
+    document[finding.what] = {{"ok", finding.good}, {"says", finding.said}};
+    if (!arguments.json) {
+      fmt::print("{}  {:<12} {}\n", finding.good ? "ok " : "BAD", finding.what, finding.said);
+    }
+  }
+  if (arguments.json) fmt::print("{}\n", document.dump(2));
+  if (!good) throw CLI::RuntimeError(1);
+}
+
+}  // namespace
+
+void add_doctor_command(CLI::App& app) {
+  auto arguments = std::make_shared<DoctorArguments>();
+  CLI::App* command = app.add_subcommand("doctor", "What works here, what does not, and why");
+  arguments->store.add_to(*command);
+  command->add_flag("--json", arguments->json, "One JSON document");
+  command->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace paceline

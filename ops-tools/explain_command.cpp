@@ -1,0 +1,129 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "common/base/error.h"
+#include "common/ops/all_ops.h"
+#include "kernels/all_kernels.h"
+#include "ops-tools/command.h"
+#include "ops-tools/commands.h"
+#include "ops-tools/model_request.h"
+
+namespace paceline {
+namespace {
+
+struct ExplainArguments {
+  ModelRequest request;
+  bool every_node = false;
+};
+
+nlohmann::json to_json(const Estimate& estimate) {
+  nlohmann::json records = nlohmann::json::array();
+  for (const MeasurementId& id : estimate.records) records.push_back(id.to_string());
+  return {{"seconds", estimate.seconds},
+          {"low_s", estimate.low_s},
+          {"high_s", estimate.high_s},
+          {"origin", to_string(estimate.origin)},
+          {"stale", estimate.stale},
+          {"error_relative", estimate.error_relative},
+          {"noise_floor", estimate.noise_floor},
+          {"records", records}};
+}
+
+nlohmann::json to_json(const NodeDecision& node) {
+  nlohmann::json rivals = nlohmann::json::array();
+  for (const Rival& rival : node.rivals) {
+    nlohmann::json entry = {{"kernel", rival.kernel}, {"verdict", to_string(rival.verdict)}};
+    if (rival.estimate) entry["estimate"] = to_json(*rival.estimate);
+    if (!rival.excluded.empty()) entry["excluded"] = rival.excluded;
+    rivals.push_back(std::move(entry));
+  }
+  nlohmann::json document = {{"node", node.node},
+                             {"workload", node.workload.to_text()},
+                             {"workload_id", node.workload.id().to_string()},
+                             {"kernel", node.kernel},
+                             {"device", node.device.to_string()},
+                             {"rivals", rivals}};
+  if (node.estimate) document["estimate"] = to_json(*node.estimate);
+  return document;
+}
+
+std::string short_id(const MeasurementId& id) { return id.to_string().substr(0, 12); }
+
+std::string describe(const std::optional<Estimate>& estimate) {
+  if (!estimate) return "no estimate";
+  std::string text = fmt::format("{} [{}, {}] {}{}", format_seconds(estimate->seconds),
+                                 format_seconds(estimate->low_s), format_seconds(estimate->high_s),
+                                 to_string(estimate->origin), estimate->stale ? ", stale" : "");
+  if (!estimate->records.empty()) text += " " + short_id(estimate->records.front());
+  return text;
+}
+
+void print_node(const NodeDecision& node, int times) {
+  fmt::print("\n{}{}\n", node.workload.to_text(), times > 1 ? fmt::format("   x{}", times) : "");
+  fmt::print("  > {:<30} {}\n", node.kernel, describe(node.estimate));
+  for (const Rival& rival : node.rivals) {
+    if (rival.excluded.empty()) {
+      fmt::print("    {:<30} {} ({} than it)\n", rival.kernel, describe(rival.estimate),
+                 to_string(rival.verdict));
+    } else {
+      fmt::print("    {:<30} out: {}\n", rival.kernel, rival.excluded);
+    }
+  }
+}
+
+// Layers repeat, so equal workloads are shown once, unless every node is asked for.
+void print(const Decision& decision, bool every_node) {
+  std::map<WorkloadId, int> times;
+  for (const NodeDecision& node : decision.nodes) ++times[node.workload.id()];
+  for (const NodeDecision& node : decision.nodes) {
+    int& count = times[node.workload.id()];
+    if (count == 0) continue;
+    print_node(node, every_node ? 1 : count);
+    if (!every_node) count = 0;
+  }
+  fmt::print("\n{} nodes: {} measured here, {} estimated; predicted {}\n", decision.nodes.size(),
+             decision.measured, decision.estimated, format_seconds(decision.predicted_s));
+}
+
+void run(const ExplainArguments& arguments) {
+  const ModelRequest& request = arguments.request;
+  const auto options = request.dispatch_options();
+  const Model model = request.load(ModelForm::forward);
+  const Bindings bindings = request.bound();
+  require_bound(model.graph, bindings);
+  const auto store = request.store.open();
+  const Graph graph = prepare(model.graph, ops::all_ops(), kernels::all_kernels());
+  GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store.get(), options);
+  const Decision decision = dispatcher.decide(graph, bindings);
+  if (!request.json) return print(decision, arguments.every_node);
+
+  nlohmann::json nodes = nlohmann::json::array();
+  for (const NodeDecision& node : decision.nodes) nodes.push_back(to_json(node));
+  fmt::print("{}\n", nlohmann::json{{"model", request.model},
+                                    {"bindings", bindings},
+                                    {"graph", graph.id().to_string()},
+                                    {"path", decision.path.id().to_string()},
+                                    {"machine", dispatcher.machine().id().to_string()},
+                                    {"environment", dispatcher.environment().id().to_string()},
+                                    {"predicted_s", decision.predicted_s},
+                                    {"measured", decision.measured},
+                                    {"estimated", decision.estimated},
+                                    {"nodes", nodes}}
+                         .dump(2));
+}
+
+}  // namespace
+
+void add_explain_command(CLI::App& app) {
+  auto arguments = std::make_shared<ExplainArguments>();
+  CLI::App* command =
+      app.add_subcommand("explain", "Why each kernel is chosen: rivals, times, verdicts, records");
+  arguments->request.add_to(*command);
+  command->add_flag("--every-node", arguments->every_node, "Repeat nodes with equal workloads");
+  command->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace paceline

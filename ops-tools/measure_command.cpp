@@ -1,0 +1,79 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "common/base/error.h"
+#include "common/ops/all_ops.h"
+#include "kernels/all_kernels.h"
+#include "ops-tools/command.h"
+#include "ops-tools/commands.h"
+#include "ops-tools/model_request.h"
+
+namespace paceline {
+namespace {
+
+struct MeasureArguments {
+  ModelRequest request;
+  std::vector<std::string> regimes = {"hot", "cold"};
+};
+
+std::vector<Regime> regimes_of(const MeasureArguments& arguments) {
+  std::vector<Regime> regimes;
+  for (const std::string& name : arguments.regimes) {
+    const auto regime = parse_regime(name);
+    if (!regime) throw invalid("--regime takes hot or cold: {}", name);
+    regimes.push_back(*regime);
+  }
+  return regimes;
+}
+
+// On a terminal one line that is rewritten, elsewhere a line for each workload.
+void show_progress(int done, int total, const Workload& workload) {
+  if (isatty(STDERR_FILENO)) {
+    fmt::print(stderr, "\r\033[Kmeasured {}/{} {:.50}", done, total, workload.to_text());
+    if (done == total) fmt::print(stderr, "\n");
+  } else {
+    fmt::print(stderr, "measured {}/{} {}\n", done, total, workload.to_text());
+  }
+}
+
+void run(const MeasureArguments& arguments) {
+  const ModelRequest& request = arguments.request;
+  const auto options = request.dispatch_options();
+  const std::vector<Regime> regimes = regimes_of(arguments);
+  const Model model = request.load(ModelForm::forward);
+  const Bindings bindings = request.bound();
+  require_bound(model.graph, bindings);
+  const auto store = request.store.open();
+  if (!store) throw invalid("measuring needs a store to put its rows into: --store none");
+
+  const Graph graph = prepare(model.graph, ops::all_ops(), kernels::all_kernels());
+  GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store.get(), options);
+  const int measured = dispatcher.measure_missing(graph, bindings, regimes, show_progress);
+  const StoreCounts counts = store->counts();
+  if (request.json) {
+    fmt::print("{}\n", nlohmann::json{{"store", store->url()},
+                                      {"measured", measured},
+                                      {"measurements", counts.measurements}}
+                           .dump(2));
+  } else {
+    fmt::print("{} workloads measured; {} holds {} measurements of {} workloads\n", measured,
+               store->url(), counts.measurements, counts.workloads);
+  }
+}
+
+}  // namespace
+
+void add_measure_command(CLI::App& app) {
+  auto arguments = std::make_shared<MeasureArguments>();
+  CLI::App* command =
+      app.add_subcommand("measure", "Measure on this machine what a model needs and the store lacks");
+  arguments->request.add_to(*command);
+  command->add_option("--regime", arguments->regimes, "hot, cold (default: both)")
+      ->delimiter(',');
+  command->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace paceline

@@ -1,0 +1,58 @@
+#include "ops-tools/model_request.h"
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+
+#include "common/base/error.h"
+
+namespace paceline {
+
+void ModelRequest::add_to(CLI::App& command) {
+  command.add_option("model", model, "A Hugging Face directory, or a graph in text form")
+      ->required();
+  command.add_option("--bind", bindings, "SYMBOL=NUMBER, as in N=128; may be repeated")
+      ->allow_extra_args(false);
+  store.add_to(command);
+  command.add_option("--dtype", dtype, "Element type of weights: f32, bf16 or f16 (default: as published)");
+  command.add_option("--device", device, "cpu, or cuda:K")->capture_default_str();
+  command.add_option("--tolerance", tolerance, "Largest relative error of a kernel")
+      ->capture_default_str();
+  command.add_option("--on-miss", on_miss, "For what nobody measured: estimate, measure or fail")
+      ->capture_default_str();
+  command.add_option("--threads", threads, "Threads that kernels may use")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command.add_flag("--json", json, "One JSON document on standard output");
+}
+
+Model ModelRequest::load(ModelForm form) const {
+  ModelOptions options{.form = form};
+  if (!dtype.empty()) {
+    options.dtype = parse_dtype(dtype);
+    if (!options.dtype || !is_float(*options.dtype)) {
+      throw invalid("--dtype takes f32, f16, bf16 or f64: {}", dtype);
+    }
+  }
+  return load_model(model, options);
+}
+
+GraphDispatcher::Options ModelRequest::dispatch_options() const {
+  if (Device::parse(device).kind != DeviceKind::cpu) {
+    throw unsupported("this build has no CUDA kernels; use --device cpu: {}", device);
+  }
+  if (!std::isfinite(tolerance) || tolerance <= 0) {
+    throw invalid("--tolerance takes a number above 0, as in 1e-4: {}", tolerance);
+  }
+  return {.choose = {.tolerance = tolerance, .on_miss = parse_on_miss(on_miss)},
+          .threads = threads};
+}
+
+void require_bound(const Graph& graph, const Bindings& bindings) {
+  for (const std::string& symbol : graph.symbols()) {
+    if (!bindings.contains(symbol)) {
+      throw invalid("symbol {} is not bound: give --bind {}=NUMBER", symbol, symbol);
+    }
+  }
+}
+
+}  // namespace paceline

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/graph/device.h"
+#include "common/models/model.h"
+#include "ops-tools/command.h"
+#include "scheduler/choose/choose.h"
+#include "worker/dispatch/dispatch.h"
+
+namespace paceline {
+
+// What `run`, `generate`, `explain` and `measure` ask alike: which model, and how its path is
+// chosen.
+struct ModelRequest {
+  std::string model;
+  std::vector<std::string> bindings;
+  StoreOption store;
+  std::string dtype;
+  std::string device = "cpu";
+  double tolerance = 1e-4;
+  std::string on_miss = "estimate";
+  int threads = 1;
+  bool json = false;
+
+  void add_to(CLI::App& command);
+
+  Model load(ModelForm form) const;  // Throws for an unknown dtype.
+  Bindings bound() const { return parse_bindings(bindings); }
+  // Throws `invalid` for a bad value of any option above.
+  GraphDispatcher::Options dispatch_options() const;
+};
+
+// Throws `invalid` naming the first symbol of the graph that is not bound, with the remedy.
+void require_bound(const Graph& graph, const Bindings& bindings);
+
+}  // namespace paceline

@@ -1,0 +1,209 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "common/base/error.h"
+#include "common/ops/all_ops.h"
+#include "kernels/all_kernels.h"
+#include "ops-tools/command.h"
+#include "ops-tools/commands.h"
+#include "ops-tools/model_inputs.h"
+#include "ops-tools/model_request.h"
+#include "worker/compile/compile.h"
+#include "worker/execute/session.h"
+#include "worker/measure/interleave.h"
+
+namespace paceline {
+namespace {
+
+struct RunArguments {
+  ModelRequest request;
+  std::string input;
+  std::string output;
+  std::optional<std::uint64_t> random_seed;
+  int repeat = 1;
+  bool compare = false;
+};
+
+// A model chosen for, compiled and bound: ready to run.
+struct Loaded {
+  Decision decision;
+  MemoryNeed memory;
+  Session session;
+};
+
+class Run {
+ public:
+  explicit Run(const RunArguments& arguments)
+      : arguments_(arguments),
+        options_(arguments.request.dispatch_options()),
+        model_(arguments.request.load(ModelForm::forward)),
+        graph_(prepare(model_.graph, ops::all_ops(), kernels::all_kernels())),
+        inputs_(inputs()),
+        store_(arguments.request.store.open()) {
+    for (const std::string& name : inputs_.skipped) {
+      fmt::print(stderr, "paceline: skipped a tensor that the model does not know: {}\n", name);
+    }
+  }
+
+  void execute() {
+    Loaded chosen = load(store_.get(), options_);
+    chosen.session.run();
+    write_outputs(chosen.session);
+    const Summary timing = repeat(chosen.session);
+    nlohmann::json document = describe(chosen, timing);
+    if (arguments_.compare) document["compare"] = compare(chosen);
+    if (arguments_.request.json) {
+      fmt::print("{}\n", document.dump(2));
+    } else {
+      print(document);
+    }
+  }
+
+ private:
+  ModelInputs inputs() const {
+    const Bindings given = arguments_.request.bound();
+    if (!arguments_.input.empty()) return read_inputs(model_.graph, arguments_.input, given);
+    if (!arguments_.random_seed) {
+      throw invalid("the model's inputs are missing: give --input F.safetensors, or --random SEED");
+    }
+    return draw_inputs(model_.graph, given, model_.vocabulary, *arguments_.random_seed);
+  }
+
+  Loaded load(Store* store, const GraphDispatcher::Options& options) const {
+    GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store, options);
+    Decision decision = dispatcher.decide(graph_, inputs_.bindings);
+    Plan plan = compile(decision.path, ops::all_ops(), kernels::all_kernels(), inputs_.bindings,
+                        {.threads = options.threads});
+    const MemoryNeed memory = memory_need(plan, inputs_.bindings);
+    Session session(std::move(plan), ops::all_ops(), kernels::all_kernels(), model_.weights,
+                    {.threads = options.threads});
+    session.bind(inputs_.bindings);
+    for (const auto& [name, tensor] : inputs_.tensors) session.set_input(name, tensor);
+    return {std::move(decision), memory, std::move(session)};
+  }
+
+  void write_outputs(const Session& session) const {
+    if (arguments_.output.empty()) return;
+    TensorMap outputs;
+    for (const NamedOutput& output : graph_.outputs()) {
+      outputs.emplace(output.name, dense_copy(session.output(output.name)));
+    }
+    write_safetensors(arguments_.output, outputs);
+  }
+
+  Summary repeat(Session& session) const {
+    return summary_of(
+        interleave({{"run", [&] { session.run(); }}}, arguments_.repeat, 1, /*seed=*/1).front());
+  }
+
+  // The chosen path against the untuned ones, interleaved, since only ratios survive a noisy
+  // machine.
+  nlohmann::json compare(Loaded& chosen) const {
+    GraphDispatcher::Options plain_options = options_;
+    plain_options.choose.plain_only = true;
+    plain_options.choose.on_miss = OnMiss::estimate;
+    GraphDispatcher::Options default_options = options_;
+    default_options.choose.on_miss = OnMiss::estimate;
+    Loaded untuned = load(nullptr, default_options);
+    Loaded plain = load(nullptr, plain_options);
+    const auto samples = interleave({{"chosen", [&] { chosen.session.run(); }},
+                                     {"again", [&] { chosen.session.run(); }},
+                                     {"untuned", [&] { untuned.session.run(); }},
+                                     {"plain", [&] { plain.session.run(); }}},
+                                    std::max(arguments_.repeat, 11), 3, /*seed=*/7);
+    const auto row = [&](const char* name, const std::vector<double>& other) {
+      const Ratio ratio = ratio_of(other, samples[0]);
+      return nlohmann::json{{"path", name},
+                            {"median_s", summary_of(other).median_s},
+                            {"ratio", ratio.median},
+                            {"ratio_low", ratio.low},
+                            {"ratio_high", ratio.high}};
+    };
+    return {row("by the store", samples[0]), row("by the store, again", samples[1]),
+            row("untuned default", samples[2]), row("plain kernels alone", samples[3])};
+  }
+
+  nlohmann::json describe(const Loaded& loaded, const Summary& timing) const {
+    nlohmann::json outputs = nlohmann::json::object();
+    for (const NamedOutput& output : graph_.outputs()) {
+      const TensorView view = loaded.session.output(output.name);
+      outputs[output.name] = {{"dtype", to_string(view.dtype)}, {"shape", view.shape()}};
+    }
+    const Decision& decision = loaded.decision;
+    return {{"model", arguments_.request.model},
+            {"bindings", inputs_.bindings},
+            {"outputs", outputs},
+            {"runs", timing.samples},
+            {"seconds",
+             {{"median", timing.median_s}, {"low", timing.low_s}, {"high", timing.high_s}}},
+            {"choices",
+             {{"nodes", decision.nodes.size()},
+              {"measured", decision.measured},
+              {"estimated", decision.estimated}}},
+            {"memory",
+             {{"arena_bytes", loaded.memory.arena_bytes},
+              {"largest_live_bytes", loaded.memory.largest_live_bytes},
+              {"weight_bytes", loaded.memory.weight_bytes}}},
+            {"store", store_ ? store_->url() : "none"}};
+  }
+
+  static void print(const nlohmann::json& document) {
+    for (const auto& [name, output] : document["outputs"].items()) {
+      fmt::print("{}: {}{}\n", name, output["dtype"].get<std::string>(), output["shape"].dump());
+    }
+    const auto& seconds = document["seconds"];
+    fmt::print("time     {} [{}, {}], {} runs\n", format_seconds(seconds["median"]),
+               format_seconds(seconds["low"]), format_seconds(seconds["high"]),
+               document["runs"].get<int>());
+    const auto& choices = document["choices"];
+    fmt::print("kernels  {} chosen: {} measured here, {} estimated\n",
+               choices["nodes"].get<int>(), choices["measured"].get<int>(),
+               choices["estimated"].get<int>());
+    const auto& memory = document["memory"];
+    fmt::print("memory   activations {}, weights {}\n", format_bytes(memory["arena_bytes"]),
+               format_bytes(memory["weight_bytes"]));
+    fmt::print("store    {}\n", document["store"].get<std::string>());
+    if (document.contains("compare")) print_comparison(document["compare"]);
+  }
+
+  static void print_comparison(const nlohmann::json& rows) {
+    std::vector<std::vector<std::string>> cells;
+    for (const auto& row : rows) {
+      cells.push_back({row["path"], format_seconds(row["median_s"]),
+                       fmt::format("{:.2f}x", row["ratio"].get<double>()),
+                       fmt::format("[{:.2f}, {:.2f}]", row["ratio_low"].get<double>(),
+                                   row["ratio_high"].get<double>())});
+    }
+    fmt::print("\n{}", format_table({"path", "time", "of chosen", "interval"}, cells));
+  }
+
+  const RunArguments& arguments_;
+  GraphDispatcher::Options options_;
+  Model model_;
+  Graph graph_;
+  ModelInputs inputs_;
+  std::unique_ptr<Store> store_;
+};
+
+}  // namespace
+
+void add_run_command(CLI::App& app) {
+  auto arguments = std::make_shared<RunArguments>();
+  CLI::App* command = app.add_subcommand("run", "Run a model by the fastest measured kernels");
+  arguments->request.add_to(*command);
+  command->add_option("--input", arguments->input, "Inputs by name, a safetensors file");
+  command->add_option("--output", arguments->output, "Where the outputs go, a safetensors file");
+  command->add_option("--random", arguments->random_seed, "Draw the inputs from this seed");
+  command->add_option("--repeat", arguments->repeat, "Timed runs")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->add_flag("--compare", arguments->compare,
+                    "Also time the untuned default and plain kernels alone, interleaved");
+  command->callback([arguments] { Run(*arguments).execute(); });
+}
+
+}  // namespace paceline
