@@ -1,0 +1,14 @@
+#include "common/ops/support/elementwise.h"
+
+namespace paceline::ops {
+
+Op add() {
+  return binary({
+      .on_floats = [](double a, double b) { return a + b; },
+      .on_integers = wrapping_add,
+      .commutative = true,
+      .associative = true,
+  });
+}
+
+}  // namespace paceline::ops

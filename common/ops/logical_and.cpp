@@ -1,0 +1,9 @@
+#include "common/ops/support/elementwise.h"
+
+namespace paceline::ops {
+
+Op logical_and() {
+  return logical([](bool a, bool b) { return a && b; });
+}
+
+}  // namespace paceline::ops
