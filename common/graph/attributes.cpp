@@ -14,6 +14,8 @@ template <typename... Ts>
 struct Overload : Ts... {
   using Ts::operator()...;
 };
+template <typename... Ts>
+Overload(Ts...) -> Overload<Ts...>;  // Clang 14 does not deduce it.
 
 // Shortest digits that read back, and never mistaken for an integer.
 std::string real_to_string(double value) {
@@ -151,7 +153,7 @@ void Attributes::add_to(Hasher& hasher) const {
                    [&](std::int64_t v) { hasher.add(v); },
                    [&](double v) { hasher.add(v); },
                    // Everything else has one text for one value.
-                   [&](const auto&) { hasher.add(to_string(value)); },
+                   [&, &value = value](const auto&) { hasher.add(to_string(value)); },
                },
                value);
   }
