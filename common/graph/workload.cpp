@@ -59,7 +59,7 @@ OperandType dense_operand(const TensorType& type, const Bindings& bindings) {
 std::string OperandType::to_string() const {
   std::string text = fmt::format("{}{}", paceline::to_string(dtype), paceline::to_string(extents));
   if (!is_dense(*this)) text += fmt::format("{{{}}}", fmt::join(strides, ","));
-  if (!packing.empty()) text += "@" + quoted_text(packing);
+  if (!packing.empty()) text += "@" + quoted(packing);
   return text;
 }
 

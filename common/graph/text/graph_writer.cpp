@@ -39,7 +39,7 @@ std::string node_text(const Graph& graph, std::int32_t index, const ValueNames& 
 }  // namespace
 
 std::string graph_text(const Graph& graph, const ValueNames& names) {
-  std::string text = fmt::format("graph {} {{\n", quoted_text(graph.name()));
+  std::string text = fmt::format("graph {} {{\n", quoted(graph.name()));
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     text += node_text(graph, static_cast<std::int32_t>(i), names);
   }

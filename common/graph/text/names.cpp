@@ -21,7 +21,7 @@ std::string ValueNames::of(ValueRef value) const {
 std::string ValueNames::declaration(const Graph& graph, std::int32_t index) const {
   const Node& node = graph.node(index);
   std::string text = names_[index];
-  if (text.starts_with('%') && !node.name.empty()) text += " " + quoted_text(node.name);
+  if (text.starts_with('%') && !node.name.empty()) text += " " + quoted(node.name);
   for (std::size_t i = 1; i < node.outputs.size(); ++i) {
     text += ", " + of({index, static_cast<std::int32_t>(i)});
   }

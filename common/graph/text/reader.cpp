@@ -11,7 +11,7 @@ namespace paceline {
 namespace {
 
 // A shape multiplies its dims; more products than these are hostile.
-constexpr std::size_t products_max = 4096;
+constexpr std::size_t products_max = 64;
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -21,6 +21,15 @@ bool is_word_char(char c) {
 }
 bool is_dim_char(char c) {
   return is_name_char(c) || std::string_view("+-* ").find(c) != std::string_view::npos;
+}
+
+char unescaped(char c) {
+  switch (c) {
+    case 'n': return '\n';
+    case 't': return '\t';
+    case 'r': return '\r';
+    default: return c;
+  }
 }
 
 std::size_t term_count(std::string_view dim) {
@@ -87,12 +96,8 @@ std::string TextReader::quoted(std::string_view what) {
   if (!next_is('"')) fail(what);
   std::string value;
   for (++at_; !at_end() && text_[at_] != '"'; ++at_) {
-    if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
-      ++at_;
-      value += text_[at_] == 'n' ? '\n' : text_[at_];
-    } else {
-      value += text_[at_];
-    }
+    const bool escaped = text_[at_] == '\\' && at_ + 1 < text_.size();
+    value += escaped ? unescaped(text_[++at_]) : text_[at_];
   }
   if (at_end()) fail_at(start, "a quote without its end");
   ++at_;

@@ -22,41 +22,23 @@ bool is_identifier(std::string_view name) {
 
 }  // namespace
 
-std::string quoted_text(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    if (c == '\n') {
-      quoted += "\\n";
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + '"';
-}
-
 std::string name_text(std::string_view name) {
   const bool is_keyword = std::find(keywords.begin(), keywords.end(), name) != keywords.end();
-  return is_identifier(name) && !is_keyword ? std::string(name) : quoted_text(name);
+  return is_identifier(name) && !is_keyword ? std::string(name) : quoted(name);
 }
 
 std::string type_text(const TensorType& type) {
   std::string text = fmt::format("{}{}", to_string(type.dtype), to_string(type.shape));
   const Layout& layout = type.layout;
   if (!layout.order.empty()) text += fmt::format("{{{}}}", fmt::join(layout.order, ","));
-  if (!layout.packing.empty()) text += "@" + quoted_text(layout.packing);
+  if (!layout.packing.empty()) text += "@" + quoted(layout.packing);
   return text;
-}
-
-std::string attribute_text(const Attribute& value) {
-  if (const std::string* text = std::get_if<std::string>(&value)) return quoted_text(*text);
-  return to_string(value);
 }
 
 std::string attributes_text(const Attributes& attributes) {
   std::string text;
   for (const auto& [name, value] : attributes) {
-    text += fmt::format(", {}={}", name, attribute_text(value));
+    text += fmt::format(", {}={}", name, to_string(value));
   }
   return text;
 }
