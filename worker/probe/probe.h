@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/graph/machine.h"
+
+namespace paceline {
+
+// Reads what this machine is made of from /proc, /sys and hwloc. What cannot be read is
+// "unavailable". GPUs are left to the CUDA module. Takes milliseconds; any thread.
+Machine probe_machine();
+Environment probe_environment(int threads);
+
+// What one measurement needs to know of the topology.
+struct Topology {
+  // Logical CPUs that this process may use, one of each physical core first, then their siblings.
+  std::vector<int> cpus;
+  std::int64_t last_level_cache_bytes = 0;  // 0: unavailable.
+  std::int64_t largest_private_cache_bytes = 0;
+};
+Topology probe_topology();
+
+std::string host_name();
+std::int64_t available_memory_bytes();  // Throws `unavailable` without /proc/meminfo.
+
+}  // namespace paceline
