@@ -16,6 +16,8 @@ namespace paceline::wire {
 namespace {
 
 using capnp::List;
+using wire::read;
+using wire::write;
 
 template <typename Ids>
 void write_ids(List<capnp::Data>::Builder list, const Ids& ids) {
@@ -86,10 +88,12 @@ void write(const Heartbeat& heartbeat, schema::Heartbeat::Builder out) {
   out.setSentNs(heartbeat.sent_ns);
   out.setCredit(heartbeat.credit);
   write_ids(out.initLeases(heartbeat.leases.size()), heartbeat.leases);
+  write_ids(out.initReleased(heartbeat.released.size()), heartbeat.released);
 }
 
 Heartbeat read(schema::Heartbeat::Reader in) {
-  return {in.getSentNs(), in.getCredit(), read_ids<LeaseId>(in.getLeases())};
+  return {in.getSentNs(), in.getCredit(), read_ids<LeaseId>(in.getLeases()),
+          read_ids<LeaseId>(in.getReleased())};
 }
 
 void write(const Result& result, schema::Result::Builder out) {
@@ -242,8 +246,7 @@ Submit read(schema::Submit::Reader in) {
   submit.model = read(in.getModel());
   submit.graphs = read_texts(in.getGraphs());
   submit.bindings = read_each<Bindings>(in.getBindings());
-  const auto threads = in.getThreads();
-  submit.threads.assign(threads.begin(), threads.end());
+  submit.threads = read_numbers<std::int32_t>(in.getThreads());
   for (const auto regime : in.getRegimes()) {
     submit.regimes.push_back(read_name(regime, parse_regime, "regime"));
   }

@@ -34,7 +34,8 @@ struct Hello {
 struct Heartbeat {
   std::int64_t sent_ns = 0;   // The worker's monotonic clock; echoed, never compared with another.
   std::uint32_t credit = 0;   // Leases that it would hold at once; 0 while it drains.
-  std::vector<LeaseId> leases;  // That it holds.
+  std::vector<LeaseId> leases;    // That it holds.
+  std::vector<LeaseId> released;  // That it stopped working on when they were revoked.
 };
 
 // One sitting of a task. Idempotent by (task, lease, block): sent until it is acknowledged.

@@ -7,6 +7,8 @@ namespace paceline::wire {
 
 namespace {
 
+using wire::read;
+
 bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
 
 // The length of the UTF-8 sequence at `at`; 0 when it is none, overlong, a surrogate or NUL.
@@ -84,10 +86,7 @@ Attribute read(schema::Attribute::Value::Reader in) {
     case Value::REAL: return in.getReal();
     case Value::TEXT: return read(in.getText());
     case Value::DTYPE: return read_dtype(in.getDtype());
-    case Value::INTEGERS: {
-      const auto list = in.getIntegers();
-      return std::vector<std::int64_t>(list.begin(), list.end());
-    }
+    case Value::INTEGERS: return read_numbers<std::int64_t>(in.getIntegers());
     case Value::DIM: return Dim::parse(read(in.getDim()));
     case Value::SHAPE: return read_shape(in.getShape());
   }
@@ -344,10 +343,8 @@ Measurement read(schema::Measurement::Reader in) {
   measurement.reason = read(in.getReason());
   measurement.summary = {in.getMedianS(),  in.getLowS(),        in.getHighS(),
                          in.getMinimumS(), in.getSampleCount(), in.getBlockCount()};
-  const auto samples = in.getSamplesS();
-  measurement.samples_s.assign(samples.begin(), samples.end());
-  const auto blocks = in.getBlocks();
-  measurement.blocks.assign(blocks.begin(), blocks.end());
+  measurement.samples_s = read_numbers<double>(in.getSamplesS());
+  measurement.blocks = read_numbers<std::int32_t>(in.getBlocks());
   if (measurement.samples_s.size() != measurement.blocks.size()) {
     throw invalid("message with a block for not each sample: {} and {}",
                   measurement.blocks.size(), measurement.samples_s.size());

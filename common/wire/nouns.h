@@ -44,6 +44,13 @@ template <typename Builder, typename Values>
 void write_texts(Builder list, const Values& values) {
   for (unsigned i = 0; i < values.size(); ++i) list.set(i, text_of(values[i]));
 }
+template <typename Number>
+std::vector<Number> read_numbers(typename capnp::List<Number>::Reader list) {
+  std::vector<Number> numbers;
+  numbers.reserve(list.size());
+  for (const Number number : list) numbers.push_back(number);
+  return numbers;
+}
 std::vector<std::string> read_texts(capnp::List<capnp::Text>::Reader list);
 
 // The value that `parse` makes of a name; throws `invalid` naming `what`.

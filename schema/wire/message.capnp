@@ -48,6 +48,7 @@ struct Heartbeat {
   sentNs @0 :Int64;   # By the worker's own clock.
   credit @1 :UInt32;  # Leases that it would hold at once.
   leases @2 :List(Data);  # That it holds.
+  released @3 :List(Data);  # That it stopped working on when they were revoked.
 }
 
 struct Result {
