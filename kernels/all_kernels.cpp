@@ -2,7 +2,33 @@
 
 #include <algorithm>
 
+#include "kernels/instruction_sets.h"
+
 namespace paceline::kernels {
+
+// What the folders define; the build writes it.
+std::vector<Kernel> listed_kernels();
+
+namespace {
+
+bool runs_here(const Kernel& kernel) {
+  return std::ranges::all_of(kernel.info.accepts.isa, [](const std::string& name) {
+    return instruction_sets().contains(name);
+  });
+}
+
+std::vector<Kernel> usable_kernels() {
+  std::vector<Kernel> kernels = listed_kernels();
+  std::erase_if(kernels, [](const Kernel& kernel) { return !runs_here(kernel); });
+  return kernels;
+}
+
+}  // namespace
+
+const std::vector<Kernel>& all_kernels() {
+  static const std::vector<Kernel> all = usable_kernels();
+  return all;
+}
 
 const Kernel* find_kernel(std::string_view name) {
   const auto& all = all_kernels();

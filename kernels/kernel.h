@@ -44,7 +44,8 @@ struct Kernel {
   KernelInfo info;
   // Scratch for one run, as a function of the (symbolic) operand types. Null: none.
   std::function<Dim(const OpInputs&, const Resources&)> workspace_bytes;
-  // Once per instruction, when a plan is loaded. Null: `run` needs no state.
+  // When a plan is loaded, once per instruction; once more when a symbol in its attributes is bound
+  // anew, so dims in `attributes` are constants. May allocate. Null: `run` needs no state.
   std::function<std::unique_ptr<Prepared>(const Attributes&, const Resources&)> prepare;
   // After `prepare` and whenever extents, strides or addresses change; may allocate. Null: nothing.
   void (*bind)(const Call&) = nullptr;

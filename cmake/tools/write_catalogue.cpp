@@ -108,16 +108,14 @@ std::string kernels_source(const std::vector<Entry>& entries) {
       "    all.push_back(std::move(kernel));\n"
       "  }\n"
       "}\n\n"
-      "std::vector<Kernel> list() {\n"
+      "}  // namespace\n\n"
+      "std::vector<Kernel> listed_kernels() {\n"
       "  std::vector<Kernel> all;\n";
   for (const Entry& entry : entries) {
     text += "  add(all, " + entry.device + "::" + entry.name + "(), \"" + entry.name + "\", \"" +
             entry.digest + "\");\n";
   }
   text +=
-      "  return all;\n}\n\n}  // namespace\n\n"
-      "const std::vector<Kernel>& all_kernels() {\n"
-      "  static const std::vector<Kernel> all = list();\n"
       "  return all;\n}\n\n"
       "}  // namespace paceline::kernels\n";
   return text;

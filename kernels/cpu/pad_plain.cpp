@@ -1,3 +1,4 @@
+#include "kernels/cpu/support/convert.h"
 #include "kernels/cpu/support/copy_elements.h"
 #include "kernels/cpu/support/dtypes.h"
 #include "kernels/cpu/support/plain.h"
@@ -17,7 +18,7 @@ void run(const Call& call) {
   const TensorView &x = call.inputs[0], &out = call.outputs[0];
   const State& state = call.state<State>();
   AllDtypes::visit(out.dtype, [&]<typename T>(std::type_identity<T>) {
-    std::fill_n(out.as<T>(), out.element_count(), static_cast<T>(state.value));
+    std::fill_n(out.as<T>(), out.element_count(), convert<T>(state.value));
   });
   TensorView inside = out;
   for (int axis = 0; axis < x.rank; ++axis) {

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <limits>
+#include <type_traits>
+
+#include "kernels/cpu/support/dtypes.h"
+
+namespace paceline::kernels::cpu {
+
+// Truncates and saturates; NaN becomes 0. The bounds may round up to what is out of range, so they
+// are excluded too.
+template <typename To, typename From>
+To float_to_integer(From value) {
+  using Limits = std::numeric_limits<To>;
+  if (value != value) return 0;
+  if (value <= static_cast<From>(Limits::min())) return Limits::min();
+  if (value >= static_cast<From>(Limits::max())) return Limits::max();
+  return static_cast<To>(value);
+}
+
+// One element as `cast` and Tensor::cast understand it.
+template <typename To, typename From>
+To convert(From value) {
+  const auto wide = widen(value);
+  using Wide = std::remove_const_t<decltype(wide)>;
+  if constexpr (std::is_same_v<To, bool>) {
+    return wide != Wide{0};
+  } else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<Wide>) {
+    return float_to_integer<To>(wide);
+  } else if constexpr (is_half<To> && std::is_integral_v<Wide>) {
+    return To(static_cast<double>(wide));
+  } else {
+    return static_cast<To>(wide);
+  }
+}
+
+}  // namespace paceline::kernels::cpu
