@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,10 +11,10 @@ namespace paceline {
 // What else goes on on this machine, sampled from /proc; differences of two samples say how busy
 // others were in between.
 struct ActivitySample {
-  std::int64_t time_ns = 0;      // Monotonic.
-  double busy_s = 0;             // CPU seconds of all processes.
-  double own_s = 0;              // Of this process.
-  double stolen_s = 0;           // By the hypervisor.
+  std::int64_t time_ns = 0;  // Monotonic.
+  double busy_s = 0;         // CPU seconds of all processes.
+  double own_s = 0;          // Of this process.
+  double stolen_s = 0;       // By the hypervisor.
   int hardware_threads = 0;
 };
 ActivitySample sample_activity();
