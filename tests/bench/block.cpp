@@ -63,8 +63,9 @@ class Bench {
   }
 
   void measure() {
+    const Regime regimes[] = {Regime::hot};
     const int measured = dispatcher(store_.get(), {}).measure_missing(
-        graph_, bindings_, [](int done, int total, const Workload& workload) {
+        graph_, bindings_, regimes, [](int done, int total, const Workload& workload) {
           fmt::print(stderr, "measured {}/{} {}\n", done, total, workload.to_text());
         });
     fmt::print("measured {} workloads into {}\n", measured, store_->url());

@@ -1,9 +1,11 @@
 #include "worker/dispatch/dispatch.h"
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 #include <utility>
 
-#include "common/base/log.h"
+#include "common/base/error.h"
 #include "scheduler/cost/stored_costs.h"
 #include "scheduler/fleet/workloads.h"
 #include "scheduler/passes/passes.h"
@@ -49,7 +51,6 @@ Graph prepare(const Graph& graph, const OpSet& ops, std::span<const Kernel> kern
 GraphDispatcher::GraphDispatcher(const OpSet& ops, std::span<const Kernel> kernels, Store* store,
                                  Options options)
     : ops_(ops),
-      kernels_(kernels),
       infos_(infos_of(kernels)),
       store_(store),
       options_(options),
@@ -57,15 +58,67 @@ GraphDispatcher::GraphDispatcher(const OpSet& ops, std::span<const Kernel> kerne
       environment_(probe_environment(options.threads)) {}
 
 Decision GraphDispatcher::decide(const Graph& graph, const Bindings& bindings) {
+  if (options_.choose.on_miss == OnMiss::measure) {
+    const Regime regimes[] = {options_.regime};
+    measure_missing(graph, bindings, regimes, [](int, int, const Workload&) {});
+  }
   const std::vector<Workload> workloads = workloads_of(graph, bindings, ops_);
-  StoredCosts costs(ops_, machine_, environment_, timings_for(workloads), roofline());
+  StoredCosts costs(ops_, machine_, environment_, timings_for(workloads, options_.regime),
+                    roofline());
   return choose(graph, bindings, ops_, infos_, costs, options_.choose);
 }
 
-std::vector<Timing> GraphDispatcher::timings_for(std::span<const Workload> workloads) {
+int GraphDispatcher::measure_missing(const Graph& graph, const Bindings& bindings,
+                                     std::span<const Regime> regimes, const Progress& progress) {
+  if (store_ == nullptr) throw invalid("measuring needs a store to put its rows into: none");
+  const std::vector<MeasureTask> tasks = missing(workloads_of(graph, bindings, ops_), regimes);
+  if (tasks.empty()) return 0;
+  Measurer measurer({.threads = options_.threads, .roofline = roofline()});
+  store_->put(machine_);
+  store_->put(environment_);
+  store_->put(infos_);
+  const int total = static_cast<int>(tasks.size());
+  for (int done = 0; done < total; ++done) {
+    keep(tasks[done].workload, measurer.measure(tasks[done]));
+    progress(done + 1, total, tasks[done].workload);
+  }
+  return total;
+}
+
+std::vector<MeasureTask> GraphDispatcher::missing(std::span<const Workload> workloads,
+                                                  std::span<const Regime> regimes) {
+  std::set<std::tuple<WorkloadId, KernelId, Regime>> known;
+  for (const Timing& timing : timings_for(workloads, std::nullopt)) {
+    if (timing.machine == machine_.id() && timing.environment == environment_.id()) {
+      known.emplace(timing.workload, timing.kernel, timing.regime);
+    }
+  }
+  std::vector<MeasureTask> tasks;
+  for (const Workload& workload : workloads) {
+    MeasureTask task{.workload = workload, .regimes = {regimes.begin(), regimes.end()}};
+    for (const KernelInfo& info : infos_) {
+      if (info.op != workload.op || refusal(info, workload)) continue;
+      if (std::any_of(regimes.begin(), regimes.end(), [&](Regime regime) {
+            return !known.contains({workload.id(), info.id(), regime});
+          })) {
+        task.kernels.push_back(info.name);
+      }
+    }
+    if (!task.kernels.empty()) tasks.push_back(std::move(task));
+  }
+  return tasks;
+}
+
+void GraphDispatcher::keep(const Workload& workload, std::span<const Measurement> measurements) {
+  store_->put(std::span(&workload, 1));
+  store_->put(measurements);
+}
+
+std::vector<Timing> GraphDispatcher::timings_for(std::span<const Workload> workloads,
+                                                 std::optional<Regime> regime) {
   if (store_ == nullptr) return {};
   return store_->timings({.workloads = ids_of(workloads),
-                          .regime = options_.regime,
+                          .regime = regime,
                           .machine_model_key = machine_.model_key()});
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <memory>
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -42,19 +43,23 @@ class GraphDispatcher {
   // OnMiss::measure it measures first what is missing, into the store.
   Decision decide(const Graph& graph, const Bindings& bindings);
 
-  // Measures every workload of the graph that the store does not know on this machine and
-  // environment. `measurer` may be shared. Calls `progress` after each. Returns how many workloads
-  // were measured.
-  int measure_missing(const Graph& graph, const Bindings& bindings, Measurer& measurer,
-                      std::span<const Regime> regimes,
-                      const std::function<void(int done, int total, const Workload&)>& progress);
+  // Measures on this machine what the graph needs and the store lacks: for each workload the kernels
+  // without a row of this machine, environment and kernel content in one of `regimes`. Requires a
+  // store. Calls `progress` after each workload. Returns how many workloads were measured.
+  using Progress = std::function<void(int done, int total, const Workload& workload)>;
+  int measure_missing(const Graph& graph, const Bindings& bindings,
+                      std::span<const Regime> regimes, const Progress& progress);
 
  private:
-  std::vector<Timing> timings_for(std::span<const Workload> workloads);
-  Roofline roofline();
+  std::vector<Timing> timings_for(std::span<const Workload> workloads,
+                                  std::optional<Regime> regime);
+  std::vector<MeasureTask> missing(std::span<const Workload> workloads,
+                                   std::span<const Regime> regimes);
+  void keep(const Workload& workload, std::span<const Measurement> measurements);
+  std::optional<Roofline> roofline();
 
   const OpSet& ops_;
-  std::span<const Kernel> kernels_;
+  std::vector<KernelInfo> infos_;
   Store* store_;
   Options options_;
   Machine machine_;

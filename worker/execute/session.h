@@ -13,8 +13,8 @@ namespace paceline {
 // Weights by name. Bound once, never copied: the session keeps references.
 using WeightSet = std::map<std::string, Tensor, std::less<>>;
 
-// A plan with its memory, weights and states, ready to run many times. Owns arena and states,
-// shares the weights. One thread calls; kernels use up to `threads`.
+// A plan with its memory, weights and states, ready to run many times. Owns arena, inputs and states,
+// shares the weights, borrows `ops` and `kernels`. One thread calls; kernels use up to `threads`.
 class Session {
  public:
   struct Options {
@@ -22,19 +22,26 @@ class Session {
     std::int64_t memory_bytes_max = 0;  // 0: what the machine has available.
   };
 
-  // Throws `invalid` for a missing weight or one of another type, naming it; `exhausted`, with the
-  // numbers, when the memory it needs is not there.
+  // Throws `invalid` for a missing weight or one of another dtype, naming it. Weights that the plan
+  // does not know are ignored.
   Session(Plan plan, const OpSet& ops, std::span<const Kernel> kernels, WeightSet weights,
           Options options);
   ~Session();
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
 
   // Fixes the symbols: lays out the arena (grown only when needed), resolves every argument. States
-  // whose type does not change keep their contents. Throws `invalid` for an unbound symbol.
+  // whose type does not change keep their contents, and so do inputs. Throws `invalid` for an unbound
+  // symbol or a binding that some op refuses, `exhausted` with the numbers when memory is short;
+  // after an error, bind again before the next run.
   void bind(const Bindings& bindings);
   // Copies `tensor` in. Throws `invalid` on a wrong name, dtype or shape, naming both.
   void set_input(std::string_view name, const Tensor& tensor);
-  // One loop over function pointers: no allocation, no lookup, no lock, no log.
+  // One loop over function pointers: no allocation, no lookup, no lock, no log. Throws `invalid`
+  // before a bind, for an input that was not set, and for data that a kernel refuses.
   void run();
+  // Runs `repeats` times and gives the median seconds of each instruction. States move on.
+  std::vector<double> profile(int repeats);
   // The value after the last run: borrowed until the next bind or run; may be strided.
   TensorView output(std::string_view name) const;
   void clear_states();
