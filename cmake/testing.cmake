@@ -20,7 +20,7 @@ function(paceline_tests name)
   endif()
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE
-    ${arg_LINKS} paceline_test_support GTest::gmock GTest::gtest_main)
+    paceline_test_support ${arg_LINKS} GTest::gmock GTest::gtest_main)
   if(arg_LABEL MATCHES "^(unit|sim)$")
     add_dependencies(quick_tests ${name})
   endif()

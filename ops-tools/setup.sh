@@ -47,7 +47,8 @@ if ! command -v dpkg-query >/dev/null; then
   exit 1
 fi
 
-mapfile -t missing < <(missing_packages)
+# shellcheck disable=SC2207  # Names of packages have no spaces.
+missing=($(missing_packages))
 if [ "${#missing[@]}" -eq 0 ]; then
   say "all ${#packages[@]} packages are installed; nothing to do"
   exit 0
@@ -68,6 +69,7 @@ as_root env DEBIAN_FRONTEND=noninteractive \
   apt-get -q install -y --no-install-recommends "${missing[@]}" ||
   refuse "apt-get failed (its message stands above; without a network, install the packages by other means)"
 
-mapfile -t missing < <(missing_packages)
+# shellcheck disable=SC2207  # Names of packages have no spaces.
+missing=($(missing_packages))
 [ "${#missing[@]}" -eq 0 ] || refuse "apt-get ended well, yet packages are missing"
 say "done"
