@@ -1,0 +1,21 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "common/models/safetensors.h"
+
+namespace paceline {
+
+// The weights of a Hugging Face directory: model.safetensors, or the shards that
+// model.safetensors.index.json lists. Mapped, not read.
+struct Checkpoint {
+  std::filesystem::path folder;
+  TensorMap tensors;
+};
+
+// Throws `invalid` naming what was expected where when weights or a shard are missing.
+Checkpoint open_checkpoint(const std::filesystem::path& folder);
+
+}  // namespace paceline

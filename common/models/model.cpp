@@ -1,0 +1,43 @@
+#include "common/models/model.h"
+
+#include "common/base/error.h"
+#include "common/base/file.h"
+#include "common/models/hugging_face.h"
+#include "common/ops/all_ops.h"
+
+namespace paceline {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Model load_text(const fs::path& path) {
+  Model model;
+  model.graph = parse_graph(read_text_file(path), ops::all_ops());
+  const fs::path weights = fs::path(path).replace_extension(".safetensors");
+  if (fs::exists(weights)) model.weights = read_safetensors(weights).tensors;
+  for (const Node& node : model.graph.nodes()) {
+    if (node.kind == NodeKind::state) model.states.push_back(node.name);
+    if (node.kind == NodeKind::weight && !model.weights.contains(node.name)) {
+      throw invalid("{}: a weight is missing, expected in {}: {}", path.string(), weights.string(),
+                    node.name);
+    }
+  }
+  return model;
+}
+
+}  // namespace
+
+Model load_model(const fs::path& path, const ModelOptions& options) {
+  if (!fs::exists(path)) throw invalid("no such model: {}", path.string());
+  if (fs::is_directory(path)) return load_hugging_face(path, options);
+  const std::string extension = path.extension().string();
+  if (extension == ".paceline") return load_text(path);
+  if (extension == ".onnx" || extension == ".gguf") {
+    throw unsupported("this version reads Hugging Face directories and .paceline graphs: {}",
+                      path.string());
+  }
+  throw invalid("a model is a Hugging Face directory or a .paceline graph: {}", path.string());
+}
+
+}  // namespace paceline

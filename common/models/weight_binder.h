@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/graph/graph.h"
+#include "common/models/checkpoint.h"
+
+namespace paceline {
+
+// Declares the weights of a graph under construction and binds each to a tensor of the checkpoint,
+// by the name it has there. Tensors that keep their type stay mapped; others are converted once.
+class WeightBinder {
+ public:
+  // `prefix` ("model.") stands before the names of published models, but is missing where only the
+  // trunk was saved.
+  WeightBinder(GraphBuilder& builder, const Checkpoint& checkpoint, std::string prefix,
+               Dtype dtype);
+
+  GraphBuilder& builder() const { return *builder_; }
+  Dtype dtype() const { return dtype_; }
+
+  // `name` is without prefix. Throws `invalid` naming the weight, with the shape expected and
+  // found.
+  Value get(const std::string& name, const Extents& extents);
+  // `count` rows from `first` on of a weight of shape `extents`, as a weight "NAME[first:end]" of
+  // its own that shares the memory.
+  Value rows(const std::string& name, const Extents& extents, std::int64_t first,
+             std::int64_t count);
+  // The matrix `index` of a stack [E, rows, columns], or `count` of its rows from `first` on.
+  Value matrix(const std::string& name, const Extents& extents, std::int64_t index,
+               std::int64_t first, std::int64_t count);
+
+  bool has(const std::string& name) const { return find(name) != nullptr; }
+  // Throws `invalid` when the weight is missing.
+  const Extents& extents(const std::string& name) const;
+
+  TensorMap take_bound() { return std::move(bound_); }
+
+ private:
+  using Entry = TensorMap::value_type;
+
+  const Entry* find(const std::string& name) const;
+  const Entry& find(const std::string& name, const Extents& extents) const;
+  Value bind(const std::string& name, const Tensor& tensor);
+
+  GraphBuilder* builder_;
+  const Checkpoint* checkpoint_;
+  std::string prefix_;
+  Dtype dtype_;
+  TensorMap bound_;
+  std::map<std::string, Value> values_;
+};
+
+}  // namespace paceline
