@@ -13,20 +13,28 @@ void add_symbols(const Shape& shape, std::set<std::string>& symbols) {
   for (const Dim& dim : shape) symbols.merge(dim.symbols());
 }
 
-void add_symbols(const Attributes& attributes, std::set<std::string>& symbols) {
+}  // namespace
+
+std::set<std::string> symbols_of(const Shape& shape) {
+  std::set<std::string> symbols;
+  add_symbols(shape, symbols);
+  return symbols;
+}
+
+std::set<std::string> symbols_of(const Attributes& attributes) {
+  std::set<std::string> symbols;
   for (const auto& [name, value] : attributes) {
     if (const Dim* dim = std::get_if<Dim>(&value)) symbols.merge(dim->symbols());
     if (const Shape* shape = std::get_if<Shape>(&value)) add_symbols(*shape, symbols);
   }
+  return symbols;
 }
-
-}  // namespace
 
 std::set<std::string> Graph::symbols() const {
   std::set<std::string> symbols;
   for (const Node& node : nodes_) {
     for (const TensorType& type : node.outputs) add_symbols(type.shape, symbols);
-    add_symbols(node.attributes, symbols);
+    symbols.merge(symbols_of(node.attributes));
   }
   return symbols;
 }

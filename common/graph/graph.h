@@ -85,6 +85,9 @@ class Graph {
   std::vector<StateUpdate> state_updates_;
 };
 
+std::set<std::string> symbols_of(const Shape& shape);
+std::set<std::string> symbols_of(const Attributes& attributes);
+
 // One digest a node: equal for nodes that compute the same from the same inputs, weights, states and
 // constants, whatever their labels and places; Graph::id() is made of them.
 std::vector<Digest> node_digests(const Graph& graph);

@@ -19,15 +19,6 @@ bool is_small(const TensorType& type) {
   return count && *count <= elements_max;
 }
 
-bool has_symbols(const Attributes& attributes) {
-  return std::any_of(attributes.begin(), attributes.end(), [](const auto& entry) {
-    if (const Dim* dim = std::get_if<Dim>(&entry.second)) return !dim->is_constant();
-    const Shape* shape = std::get_if<Shape>(&entry.second);
-    return shape && std::any_of(shape->begin(), shape->end(),
-                                [](const Dim& dim) { return !dim.is_constant(); });
-  });
-}
-
 class Folder {
  public:
   Folder(const Graph& graph, const OpSet& ops) : graph_(graph), ops_(ops) {}
@@ -50,7 +41,8 @@ class Folder {
  private:
   bool evaluate(const Node& node, std::int32_t index) {
     const Op& op = ops_.get(node.op);
-    if (!op.facts.deterministic || op.facts.collective || has_symbols(node.attributes)) return false;
+    if (!op.facts.deterministic || op.facts.collective) return false;
+    if (!symbols_of(node.attributes).empty()) return false;
     if (!std::all_of(node.outputs.begin(), node.outputs.end(), is_small)) return false;
     std::vector<Tensor> inputs;
     for (const ValueRef input : node.inputs) {

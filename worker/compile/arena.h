@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "common/graph/plan.h"
+#include "worker/compile/pack.h"
+
+namespace paceline {
+
+inline constexpr std::int64_t slot_alignment = 64;
+
+// What a slot of so many bytes occupies.
+inline std::int64_t padded(std::int64_t bytes) {
+  return (bytes + slot_alignment - 1) / slot_alignment * slot_alignment;
+}
+
+// Where each slot begins, given its evaluated bytes; and how large each device's arena is.
+struct ArenaLayout {
+  std::vector<std::int64_t> offsets;
+  std::map<Device, std::int64_t> arena_bytes;
+};
+ArenaLayout lay_out(std::span<const Plan::Slot> slots, std::span<const std::int64_t> bytes);
+
+// From which instruction to which each slot is in use; outputs are until the end.
+std::vector<Block> lives_of(const Plan& plan, std::span<const std::int64_t> bytes);
+std::vector<std::int64_t> slot_bytes(const Plan& plan, const Bindings& bindings);
+
+}  // namespace paceline

@@ -1,0 +1,163 @@
+#include "worker/compile/compile.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "common/base/log.h"
+#include "worker/compile/arena.h"
+#include "worker/compile/draft.h"
+
+namespace paceline {
+
+namespace {
+
+// Turns a draft's buffers and places into a plan's slots and tensors. Until `pack_slots`, the slots
+// stand in the order in which the draft made them, above nothing.
+class Assembly {
+ public:
+  Assembly(Draft draft, const Graph& graph) : draft_(std::move(draft)) { plan_.graph = graph; }
+
+  Plan run(const Bindings& sample) {
+    for (const Draft::Buffer& buffer : draft_.buffers) add_slot(buffer);
+    for (Draft::Step& step : draft_.steps) add(std::move(step));
+    for (const Draft::Output& output : draft_.outputs) {
+      plan_.outputs.push_back({output.name, tensor(output.place)});
+    }
+    pack_slots(sample);
+    return std::move(plan_);
+  }
+
+ private:
+  using Key = std::tuple<std::int32_t, Dtype, Shape, std::vector<Dim>, Dim>;
+
+  void add_slot(const Draft::Buffer& buffer) {
+    slots_.push_back(-1);
+    if (buffer.storage != Plan::Storage::slot) return;
+    slots_.back() = static_cast<std::int32_t>(plan_.slots.size());
+    plan_.slots.push_back({buffer.device, buffer.bytes, {}});
+  }
+
+  std::int32_t tensor(const Place& place) {
+    const auto& [shape, strides, offset] = place.strided;
+    const auto [at, is_new] =
+        tensors_.try_emplace(Key(place.buffer, place.dtype, shape, strides, offset),
+                             static_cast<std::int32_t>(plan_.tensors.size()));
+    if (is_new) {
+      const Draft::Buffer& buffer = draft_.buffers[place.buffer];
+      const bool in_slot = buffer.storage == Plan::Storage::slot;
+      plan_.tensors.push_back({buffer.storage, in_slot ? slots_[place.buffer] : buffer.node,
+                               {place.dtype, shape}, strides, offset});
+    }
+    return at->second;
+  }
+
+  void add(Draft::Step step) {
+    Plan::Instruction& instruction = step.instruction;
+    for (const Place& place : step.operands.inputs) instruction.inputs.push_back(tensor(place));
+    for (const Place& place : step.operands.outputs) instruction.outputs.push_back(tensor(place));
+    if (step.operands.workspace >= 0) instruction.workspace = slots_[step.operands.workspace];
+    plan_.instructions.push_back(std::move(instruction));
+  }
+
+  void pack_slots(const Bindings& sample) {
+    const std::vector<Block> lives = lives_of(plan_, slot_bytes(plan_, sample));
+    const std::vector<std::int64_t> offsets = packed(lives);
+    std::vector<std::int32_t> order(plan_.slots.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::int32_t a, std::int32_t b) { return offsets[a] < offsets[b]; });
+    rename_slots(order);
+    std::vector<Block> sorted;
+    for (const std::int32_t slot : order) sorted.push_back(lives[slot]);
+    stack_slots(sorted);
+  }
+
+  // Each device's arena on its own.
+  std::vector<std::int64_t> packed(const std::vector<Block>& lives) const {
+    std::map<Device, std::vector<std::size_t>> by_device;
+    for (std::size_t i = 0; i < lives.size(); ++i) by_device[plan_.slots[i].device].push_back(i);
+    std::vector<std::int64_t> offsets(lives.size());
+    for (const auto& [device, slots] : by_device) {
+      std::vector<Block> blocks;
+      for (const std::size_t slot : slots) blocks.push_back(lives[slot]);
+      // What is empty under the sample may not be under other bindings: it needs a place too.
+      for (Block& block : blocks) block.bytes = std::max(block.bytes, slot_alignment);
+      const std::vector<std::int64_t> placed = pack(blocks);
+      for (std::size_t i = 0; i < slots.size(); ++i) offsets[slots[i]] = placed[i];
+    }
+    return offsets;
+  }
+
+  void rename_slots(const std::vector<std::int32_t>& order) {
+    std::vector<std::int32_t> names(order.size());
+    std::vector<Plan::Slot> slots;
+    for (const std::int32_t slot : order) {
+      names[slot] = static_cast<std::int32_t>(slots.size());
+      slots.push_back(std::move(plan_.slots[slot]));
+    }
+    plan_.slots = std::move(slots);
+    for (Plan::Tensor& tensor : plan_.tensors) {
+      if (tensor.storage == Plan::Storage::slot) tensor.index = names[tensor.index];
+    }
+    for (Plan::Instruction& instruction : plan_.instructions) {
+      if (instruction.workspace >= 0) instruction.workspace = names[instruction.workspace];
+    }
+  }
+
+  // A slot lies above every lower one that lives at the same time. Of these only the direct ones
+  // are kept: what is below one of them is below already.
+  void stack_slots(const std::vector<Block>& lives) {
+    const auto conflict = [&](std::size_t a, std::size_t b) {
+      return plan_.slots[a].device == plan_.slots[b].device && lives[a].overlaps(lives[b]);
+    };
+    for (std::size_t slot = 0; slot < lives.size(); ++slot) {
+      std::vector<std::int32_t>& above = plan_.slots[slot].above;
+      for (std::size_t below = slot; below-- > 0;) {
+        if (!conflict(slot, below)) continue;
+        const bool implied = std::any_of(above.begin(), above.end(), [&](std::int32_t between) {
+          return conflict(below, between);
+        });
+        if (!implied) above.push_back(static_cast<std::int32_t>(below));
+      }
+      std::reverse(above.begin(), above.end());
+    }
+  }
+
+  Draft draft_;
+  Plan plan_;
+  std::vector<std::int32_t> slots_;  // By buffer; -1 for what is stored elsewhere.
+  std::map<Key, std::int32_t> tensors_;
+};
+
+}  // namespace
+
+Plan compile(const Path& path, const OpSet& ops, std::span<const Kernel> kernels,
+             const Bindings& sample, const Resources& resources) {
+  validate(path.graph, ops);
+  Plan plan =
+      Assembly(lower(path, ops, kernels, sample, resources), path.graph).run(sample);
+  validate(plan, ops, kernels, sample);
+  const MemoryNeed need = memory_need(plan, sample);
+  log::debug("compiled", {{"graph", path.graph.name()},
+                          {"instructions", plan.instructions.size()},
+                          {"arena_bytes", need.arena_bytes},
+                          {"largest_live_bytes", need.largest_live_bytes}});
+  return plan;
+}
+
+MemoryNeed memory_need(const Plan& plan, const Bindings& bindings) {
+  const std::vector<std::int64_t> bytes = slot_bytes(plan, bindings);
+  MemoryNeed need{.largest_live_bytes = largest_live_bytes(lives_of(plan, bytes))};
+  for (const auto& [device, arena] : lay_out(plan.slots, bytes).arena_bytes) {
+    need.arena_bytes += arena;
+  }
+  for (const Node& node : plan.graph.nodes()) {
+    if (node.kind == NodeKind::op) continue;
+    const std::int64_t size = size_bytes(node.outputs[0]).evaluate(bindings);
+    if (node.kind == NodeKind::weight) need.weight_bytes += size;
+    if (node.kind == NodeKind::state) need.state_bytes += size;
+  }
+  return need;
+}
+
+}  // namespace paceline

@@ -1,0 +1,294 @@
+#include <algorithm>
+
+#include "common/base/error.h"
+#include "worker/compile/draft.h"
+#include "worker/compile/groups.h"
+#include "worker/compile/order.h"
+
+namespace paceline {
+
+namespace {
+
+Strides wanted_strides(const Accepts& accepts, std::size_t input) {
+  const std::vector<Strides>& wanted = accepts.input_strides;
+  return wanted.empty() ? Strides::dense : wanted[std::min(input, wanted.size() - 1)];
+}
+
+bool fits(const StridedShape& strided, Strides wanted) {
+  if (wanted == Strides::any || strided.shape.empty()) return true;
+  if (wanted == Strides::dense) return is_dense(strided);
+  return strided.shape.back() == 1 || strided.strides.back() == 1;
+}
+
+Plan::Storage storage_of(NodeKind kind) {
+  switch (kind) {
+    case NodeKind::input: return Plan::Storage::input;
+    case NodeKind::weight: return Plan::Storage::weight;
+    case NodeKind::constant: return Plan::Storage::constant;
+    case NodeKind::state: return Plan::Storage::state;
+    case NodeKind::op: break;
+  }
+  return Plan::Storage::slot;
+}
+
+class Lowering {
+ public:
+  Lowering(const Path& path, const OpSet& ops, std::span<const Kernel> kernels,
+           const Bindings& sample, const Resources& resources)
+      : graph_(path.graph),
+        ops_(ops),
+        kernels_(kernels),
+        sample_(sample),
+        resources_(resources),
+        groups_(graph_, ops),
+        order_(order_nodes(graph_, ops, sample)),
+        position_(graph_.nodes().size(), -1),
+        choices_(graph_.nodes().size()) {
+    for (const Choice& choice : path.choices) choices_.at(choice.node) = &choice;
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+      position_[order_[i]] = static_cast<std::int32_t>(i);
+    }
+  }
+
+  Draft run() {
+    place_sources();
+    for (const std::int32_t node : order_) lower(node);
+    std::vector<Place> outputs;
+    for (const NamedOutput& output : graph_.outputs()) outputs.push_back(locate(output.value));
+    std::vector<Place> updates;
+    for (const StateUpdate& update : graph_.state_updates()) updates.push_back(locate(update.value));
+    finish_outputs(std::move(outputs), updates);
+    finish_states(std::move(updates));
+    return std::move(draft_);
+  }
+
+ private:
+  void place_sources() {
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(graph_.nodes().size()); ++i) {
+      const Node& node = graph_.node(i);
+      if (node.kind == NodeKind::op) continue;
+      const TensorType& type = node.outputs[0];
+      const std::int32_t buffer =
+          draft_.add_buffer({storage_of(node.kind), i, device_, size_bytes(type)});
+      places_[{i, 0}] = {buffer, type.dtype, {type.shape, row_major_strides(type.shape), 0}};
+    }
+  }
+
+  const Kernel& kernel_of(std::int32_t node) {
+    const Choice* choice = choices_[node];
+    if (!choice) throw invalid("the path has no kernel for node {} {}", node, graph_.node(node).op);
+    if (choice->device != device_) {
+      throw unsupported("a plan on one device: {} and {}", device_.to_string(),
+                        choice->device.to_string());
+    }
+    for (const Kernel& kernel : kernels_) {
+      if (kernel.info.name == choice->kernel && kernel.info.op == graph_.node(node).op) return kernel;
+    }
+    throw unsupported("this program has no kernel \"{}\" for {}", choice->kernel,
+                      graph_.node(node).op);
+  }
+
+  // Resolves the views that lead to `value`, from the last value that has a place.
+  Place locate(ValueRef value) {
+    std::vector<ValueRef> chain;
+    ValueRef at = value;
+    while (!places_.contains(at)) {
+      check(groups_.is_view(at.node), "a value is read before it is computed");
+      chain.push_back(at);
+      at = graph_.node(at.node).inputs[0];
+    }
+    for (auto view = chain.rbegin(); view != chain.rend(); ++view) {
+      const ValueRef source = graph_.node(view->node).inputs[0];
+      places_[*view] = resolve(graph_.node(view->node), source, view->node);
+    }
+    return places_.at(value);
+  }
+
+  Place resolve(const Node& node, ValueRef source, std::int32_t index) {
+    const Op& op = ops_.get(node.op);
+    const OpInputs inputs{{&graph_.type(source), 1}, node.attributes};
+    Place place = places_.at(source);
+    std::optional<StridedShape> view = op.view(place.strided, inputs);
+    if (!view) {
+      place = dense(source, index);
+      view = op.view(place.strided, inputs);
+    }
+    check(view.has_value(), "a view of a dense value");
+    return {place.buffer, place.dtype, *view};
+  }
+
+  // A dense copy of a value, made once.
+  Place dense(ValueRef value, std::int32_t node) {
+    const auto known = copies_.find(value);
+    if (known != copies_.end()) return known->second;
+    const Place copy = copied(locate(value), node);
+    copies_[value] = copy;
+    return copy;
+  }
+
+  Place copied(const Place& from, std::int32_t node) {
+    const Place to = draft_.add_dense({from.dtype, from.strided.shape}, device_);
+    add_copy(from, to, node);
+    return to;
+  }
+
+  void add_copy(const Place& from, const Place& to, std::int32_t node) {
+    const Op& op = ops_.get("copy");
+    const Kernel& kernel = copy_kernel(from);
+    Plan::Instruction instruction{.node = node,
+                                  .op = op.name,
+                                  .kernel = kernel.info.name,
+                                  .attributes = Attributes().complete(op.name, op.attributes),
+                                  .device = device_};
+    Draft::Operands operands{.inputs = {from}, .outputs = {to}};
+    operands.workspace = workspace(kernel, {from}, instruction.attributes);
+    draft_.steps.push_back({std::move(instruction), std::move(operands)});
+  }
+
+  // The first given that takes the dtype and rank with any strides.
+  const Kernel& copy_kernel(const Place& from) const {
+    const OperandType operand{from.dtype, evaluate(from.strided.shape, sample_)};
+    const Workload workload{.op = "copy", .inputs = {operand}, .outputs = {operand}};
+    for (const Kernel& kernel : kernels_) {
+      const bool any = wanted_strides(kernel.info.accepts, 0) == Strides::any;
+      if (any && kernel.info.device == device_.kind && !refusal(kernel.info, workload)) return kernel;
+    }
+    throw unsupported("no kernel copies {} with any strides", operand.to_string());
+  }
+
+  std::int32_t workspace(const Kernel& kernel, const std::vector<Place>& inputs,
+                         const Attributes& attributes) {
+    if (!kernel.workspace_bytes) return -1;
+    std::vector<TensorType> types;
+    for (const Place& input : inputs) types.push_back({input.dtype, input.strided.shape});
+    const Dim bytes = kernel.workspace_bytes({types, attributes}, resources_);
+    if (bytes == 0) return -1;
+    return draft_.add_buffer({.device = device_, .bytes = bytes});
+  }
+
+  void lower(std::int32_t index) {
+    const Node& node = graph_.node(index);
+    const Kernel& kernel = kernel_of(index);
+    Draft::Operands operands;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      Place place = locate(node.inputs[i]);
+      if (!fits(place.strided, wanted_strides(kernel.info.accepts, i))) {
+        place = dense(node.inputs[i], index);
+      }
+      operands.inputs.push_back(std::move(place));
+    }
+    place_outputs(index, operands);
+    operands.workspace = workspace(kernel, operands.inputs, node.attributes);
+    draft_.steps.push_back({{.node = index,
+                             .op = node.op,
+                             .kernel = kernel.info.name,
+                             .attributes = node.attributes,
+                             .device = device_},
+                            std::move(operands)});
+  }
+
+  void place_outputs(std::int32_t index, Draft::Operands& operands) {
+    const Node& node = graph_.node(index);
+    const Op& op = ops_.get(node.op);
+    for (std::int32_t output = 0; output < static_cast<std::int32_t>(node.outputs.size()); ++output) {
+      const std::optional<int> over = overwritten(index, op, output, operands);
+      const Place place = over ? operands.inputs[*over]
+                               : draft_.add_dense(node.outputs[output], device_);
+      places_[{index, output}] = place;
+      operands.outputs.push_back(place);
+    }
+  }
+
+  // The input whose memory an output may take.
+  std::optional<int> overwritten(std::int32_t index, const Op& op, int output,
+                                 const Draft::Operands& operands) const {
+    const TensorType& type = graph_.node(index).outputs[output];
+    if (op.updates_input && output == 0 &&
+        may_overwrite(index, 0, type, operands, Plan::Storage::state)) {
+      return 0;
+    }
+    for (const auto& [to, from] : op.in_place) {
+      if (to == output && may_overwrite(index, from, type, operands, Plan::Storage::slot)) return from;
+    }
+    if (op.updates_input && output == 0 &&
+        may_overwrite(index, 0, type, operands, Plan::Storage::slot)) {
+      return 0;
+    }
+    return std::nullopt;
+  }
+
+  // Nothing reads the input's memory later, and each element of the output takes the bytes of the
+  // same element of the input.
+  bool may_overwrite(std::int32_t index, int input, const TensorType& type,
+                     const Draft::Operands& operands, Plan::Storage storage) const {
+    const ValueRef group = groups_.group_of(graph_.node(index).inputs[input]);
+    if (groups_.is_pinned(group)) return false;
+    for (const std::int32_t reader : groups_.readers(group)) {
+      if (position_[reader] > position_[index]) return false;
+    }
+    const Place& place = operands.inputs[input];
+    if (draft_.buffers[place.buffer].storage != storage) return false;
+    if (!is_dense(place.strided) || place.strided.offset != 0) return false;
+    if (place.dtype != type.dtype || place.strided.shape != type.shape) return false;
+    return std::all_of(operands.inputs.begin(), operands.inputs.end(), [&](const Place& other) {
+      return other.buffer != place.buffer || other == place;
+    }) && std::none_of(operands.outputs.begin(), operands.outputs.end(), [&](const Place& taken) {
+      return taken.buffer == place.buffer;
+    });
+  }
+
+  // What a later copy into a state would overwrite moves out of its way first.
+  void finish_outputs(std::vector<Place> places, const std::vector<Place>& updates) {
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const NamedOutput& output = graph_.outputs()[i];
+      if (will_be_overwritten(places[i], updates)) places[i] = copied(places[i], output.value.node);
+      draft_.outputs.push_back({output.name, std::move(places[i])});
+    }
+  }
+
+  bool will_be_overwritten(const Place& place, const std::vector<Place>& updates) const {
+    for (std::size_t i = 0; i < updates.size(); ++i) {
+      const Place& state = places_.at({graph_.state_updates()[i].state, 0});
+      if (place.buffer == state.buffer && updates[i] != state) return true;
+    }
+    return false;
+  }
+
+  // First everything out of states that change places, then the copies into states.
+  void finish_states(std::vector<Place> places) {
+    const std::vector<Place> before = places;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const StateUpdate& update = graph_.state_updates()[i];
+      if (places[i] == places_.at({update.state, 0})) continue;
+      if (will_be_overwritten(places[i], before)) places[i] = copied(places[i], update.state);
+    }
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const StateUpdate& update = graph_.state_updates()[i];
+      const Place& state = places_.at({update.state, 0});
+      if (places[i] != state) add_copy(places[i], state, update.value.node);
+    }
+  }
+
+  const Graph& graph_;
+  const OpSet& ops_;
+  std::span<const Kernel> kernels_;
+  const Bindings& sample_;
+  const Resources& resources_;
+  const Groups groups_;
+  const std::vector<std::int32_t> order_;
+  std::vector<std::int32_t> position_;  // In `order_`, by node.
+  std::vector<const Choice*> choices_;  // By node.
+  const Device device_;
+  Draft draft_;
+  std::map<ValueRef, Place> places_;
+  std::map<ValueRef, Place> copies_;
+};
+
+}  // namespace
+
+Draft lower(const Path& path, const OpSet& ops, std::span<const Kernel> kernels,
+            const Bindings& sample, const Resources& resources) {
+  return Lowering(path, ops, kernels, sample, resources).run();
+}
+
+}  // namespace paceline

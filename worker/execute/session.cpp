@@ -1,0 +1,228 @@
+#include "worker/execute/session.h"
+
+#include <oneapi/tbb/task_arena.h>
+
+#include <algorithm>
+
+#include "common/base/error.h"
+#include "common/base/time.h"
+#include "worker/compile/arena.h"
+#include "worker/compile/compile.h"
+#include "worker/execute/dim_table.h"
+#include "worker/execute/memory.h"
+#include "worker/execute/sources.h"
+#include "worker/execute/steps.h"
+#include "worker/execute/type_check.h"
+
+namespace paceline {
+
+namespace {
+
+// A tensor of the plan with its dims as indices of the table.
+struct Operand {
+  std::vector<std::int32_t> extents;
+  std::vector<std::int32_t> strides;
+  std::int32_t offset = -1;
+};
+
+std::vector<std::int32_t> add_all(DimTable& dims, const std::vector<Dim>& values) {
+  std::vector<std::int32_t> indices;
+  for (const Dim& value : values) indices.push_back(dims.add(value));
+  return indices;
+}
+
+bool same(const TensorView& a, const TensorView& b) {
+  return a.data == b.data && std::equal(a.extents, a.extents + a.rank, b.extents) &&
+         std::equal(a.strides, a.strides + a.rank, b.strides);
+}
+
+double median(std::vector<double>& values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace
+
+struct Session::Impl {
+  Impl(Plan given, const OpSet& ops_given, std::span<const Kernel> kernels_given,
+       const WeightSet& weights, Options options_given)
+      : plan(std::move(given)),
+        ops(ops_given),
+        kernels(kernels_given),
+        options(options_given),
+        sources(plan.graph, weights, dims),
+        types(plan.graph, ops),
+        steps(plan, kernels, {.threads = options.threads}),
+        views(plan.tensors.size()),
+        threads(options.threads) {
+    for (const Plan::Slot& slot : plan.slots) slot_dims.push_back(dims.add(slot.bytes));
+    for (const Plan::Tensor& tensor : plan.tensors) {
+      operands.push_back({add_all(dims, tensor.type.shape), add_all(dims, tensor.strides),
+                          dims.add(tensor.offset)});
+    }
+  }
+
+  void bind(const Bindings& bindings) {
+    const bool anew = !is_bound;
+    is_bound = false;
+    if (anew) {
+      dims.forget();
+      steps.forget();
+    }
+    dims.bind(bindings);
+    types.run(bindings, dims);
+    if (anew) {
+      sources.check_weights(bindings);
+      validate(plan, ops, kernels, bindings);
+    }
+    bind_memory();
+    bind_steps(bindings, anew);
+    is_bound = true;
+  }
+
+  void bind_memory() {
+    std::vector<std::int64_t> bytes;
+    for (const std::int32_t dim : slot_dims) bytes.push_back(dims.value(dim));
+    layout = lay_out(plan.slots, bytes);
+    const std::int64_t arena_bytes = layout.arena_bytes[Device{}];
+    check_memory(arena_bytes);
+    if (arena_bytes > arena.size()) {
+      arena = {};  // Before the larger one is asked for.
+      arena = AlignedBytes(arena_bytes);
+    }
+    sources.bind(dims);
+  }
+
+  void check_memory(std::int64_t arena_bytes) const {
+    const std::int64_t needed = std::max(arena_bytes, arena.size()) + sources.bytes_needed(dims);
+    const std::int64_t held = arena.size() + sources.bytes_held();
+    std::int64_t most = options.memory_bytes_max;
+    if (most == 0) {
+      if (needed <= held) return;
+      most = held + available_memory_bytes().value_or(needed);
+    }
+    if (needed <= most) return;
+    throw exhausted(
+        "the plan needs {} bytes, {} of them for activations, and may use {}: bind smaller extents "
+        "or allow more memory",
+        needed, arena_bytes, most);
+  }
+
+  void bind_steps(const Bindings& bindings, bool anew) {
+    std::vector<bool> changed(views.size());
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      const TensorView view = view_of(i);
+      changed[i] = anew || !same(view, views[i]);
+      views[i] = view;
+    }
+    std::vector<void*> workspaces;
+    for (const Plan::Instruction& instruction : plan.instructions) {
+      workspaces.push_back(instruction.workspace < 0 ? nullptr : slot(instruction.workspace));
+    }
+    steps.bind(bindings, dims, views, changed, workspaces);
+  }
+
+  std::byte* slot(std::int32_t index) const { return arena.data() + layout.offsets[index]; }
+
+  TensorView view_of(std::size_t index) const {
+    const Plan::Tensor& tensor = plan.tensors[index];
+    const Operand& operand = operands[index];
+    std::byte* base = tensor.storage == Plan::Storage::slot ? slot(tensor.index)
+                                                            : sources.address(tensor.index);
+    TensorView view{.dtype = tensor.type.dtype, .rank = static_cast<int>(operand.extents.size())};
+    for (int axis = 0; axis < view.rank; ++axis) {
+      view.extents[axis] = dims.value(operand.extents[axis]);
+      view.strides[axis] = dims.value(operand.strides[axis]);
+    }
+    const auto size = static_cast<std::int64_t>(size_bytes(view.dtype));
+    if (base) view.data = base + dims.value(operand.offset) * size;
+    return view;
+  }
+
+  void check_ready() const {
+    if (!is_bound) throw invalid("bind the symbols of \"{}\" before running it", plan.graph.name());
+    sources.check_inputs_set();
+  }
+
+  void run() {
+    check_ready();
+    threads.execute([this] {
+      for (const Step& step : steps.all()) step.run(step.call);
+    });
+  }
+
+  std::vector<double> profile(int repeats) {
+    check_ready();
+    std::vector<std::vector<double>> seconds(steps.all().size());
+    threads.execute([&] {
+      for (int i = 0; i < repeats; ++i) time_once(seconds);
+    });
+    std::vector<double> medians;
+    for (std::vector<double>& samples : seconds) medians.push_back(median(samples));
+    return medians;
+  }
+
+  void time_once(std::vector<std::vector<double>>& seconds) const {
+    for (std::size_t i = 0; i < seconds.size(); ++i) {
+      const Step& step = steps.all()[i];
+      const std::int64_t start_ns = monotonic_ns();
+      step.run(step.call);
+      seconds[i].push_back(static_cast<double>(monotonic_ns() - start_ns) * 1e-9);
+    }
+  }
+
+  TensorView output(std::string_view name) const {
+    for (const Plan::Output& output : plan.outputs) {
+      if (output.name == name) return views[output.tensor];
+    }
+    throw invalid("\"{}\" has no output \"{}\"", plan.graph.name(), name);
+  }
+
+  const Plan plan;
+  const OpSet& ops;
+  const std::span<const Kernel> kernels;
+  const Options options;
+  DimTable dims;
+  Sources sources;
+  TypeCheck types;
+  Steps steps;
+  std::vector<std::int32_t> slot_dims;
+  std::vector<Operand> operands;   // By tensor of the plan.
+  std::vector<TensorView> views;
+  ArenaLayout layout;
+  AlignedBytes arena;
+  tbb::task_arena threads;
+  bool is_bound = false;
+};
+
+Session::Session(Plan plan, const OpSet& ops, std::span<const Kernel> kernels, WeightSet weights,
+                 Options options) {
+  if (options.threads < 1) throw invalid("a session needs at least one thread: {}", options.threads);
+  impl_ = std::make_unique<Impl>(std::move(plan), ops, kernels, weights, options);
+}
+
+Session::~Session() = default;
+
+void Session::bind(const Bindings& bindings) { impl_->bind(bindings); }
+
+void Session::set_input(std::string_view name, const Tensor& tensor) {
+  impl_->sources.set_input(name, tensor);
+}
+
+void Session::run() { impl_->run(); }
+
+std::vector<double> Session::profile(int repeats) {
+  if (repeats < 1) throw invalid("a profile needs at least one run: {}", repeats);
+  return impl_->profile(repeats);
+}
+
+TensorView Session::output(std::string_view name) const { return impl_->output(name); }
+
+void Session::clear_states() { impl_->sources.clear_states(); }
+
+const Plan& Session::plan() const { return impl_->plan; }
+
+std::size_t Session::instruction_count() const { return impl_->plan.instructions.size(); }
+
+}  // namespace paceline

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string_view>
+#include <vector>
+
+#include "common/graph/graph.h"
+#include "worker/execute/dim_table.h"
+#include "worker/execute/memory.h"
+#include "worker/execute/session.h"
+
+namespace paceline {
+
+// The memory of what is no activation: inputs and states, which it owns, weights and constants, of
+// which it keeps references. One thread.
+class Sources {
+ public:
+  // Throws `invalid` for a missing weight or one of another dtype.
+  Sources(const Graph& graph, const WeightSet& weights, DimTable& dims);
+
+  // Throws `invalid` for a weight of other extents.
+  void check_weights(const Bindings& bindings) const;
+  // Of inputs and states: as the dims are bound now, and as they stand allocated.
+  std::int64_t bytes_needed(const DimTable& dims) const;
+  std::int64_t bytes_held() const;
+  // Inputs and states of a new type start anew, as zeros; inputs must then be set again.
+  void bind(const DimTable& dims);
+
+  std::byte* address(std::int32_t node) const { return addresses_[node]; }
+  void set_input(std::string_view name, const Tensor& tensor);
+  void check_inputs_set() const;  // Throws `invalid` naming the input that was not.
+  void clear_states();
+
+ private:
+  struct Buffer {
+    std::vector<std::int32_t> dims;
+    std::int32_t bytes_dim = -1;
+    Extents extents;
+    AlignedBytes memory;
+    bool is_bound = false;
+    bool is_set = false;
+  };
+
+  void keep(std::int32_t node, const Tensor& tensor);
+  const Tensor& weight(const Node& node, const WeightSet& weights) const;
+
+  const Graph& graph_;
+  std::vector<std::byte*> addresses_;       // By node.
+  std::map<std::int32_t, Tensor> tensors_;  // Weights and constants, by node.
+  std::map<std::int32_t, Buffer> buffers_;  // Inputs and states, by node.
+};
+
+}  // namespace paceline
