@@ -1,0 +1,114 @@
+#pragma once
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+
+namespace paceline::kernels::cpu {
+
+// The C interface of BLAS (LP64), as any implementation exports it.
+inline constexpr int blas_row_major = 101;
+inline constexpr int blas_no_transpose = 111;
+inline constexpr int blas_transpose = 112;
+
+template <typename T>
+using Gemm = void (*)(int order, int transpose_a, int transpose_b, int m, int n, int k, T alpha,
+                      const T* a, int a_stride, const T* b, int b_stride, T beta, T* c,
+                      int c_stride);
+using Sgemm = Gemm<float>;
+using Dgemm = Gemm<double>;
+
+// One implementation. Single-threaded, callable from many threads at once.
+struct Blas {
+  Sgemm sgemm = nullptr;
+  Dgemm dgemm = nullptr;
+
+  template <typename T>
+  Gemm<T> gemm() const {
+    if constexpr (std::is_same_v<T, float>) {
+      return sgemm;
+    } else {
+      return dgemm;
+    }
+  }
+};
+
+// c = a * b, or c += a * b: row-major, m x n from m x k and k x n, or from their stored transposes.
+template <typename T>
+struct Product {
+  std::int64_t m = 0;
+  std::int64_t n = 0;
+  std::int64_t k = 0;
+  const T* a = nullptr;
+  std::int64_t a_stride = 0;
+  bool transpose_a = false;
+  const T* b = nullptr;
+  std::int64_t b_stride = 0;
+  bool transpose_b = false;
+  T* c = nullptr;
+  std::int64_t c_stride = 0;
+
+  // The part that gives rows [row, row + rows) and columns [column, column + columns) of c.
+  Product part(std::int64_t row, std::int64_t rows, std::int64_t column,
+               std::int64_t columns) const {
+    Product piece = *this;
+    piece.m = rows;
+    piece.n = columns;
+    piece.a += transpose_a ? row : row * a_stride;
+    piece.b += transpose_b ? column * b_stride : column;
+    piece.c += row * c_stride + column;
+    return piece;
+  }
+};
+
+template <typename T>
+void multiply(Gemm<T> gemm, const Product<T>& p, bool accumulate) {
+  gemm(blas_row_major, p.transpose_a ? blas_transpose : blas_no_transpose,
+       p.transpose_b ? blas_transpose : blas_no_transpose, static_cast<int>(p.m),
+       static_cast<int>(p.n), static_cast<int>(p.k), T{1}, p.a, static_cast<int>(p.a_stride), p.b,
+       static_cast<int>(p.b_stride), accumulate ? T{1} : T{0}, p.c, static_cast<int>(p.c_stride));
+}
+
+// How a product is cut for a number of threads: along its longer side, in equal pieces of whole
+// vectors, and not at all when a piece would be over before a thread has woken up.
+struct Cut {
+  bool by_rows = false;
+  std::int64_t pieces = 1;
+  std::int64_t extent = 0;  // Of a piece, along the side that is cut.
+};
+
+inline Cut cut_of(std::int64_t m, std::int64_t n, std::int64_t k, int threads) {
+  constexpr double flops_per_piece_min = 2e5;
+  constexpr std::int64_t granule = 16;
+  const double flops = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const auto affordable = static_cast<std::int64_t>(std::max(1.0, flops / flops_per_piece_min));
+  const bool by_rows = m > n;
+  const std::int64_t side = by_rows ? m : n;
+  const std::int64_t wanted = std::min<std::int64_t>(threads, affordable);
+  const std::int64_t extent = ((side + wanted - 1) / wanted + granule - 1) / granule * granule;
+  const std::int64_t pieces = std::max<std::int64_t>((side + extent - 1) / extent, 1);
+  return {by_rows, pieces, pieces == 1 ? side : extent};
+}
+
+// Computes the product in pieces over the current oneTBB arena. `fill(row, rows, column, columns)`
+// runs before each piece and says whether it left something in c to add to.
+template <typename T, typename Fill>
+void parallel_multiply(Gemm<T> gemm, const Product<T>& product, int threads, const Fill& fill) {
+  const Cut cut = cut_of(product.m, product.n, product.k, threads);
+  const auto piece = [&](std::int64_t index) {
+    const std::int64_t start = index * cut.extent;
+    const std::int64_t side = cut.by_rows ? product.m : product.n;
+    const std::int64_t extent = std::min(cut.extent, side - start);
+    const std::int64_t row = cut.by_rows ? start : 0, rows = cut.by_rows ? extent : product.m;
+    const std::int64_t column = cut.by_rows ? 0 : start;
+    const std::int64_t columns = cut.by_rows ? product.n : extent;
+    const bool accumulate = fill(row, rows, column, columns);
+    multiply(gemm, product.part(row, rows, column, columns), accumulate);
+  };
+  if (cut.pieces == 1) return piece(0);
+  tbb::parallel_for(std::int64_t{0}, cut.pieces, piece, tbb::simple_partitioner{});
+}
+
+}  // namespace paceline::kernels::cpu
