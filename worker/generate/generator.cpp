@@ -1,0 +1,80 @@
+#include "worker/generate/generator.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "common/base/error.h"
+
+namespace paceline {
+
+namespace {
+
+// Of [1,1,V], whatever the float type.
+void copy_logits(const TensorView& view, std::vector<double>& logits) {
+  check(view.rank == 3 && view.extents[0] == 1 && view.extents[1] == 1, "logits of one position");
+  logits.resize(view.extents[2]);
+  visit_dtype(view.dtype, [&]<typename T>(std::type_identity<T>) {
+    const T* data = view.as<T>();
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      logits[i] = static_cast<double>(data[static_cast<std::int64_t>(i) * view.strides[2]]);
+    }
+  });
+}
+
+}  // namespace
+
+Generator::Generator(Session& session, GeneratorModel model)
+    : session_(session), model_(std::move(model)) {}
+
+void Generator::check_request(std::span<const std::int64_t> prompt,
+                              const GenerateOptions& options) const {
+  if (prompt.empty()) throw invalid("a prompt needs at least one token: 0");
+  for (const std::int64_t token : prompt) {
+    if (token < 0 || token >= model_.vocabulary) {
+      throw invalid("a token must be from 0 to {}: {}", model_.vocabulary - 1, token);
+    }
+  }
+  if (options.new_tokens_max < 0) {
+    throw invalid("the number of new tokens must be 0 or above: {}", options.new_tokens_max);
+  }
+  const auto length = static_cast<std::int64_t>(prompt.size());
+  if (model_.positions_max && options.new_tokens_max > *model_.positions_max - length) {
+    throw invalid(
+        "the model has {} positions, fewer than prompt and new tokens together: {} and {}",
+        *model_.positions_max, length, options.new_tokens_max);
+  }
+}
+
+std::span<const double> Generator::run(std::span<const std::int64_t> tokens, std::int64_t past) {
+  const auto count = static_cast<std::int64_t>(tokens.size());
+  session_.bind({{"B", 1}, {"N", count}, {"past", past}, {"capacity", capacity_}});
+  session_.set_input("input_ids",
+                     Tensor::of<std::int64_t>({1, count}, {tokens.begin(), tokens.end()}));
+  session_.run();
+  copy_logits(session_.output("logits"), logits_);
+  return logits_;
+}
+
+Generated Generator::generate(std::span<const std::int64_t> prompt,
+                              const GenerateOptions& options) {
+  check_request(prompt, options);
+  Sampler sampler(options.sampling);
+  capacity_ =
+      std::max(capacity_, static_cast<std::int64_t>(prompt.size()) + options.new_tokens_max);
+  Generated result;
+  std::vector<std::int64_t> next(prompt.begin(), prompt.end());
+  std::int64_t past = 0;
+  for (std::int64_t i = 0; i < options.new_tokens_max && !result.ended; ++i) {
+    const std::int64_t token = sampler.draw(run(next, past));
+    past += static_cast<std::int64_t>(next.size());
+    next.assign(1, token);
+    result.tokens.push_back(token);
+    result.ended = std::find(model_.end_tokens.begin(), model_.end_tokens.end(), token) !=
+                   model_.end_tokens.end();
+    if (options.on_token) options.on_token(token);
+  }
+  return result;
+}
+
+}  // namespace paceline
