@@ -89,24 +89,84 @@ Placement placement_of(Arrangement arrangement, int rank) {
   return place;
 }
 
-std::vector<Tensor> outputs_of(const std::vector<TensorType>& types,
-                               const std::vector<std::unique_ptr<Guarded>>& buffers) {
-  std::vector<Tensor> outputs;
-  for (std::size_t i = 0; i < types.size(); ++i) {
-    Tensor tensor(types[i].dtype, extents_of(types[i]));
-    if (tensor.size_bytes() > 0) {
-      std::memcpy(tensor.data(), buffers[i]->data(), tensor.size_bytes());
-    }
-    outputs.push_back(tensor);
-  }
-  return outputs;
-}
-
 bool have_equal_bytes(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
   return std::ranges::equal(a, b, [](const Tensor& x, const Tensor& y) {
     return x.size_bytes() == 0 || std::memcmp(x.data(), y.data(), x.size_bytes()) == 0;
   });
 }
+
+// One instruction of a plan: operands, workspace and the kernel's state, resolved.
+class Instruction {
+ public:
+  Instruction(const Kernel& kernel, const Op& op, const Attributes& attributes,
+              std::span<const TensorView> inputs, const RunOptions& options)
+      : kernel_(kernel),
+        options_(options),
+        given_(inputs.begin(), inputs.end()),
+        inputs_(given_),
+        types_(infer_types(op, types_of(inputs), attributes)),
+        arena_(options.threads) {
+    for (const TensorType& type : types_) add_output(type.dtype, extents_of(type));
+    if (options.in_place) inputs_[*options.in_place].data = outputs_[0].data;
+    const Resources resources{.threads = options.threads};
+    const Dim scratch = kernel.workspace_bytes
+                            ? kernel.workspace_bytes({types_of(inputs), attributes}, resources)
+                            : Dim(0);
+    workspace_ = std::make_unique<Guarded>(scratch.evaluate({}));
+    if (kernel.prepare) prepared_ = kernel.prepare(attributes, resources);
+    if (kernel.bind != nullptr) arena_.execute([&] { kernel.bind(call()); });
+  }
+
+  std::vector<Tensor> run() {
+    for (const auto& buffer : buffers_) buffer->fill(rubbish);
+    workspace_->fill(rubbish);
+    if (options_.in_place) {
+      const TensorView& source = given_[*options_.in_place];
+      std::memcpy(outputs_[0].data, source.data, source.element_count() * size_bytes(source.dtype));
+    }
+    arena_.execute([&] { kernel_.run(call()); });
+    return results();
+  }
+
+  bool is_intact() const {
+    return workspace_->is_intact() &&
+           std::ranges::all_of(buffers_, [](const auto& buffer) { return buffer->is_intact(); });
+  }
+
+ private:
+  void add_output(Dtype dtype, const Extents& extents) {
+    buffers_.push_back(std::make_unique<Guarded>(element_count(extents) * size_bytes(dtype)));
+    outputs_.push_back(TensorView::dense(buffers_.back()->data(), dtype, extents));
+  }
+
+  Call call() {
+    return {.inputs = inputs_,
+            .outputs = outputs_,
+            .workspace = workspace_->data(),
+            .prepared = prepared_.get(),
+            .threads = options_.threads};
+  }
+
+  std::vector<Tensor> results() const {
+    std::vector<Tensor> results;
+    for (const TensorView& output : outputs_) {
+      results.emplace_back(output.dtype, output.shape());
+      std::memcpy(results.back().data(), output.data, results.back().size_bytes());
+    }
+    return results;
+  }
+
+  const Kernel& kernel_;
+  const RunOptions& options_;
+  std::vector<TensorView> given_;
+  std::vector<TensorView> inputs_;  // As given, but for the one that is overwritten.
+  std::vector<TensorType> types_;
+  std::vector<std::unique_ptr<Guarded>> buffers_;
+  std::vector<TensorView> outputs_;
+  std::unique_ptr<Guarded> workspace_;
+  std::unique_ptr<Prepared> prepared_;
+  tbb::task_arena arena_;
+};
 
 }  // namespace
 
@@ -167,47 +227,10 @@ OperandType operand_of(const TensorView& view) {
 
 KernelOutcome run_kernel(const Kernel& kernel, const Op& op, const Attributes& attributes,
                          std::span<const TensorView> inputs, RunOptions options) {
-  const Resources resources{.threads = options.threads};
-  const std::vector<TensorType> input_types = types_of(inputs);
-  const std::vector<TensorType> output_types = infer_types(op, input_types, attributes);
-
-  std::vector<std::unique_ptr<Guarded>> buffers;
-  std::vector<TensorView> input_views(inputs.begin(), inputs.end());
-  std::vector<TensorView> output_views;
-  for (const TensorType& type : output_types) {
-    const std::int64_t bytes = element_count(extents_of(type)) * size_bytes(type.dtype);
-    buffers.push_back(std::make_unique<Guarded>(bytes));
-    output_views.push_back(TensorView::dense(buffers.back()->data(), type.dtype, extents_of(type)));
-  }
-  Guarded workspace(kernel.workspace_bytes
-                        ? kernel.workspace_bytes({input_types, attributes}, resources).evaluate({})
-                        : 0);
-  const auto prepared = kernel.prepare ? kernel.prepare(attributes, resources) : nullptr;
-
-  if (options.in_place) input_views[*options.in_place].data = output_views[0].data;
-  const Call call{.inputs = input_views,
-                  .outputs = output_views,
-                  .workspace = workspace.data(),
-                  .prepared = prepared.get(),
-                  .threads = options.threads};
-  tbb::task_arena arena(options.threads);
-  const auto run = [&] {
-    for (const auto& buffer : buffers) buffer->fill(rubbish);
-    workspace.fill(rubbish);
-    if (options.in_place) {
-      const TensorView& source = inputs[*options.in_place];
-      std::memcpy(output_views[0].data, source.data,
-                  source.element_count() * size_bytes(source.dtype));
-    }
-    arena.execute([&] { kernel.run(call); });
-    return outputs_of(output_types, buffers);
-  };
-
-  if (kernel.bind != nullptr) arena.execute([&] { kernel.bind(call); });
-  KernelOutcome outcome{.outputs = run()};
-  outcome.is_repeatable = have_equal_bytes(outcome.outputs, run());
-  const auto is_harmed = [](const auto& buffer) { return !buffer->is_intact(); };
-  outcome.wrote_outside = std::ranges::any_of(buffers, is_harmed) || !workspace.is_intact();
+  Instruction instruction(kernel, op, attributes, inputs, options);
+  KernelOutcome outcome{.outputs = instruction.run()};
+  outcome.is_repeatable = have_equal_bytes(outcome.outputs, instruction.run());
+  outcome.wrote_outside = !instruction.is_intact();
   return outcome;
 }
 
