@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "common/graph/op.h"
@@ -7,15 +8,14 @@
 
 namespace paceline {
 
-// What a measuring child inherits from worker/measure/measurer.cpp.
-inline constexpr int child_request_descriptor = 3;
-inline constexpr int child_reply_descriptor = 4;
-inline constexpr int child_progress_descriptor = 5;  // A page of memory shared with the parent.
+// What a measuring child inherits from its parent.
+inline constexpr int child_socket = 3;    // Requests and answers (worker/measure/message.h).
+inline constexpr int child_progress = 4;  // The page of worker/measure/progress.h.
 
-// The life of a measuring child: serves sittings until the parent closes the requests. Pins itself
-// first, so nothing may have started threads or loaded a library with threads. Returns the exit
-// code of the program.
+// The life of a measuring child: serves sittings until its parent hangs up. Pins itself first, so
+// nothing may have started threads before. Returns the exit code of the program.
 int run_measure_child();  // With the kernels of this program.
-int run_measure_child(const OpSet& ops, std::span<const Kernel> (*kernels)());
+// `kernels` is called once, after pinning.
+int run_measure_child(const OpSet& ops, const std::function<std::span<const Kernel>()>& kernels);
 
 }  // namespace paceline

@@ -53,8 +53,8 @@ class Measurer {
     Duration step_time_max = std::chrono::seconds(60);
     // Resident memory of the child; 0: nine tenths of what is available when it starts.
     std::int64_t memory_bytes_max = 0;
-    // Started with the descriptors of worker/measure/child.h. Empty: `paceline-worker child`
-    // beside the running program.
+    // A program that calls run_measure_child (worker/measure/child.h). Empty: `paceline-worker
+    // child` beside the running program.
     std::vector<std::string> child_command = {};
     std::filesystem::path lock_folder = {};  // Empty: /run/lock, or /tmp where that is missing.
     std::optional<Roofline> roofline = {};   // Absent: calibrated before the first sitting.
@@ -66,9 +66,9 @@ class Measurer {
   const Machine& machine() const;
   const Environment& environment() const;
 
-  // One measurement for each kernel and regime, failures included: what no kernel is tried for
-  // gives an empty list. A kernel name that the child does not know is `unsupported`. Waits for the
-  // host's lock. Throws `unavailable` when the child program cannot be started.
+  // One measurement for each kernel and regime, failures included; none when no kernel accepts the
+  // workload. Waits for the host's lock. Throws `invalid` for a kernel that this machine does not
+  // have, `unavailable` when the child program cannot be started.
   std::vector<Measurement> measure(const MeasureTask& task);
 
  private:

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+namespace paceline {
+
+// The right to measure on a device of this host, held by at most one process: an flock on a file
+// that stays. Released by the destructor, and by the system when the process dies.
+class HostLock {
+ public:
+  // Waits for it. `folder` empty: /run/lock, or /tmp where that is missing or not ours to write.
+  // Throws `unavailable` when the file cannot be made, naming it.
+  HostLock(std::string_view device, const std::filesystem::path& folder);
+  ~HostLock();
+  HostLock(const HostLock&) = delete;
+  HostLock& operator=(const HostLock&) = delete;
+
+ private:
+  int file_ = -1;
+};
+
+}  // namespace paceline

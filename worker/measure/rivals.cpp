@@ -1,0 +1,129 @@
+#include "worker/measure/rivals.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <map>
+#include <numeric>
+#include <optional>
+
+#include "common/base/random.h"
+#include "worker/measure/interleave.h"
+
+namespace paceline {
+namespace {
+
+constexpr int screening_blocks = 2;
+constexpr double far_behind = 3;
+// From here on an interval of 95 % exists (see `summarize`).
+constexpr int blocks_for_interval = 6;
+constexpr int calls_max = 1'000'000;
+
+void take_block(Rival& rival, std::int32_t block) {
+  for (int i = 0; i < rival.samples_per_block; ++i) {
+    const TimedSample sample = rival.sample(rival.calls);
+    const double seconds = sample.seconds / rival.calls;
+    if (sample.disturbance.empty()) {
+      rival.samples_s.push_back(seconds);
+      rival.blocks.push_back(block);
+    } else {
+      rival.discarded.push_back({seconds, block, sample.disturbance});
+    }
+  }
+}
+
+// Also of a rival whose samples were all disturbed, so that it is not taken for a fast one.
+double typical_seconds(const Rival& rival) {
+  std::vector<double> seconds = rival.samples_s;
+  for (const auto& discarded : rival.discarded) seconds.push_back(discarded.seconds);
+  return summary_of(seconds).median_s;
+}
+
+bool is_settled(const Rival& rival, const MeasureBudget& budget, std::int32_t block) {
+  if (block >= budget.blocks_max) return true;
+  const Summary summary = rival.summary();
+  return summary.blocks >= blocks_for_interval &&
+         summary.relative_width() <= budget.relative_interval;
+}
+
+std::vector<std::size_t> shuffled(std::vector<std::size_t> order, Random& random) {
+  for (std::size_t i = order.size(); i > 1; --i) {
+    std::swap(order[i - 1], order[random.below(static_cast<std::int64_t>(i))]);
+  }
+  return order;
+}
+
+// The medians of the blocks in which both have samples.
+double noise_between(const Rival& a, const Rival& b) {
+  const auto medians = [](const Rival& rival) {
+    std::map<std::int32_t, std::vector<double>> by_block;
+    for (std::size_t i = 0; i < rival.samples_s.size(); ++i) {
+      by_block[rival.blocks[i]].push_back(rival.samples_s[i]);
+    }
+    return by_block;
+  };
+  const auto of_a = medians(a);
+  const auto of_b = medians(b);
+  std::vector<double> left;
+  std::vector<double> right;
+  for (const auto& [block, samples] : of_a) {
+    const auto other = of_b.find(block);
+    if (other == of_b.end()) continue;
+    left.push_back(summary_of(samples).median_s);
+    right.push_back(summary_of(other->second).median_s);
+  }
+  if (left.empty()) return 0;
+  const Ratio ratio = ratio_of(left, right);
+  return std::max(std::abs(ratio.low - 1), std::abs(ratio.high - 1));
+}
+
+}  // namespace
+
+Race race(std::vector<Rival> rivals, const MeasureBudget& budget, std::uint64_t seed) {
+  Random random(seed);
+  const std::int64_t end_ns = monotonic_ns() + budget.time.count();
+  std::vector<std::size_t> running(rivals.size());
+  std::iota(running.begin(), running.end(), std::size_t{0});
+  std::optional<std::size_t> best;
+  for (std::int32_t block = 0; !running.empty(); ++block) {
+    if (block >= screening_blocks && monotonic_ns() >= end_ns) break;
+    if (block == screening_blocks) {
+      std::vector<double> seconds;
+      for (const Rival& rival : rivals) seconds.push_back(typical_seconds(rival));
+      best = std::ranges::min_element(seconds) - seconds.begin();
+      std::erase_if(running,
+                    [&](std::size_t i) { return seconds[i] > far_behind * seconds[*best]; });
+      Rival twin = rivals[*best];
+      twin.samples_s.clear();
+      twin.blocks.clear();
+      twin.discarded.clear();
+      rivals.push_back(std::move(twin));
+      running.push_back(rivals.size() - 1);
+    }
+    for (const std::size_t i : shuffled(running, random)) take_block(rivals[i], block);
+    // The twins run to the end, so that the noise floor covers the whole race.
+    const bool all_settled = std::ranges::all_of(
+        running, [&](std::size_t i) { return is_settled(rivals[i], budget, block + 1); });
+    if (block >= screening_blocks && all_settled) break;
+  }
+  Race finished;
+  if (best) {
+    finished.noise_floor = noise_between(rivals[*best], rivals.back());
+    rivals.pop_back();
+  }
+  finished.rivals = std::move(rivals);
+  return finished;
+}
+
+int calls_for(const Rival& rival, double seconds) {
+  int calls = 1;
+  for (;;) {
+    const double taken = rival.sample(calls).seconds;
+    if (taken >= seconds || calls >= calls_max) return calls;
+    // A tenth of the goal is long enough to reckon from.
+    if (taken >= seconds / 10) return static_cast<int>(std::ceil(calls * seconds / taken));
+    calls = std::min(calls_max, calls * 4);
+  }
+}
+
+}  // namespace paceline

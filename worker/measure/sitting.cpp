@@ -1,0 +1,294 @@
+#include "worker/measure/sitting.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <memory>
+#include <new>
+#include <optional>
+#include <thread>
+
+#include <fmt/format.h>
+#include <tbb/task_arena.h>
+
+#include "worker/measure/correctness.h"
+#include "worker/measure/eviction.h"
+#include "worker/measure/instance.h"
+#include "worker/measure/rivals.h"
+#include "worker/measure/shrink.h"
+#include "worker/probe/conditions.h"
+#include "worker/probe/text_files.h"
+
+namespace paceline {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Ten thousand times the resolution of the clock, and of the cost of reading it.
+constexpr double sample_seconds = 500e-6;
+constexpr int samples_per_block = 3;
+// Longer samples are taken once a block.
+constexpr double long_sample_seconds = 20e-3;
+// Activity is told in ticks of 10 ms, so that shorter spans say nothing of the load.
+constexpr Duration activity_span = 100ms;
+
+// How much faster than the f32 peak a number format may be on any unit known (AMX, bf16 dot
+// products), and how far a calibration on a busy machine may fall short of the peak.
+constexpr double flops_margin = 2;
+constexpr double narrow_format_gain = 16;
+constexpr double bytes_margin = 3;
+
+// One kernel of the sitting.
+struct Candidate {
+  const Kernel* kernel = nullptr;
+  std::int32_t index = 0;  // In the request.
+  Outcome outcome = Outcome::ok;
+  std::string reason;
+  TensorError error;
+  std::int64_t peak_resident_bytes = 0;
+  std::unique_ptr<Instance> instance;
+};
+
+class Sitting {
+ public:
+  Sitting(const SittingRequest& request, const OpSet& ops, std::span<const Kernel> kernels,
+          int threads, const std::function<void(std::int32_t)>& begin_step)
+      : request_(request),
+        op_(ops.get(request.workload.op)),
+        kernels_(kernels),
+        threads_(threads),
+        begin_step_(begin_step),
+        operands_(op_, request.workload, request.seed) {}
+
+  std::vector<SittingResult> run();
+
+ private:
+  void check_all();
+  void check(Candidate& candidate, Correctness& correctness);
+  const Kernel* plain_kernel() const;
+  std::vector<SittingResult> time_in(Regime regime);
+  Rival make_rival(Candidate& candidate, Regime regime);
+  void judge(const Race& race, const Rival& rival, Measurement& measurement) const;
+  std::optional<std::string> implausible(const Measurement& measurement) const;
+  Measurement describe(const Candidate& candidate, Regime regime) const;
+
+  const SittingRequest& request_;
+  const Op& op_;
+  std::span<const Kernel> kernels_;
+  int threads_;
+  const std::function<void(std::int32_t)>& begin_step_;
+  Operands operands_;
+  std::vector<Candidate> candidates_;
+  std::int32_t method_ = method_checked_in_full;
+  std::optional<Eviction> eviction_;
+};
+
+// Linux resets the high-water mark of resident memory on this word (proc(5), clear_refs).
+void reset_peak_resident() { std::ofstream("/proc/self/clear_refs") << "5"; }
+
+std::int64_t peak_resident_bytes() {
+  const auto peak = probe::find_value("/proc/self/status", "VmHWM", ':');
+  return peak ? std::stoll(*peak) * 1024 : 0;
+}
+
+std::vector<SittingResult> Sitting::run() {
+  for (std::size_t i = 0; i < request_.kernels.size(); ++i) {
+    const auto found = std::ranges::find(kernels_, request_.kernels[i],
+                                         [](const Kernel& kernel) { return kernel.info.name; });
+    if (found == kernels_.end()) throw invalid("no kernel of this name: {}", request_.kernels[i]);
+    candidates_.push_back({.kernel = &*found, .index = static_cast<std::int32_t>(i)});
+  }
+  check_all();
+  std::vector<SittingResult> results;
+  for (const Regime regime : request_.regimes) {
+    std::ranges::move(time_in(regime), std::back_inserter(results));
+  }
+  return results;
+}
+
+const Kernel* Sitting::plain_kernel() const {
+  const auto found = std::ranges::find_if(kernels_, [&](const Kernel& kernel) {
+    return kernel.info.is_plain && !refusal(kernel.info, request_.workload);
+  });
+  return found == kernels_.end() ? nullptr : &*found;
+}
+
+void Sitting::check_all() {
+  begin_step_(-1);
+  Correctness correctness(op_, request_.workload, operands_, plain_kernel(), request_.seed,
+                          threads_);
+  method_ = correctness.method();
+  for (Candidate& candidate : candidates_) {
+    begin_step_(candidate.index);
+    check(candidate, correctness);
+    if (candidate.outcome != Outcome::ok) candidate.instance.reset();
+  }
+  begin_step_(-1);
+}
+
+// A kernel that throws did its work badly, which is a result.
+void Sitting::check(Candidate& candidate, Correctness& correctness) {
+  const auto fail = [&](Outcome outcome, std::string reason) {
+    candidate.outcome = outcome;
+    candidate.reason = std::move(reason);
+  };
+  if (const auto reason = refusal(candidate.kernel->info, request_.workload)) {
+    return fail(Outcome::unsupported, *reason);
+  }
+  try {
+    reset_peak_resident();
+    const Checked checked = correctness.check(*candidate.kernel);
+    candidate.error = checked.error;
+    if (checked.wrong) fail(Outcome::wrong, *checked.wrong);
+    candidate.instance = std::make_unique<Instance>(
+        *candidate.kernel, request_.workload, operands_.inputs(), operands_.outputs(), threads_);
+    candidate.peak_resident_bytes = peak_resident_bytes();
+  } catch (const std::bad_alloc&) {
+    fail(Outcome::out_of_memory, "an allocation failed");
+  } catch (const Error& error) {
+    fail(error.kind() == ErrorKind::unsupported ? Outcome::unsupported
+         : error.kind() == ErrorKind::exhausted ? Outcome::out_of_memory
+                                                : Outcome::crashed,
+         error.what());
+  } catch (const std::exception& error) {
+    fail(Outcome::crashed, fmt::format("threw: {}", error.what()));
+  }
+}
+
+Rival Sitting::make_rival(Candidate& candidate, Regime regime) {
+  Rival rival;
+  rival.sample = [this, &candidate, regime](int calls) {
+    begin_step_(candidate.index);
+    if (regime == Regime::cold) {
+      eviction_->run();
+    } else {
+      candidate.instance->run();
+    }
+    return time_sample(
+        [&] {
+          for (int call = 0; call < calls; ++call) candidate.instance->run();
+        },
+        threads_);
+  };
+  // A second call would find the caches filled by the first.
+  rival.calls = regime == Regime::cold ? 1 : calls_for(rival, sample_seconds);
+  const bool is_long = rival.sample(rival.calls).seconds > long_sample_seconds;
+  rival.samples_per_block = is_long ? 1 : samples_per_block;
+  return rival;
+}
+
+std::vector<SittingResult> Sitting::time_in(Regime regime) {
+  if (regime == Regime::cold && !eviction_) eviction_.emplace(threads_);
+  const Time started = now();
+  const ActivitySample before = sample_activity();
+  std::this_thread::sleep_for(activity_span);
+  const ActivitySample begin = sample_activity();
+  const auto clock_before = clock_mhz();
+
+  std::vector<Rival> rivals;
+  std::vector<Candidate*> racing;
+  for (Candidate& candidate : candidates_) {
+    if (candidate.outcome != Outcome::ok) continue;
+    rivals.push_back(make_rival(candidate, regime));
+    racing.push_back(&candidate);
+  }
+  const Race finished = race(std::move(rivals), request_.budget, request_.seed);
+  begin_step_(-1);
+
+  const ActivitySample end = sample_activity();
+  std::vector<SittingResult> results;
+  for (const Candidate& candidate : candidates_) {
+    Measurement measurement = describe(candidate, regime);
+    measurement.started = started;
+    measurement.finished = now();
+    measurement.conditions = {.load_before = foreign_cores(before, begin),
+                              .load_after = foreign_cores(begin, end),
+                              .steal_fraction = steal_fraction(begin, end),
+                              .clock_mhz_before = clock_before,
+                              .clock_mhz_after = clock_mhz(),
+                              .throttle = throttle_reasons()};
+    const auto place = std::ranges::find(racing, &candidate);
+    if (place != racing.end()) {
+      judge(finished, finished.rivals[place - racing.begin()], measurement);
+    }
+    results.push_back({candidate.kernel->info.name, std::move(measurement)});
+  }
+  return results;
+}
+
+Measurement Sitting::describe(const Candidate& candidate, Regime regime) const {
+  Measurement measurement;
+  measurement.id = MeasurementId::random();
+  measurement.kernel = candidate.kernel->info.id();
+  measurement.workload = request_.workload.id();
+  measurement.device = DeviceKind::cpu;
+  measurement.regime = regime;
+  measurement.outcome = candidate.outcome;
+  measurement.reason = candidate.reason;
+  measurement.error_relative = candidate.error.relative;
+  measurement.error_elementwise = candidate.error.elementwise;
+  measurement.method = method_;
+  measurement.seed = request_.seed;
+  measurement.peak_resident_bytes = candidate.peak_resident_bytes;
+  if (candidate.instance) measurement.workspace_bytes = candidate.instance->workspace_bytes();
+  return measurement;
+}
+
+void Sitting::judge(const Race& race, const Rival& rival, Measurement& measurement) const {
+  measurement.samples_s = rival.samples_s;
+  measurement.blocks = rival.blocks;
+  measurement.discarded = rival.discarded;
+  measurement.calls_per_sample = rival.calls;
+  measurement.noise_floor = race.noise_floor;
+  const auto pollute = [&](std::string reason) {
+    measurement.outcome = Outcome::polluted;
+    measurement.reason = std::move(reason);
+  };
+  const std::size_t taken = rival.samples_s.size() + rival.discarded.size();
+  if (rival.samples_s.empty() || 2 * rival.discarded.size() > taken) {
+    return pollute(fmt::format("{} of {} samples disturbed, the last: {}", rival.discarded.size(),
+                               taken, rival.discarded.back().cause));
+  }
+  measurement.summary = rival.summary();
+  if (auto reason = implausible(measurement)) {
+    measurement.summary = {};
+    pollute(*std::move(reason));
+  }
+}
+
+std::optional<std::string> Sitting::implausible(const Measurement& measurement) const {
+  for (const double seconds : measurement.samples_s) {
+    if (!(seconds > 0) || !std::isfinite(seconds)) {
+      return fmt::format("a sample of {} s", seconds);
+    }
+  }
+  const Roofline& roofline = request_.roofline;
+  const double median_s = measurement.summary.median_s;
+  const bool is_f32_or_wider =
+      std::ranges::all_of(request_.workload.inputs,
+                          [](const OperandType& type) { return size_bytes(type.dtype) >= 4; });
+  const double flops_per_s_max =
+      roofline.flops_per_s * flops_margin * (is_f32_or_wider ? 1 : narrow_format_gain);
+  const double flops_s = flops_of(op_, request_.workload) / flops_per_s_max;
+  if (median_s < flops_s) {
+    return fmt::format("faster than the roofline: {:.3g} s, its flops take {:.3g} s", median_s,
+                       flops_s);
+  }
+  const double bytes_s = bytes_of(op_, request_.workload) / (roofline.bytes_per_s * bytes_margin);
+  if (measurement.regime == Regime::cold && median_s < bytes_s) {
+    return fmt::format("faster than the roofline: {:.3g} s, its bytes take {:.3g} s from memory",
+                       median_s, bytes_s);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<SittingResult> sit(const SittingRequest& request, const OpSet& ops,
+                               std::span<const Kernel> kernels, int threads,
+                               const std::function<void(std::int32_t kernel)>& begin_step) {
+  tbb::task_arena arena(threads);
+  return arena.execute([&] { return Sitting(request, ops, kernels, threads, begin_step).run(); });
+}
+
+}  // namespace paceline
