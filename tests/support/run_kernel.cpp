@@ -89,6 +89,11 @@ Placement placement_of(Arrangement arrangement, int rank) {
   return place;
 }
 
+// memcpy, but of nothing there may be no address.
+void copy_bytes(const void* from, void* to, std::size_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+}
+
 bool have_equal_bytes(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
   return std::ranges::equal(a, b, [](const Tensor& x, const Tensor& y) {
     return x.size_bytes() == 0 || std::memcmp(x.data(), y.data(), x.size_bytes()) == 0;
@@ -122,7 +127,7 @@ class Instruction {
     workspace_->fill(rubbish);
     if (options_.in_place) {
       const TensorView& source = given_[*options_.in_place];
-      std::memcpy(outputs_[0].data, source.data, source.element_count() * size_bytes(source.dtype));
+      copy_bytes(source.data, outputs_[0].data, source.element_count() * size_bytes(source.dtype));
     }
     arena_.execute([&] { kernel_.run(call()); });
     return results();
@@ -151,7 +156,7 @@ class Instruction {
     std::vector<Tensor> results;
     for (const TensorView& output : outputs_) {
       results.emplace_back(output.dtype, output.shape());
-      std::memcpy(results.back().data(), output.data, results.back().size_bytes());
+      copy_bytes(output.data, results.back().data(), results.back().size_bytes());
     }
     return results;
   }
