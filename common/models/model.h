@@ -27,7 +27,7 @@ struct ModelOptions {
   // weights are stored. Weights stored in another type are converted once, at load, into memory of
   // their own: f32 for a model stored in bf16 takes twice the file's size. Weights that keep their
   // type stay mapped from the file.
-  std::optional<Dtype> dtype;
+  std::optional<Dtype> dtype = {};
 };
 
 // A graph with its weights, and what a caller must know to feed it.

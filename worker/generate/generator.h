@@ -40,9 +40,9 @@ struct GeneratorModel {
 
 struct GenerateOptions {
   std::int64_t new_tokens_max = 24;
-  SamplingOptions sampling;
+  SamplingOptions sampling = {};
   // Called with each new token as it comes. May be null.
-  std::function<void(std::int64_t)> on_token;
+  std::function<void(std::int64_t)> on_token = {};
 };
 
 struct Generated {

@@ -1,0 +1,125 @@
+#include "worker/generate/generator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/error.h"
+#include "common/ops/all_ops.h"
+#include "kernels/all_kernels.h"
+#include "tests/worker/generate/recorded.h"
+#include "worker/compile/compile.h"
+#include "worker/dispatch/dispatch.h"
+
+namespace paceline {
+namespace {
+
+using test::recorded;
+using test::recorded_folder;
+using testing::ElementsAre;
+using testing::ElementsAreArray;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Session session_for(const Model& model) {
+  const OpSet& ops = ops::all_ops();
+  const auto kernels = kernels::all_kernels();
+  const Bindings sample{{"B", 1}, {"N", 40}, {"past", 0}, {"capacity", 64}};
+  GraphDispatcher dispatcher(ops, kernels, nullptr, {.choose = {.plain_only = true}});
+  const Decision decision = dispatcher.decide(prepare(model.graph, ops, kernels), sample);
+  return Session(compile(decision.path, ops, kernels, sample, {}), ops, kernels, model.weights, {});
+}
+
+// A recorded model, ready to generate. `greedy` is the prompt and the 24 tokens that follow.
+struct Recorded {
+  explicit Recorded(const std::string& name)
+      : model(load_model(recorded_folder(name), {.form = ModelForm::generate})),
+        session(session_for(model)),
+        greedy(recorded(name).at("greedy_24")) {}
+
+  std::vector<std::int64_t> tokens(int first, int last) const {
+    const auto* ids = greedy.as<std::int64_t>();
+    return {ids + first, ids + last};
+  }
+  Generator generator() {
+    return Generator(session, {model.vocabulary, model.end_tokens, model.positions_max});
+  }
+
+  Model model;
+  Session session;
+  Tensor greedy;
+};
+
+std::string refusal(const std::string& model, const std::vector<std::int64_t>& prompt,
+                    const GenerateOptions& options = {}) {
+  try {
+    Recorded(model).generator().generate(prompt, options);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::invalid);
+    return error.what();
+  }
+  return "accepted";
+}
+
+class GreedyModel : public testing::TestWithParam<std::string> {};
+
+TEST_P(GreedyModel, ContinuesAsThePublicImplementationDoes) {
+  Recorded recorded(GetParam());
+  const Generated generated =
+      recorded.generator().generate(recorded.tokens(0, 40), {.new_tokens_max = 24});
+
+  EXPECT_THAT(generated.tokens, ElementsAreArray(recorded.tokens(40, 64)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, GreedyModel,
+                         testing::Values("gemma3_text", "gpt2", "llama", "mistral", "phi3", "qwen3",
+                                         "qwen3_moe"),
+                         [](const auto& info) { return info.param; });
+
+TEST(Generator, StartsAnewForEveryPrompt) {
+  Recorded recorded("llama");
+  Generator generator = recorded.generator();
+  const auto first = generator.generate(recorded.tokens(0, 40), {.new_tokens_max = 24});
+  generator.generate(recorded.tokens(0, 7), {.new_tokens_max = 3});
+
+  EXPECT_EQ(generator.generate(recorded.tokens(0, 40), {.new_tokens_max = 24}).tokens,
+            first.tokens);
+}
+
+TEST(Generator, StopsAfterAnEndToken) {
+  Recorded recorded("llama");
+  recorded.model.end_tokens = {99, recorded.tokens(42, 43)[0]};
+
+  const Generated generated =
+      recorded.generator().generate(recorded.tokens(0, 40), {.new_tokens_max = 24});
+
+  EXPECT_THAT(generated.tokens, ElementsAreArray(recorded.tokens(40, 43)));
+  EXPECT_TRUE(generated.ended);
+}
+
+TEST(Generator, TellsEachTokenAsItComes) {
+  Recorded recorded("gpt2");
+  std::vector<std::int64_t> told;
+
+  const Generated generated = recorded.generator().generate(
+      recorded.tokens(0, 40),
+      {.new_tokens_max = 3, .on_token = [&](std::int64_t token) { told.push_back(token); }});
+
+  EXPECT_EQ(told, generated.tokens);
+  EXPECT_FALSE(generated.ended);
+}
+
+TEST(Generator, FillsTheModelToItsLastPosition) {
+  EXPECT_EQ(refusal("gpt2", std::vector<std::int64_t>(255, 1), {.new_tokens_max = 1}), "accepted");
+}
+
+TEST(Generator, RefusesImpossibleRequests) {
+  EXPECT_THAT(refusal("gpt2", {}), HasSubstr("at least one token"));
+  EXPECT_THAT(refusal("gpt2", {1, 384}), HasSubstr("from 0 to 383: 384"));
+  EXPECT_THAT(refusal("gpt2", {-1}), HasSubstr("from 0 to 383: -1"));
+  EXPECT_THAT(refusal("gpt2", {1}, {.new_tokens_max = -1}), HasSubstr("0 or above: -1"));
+  EXPECT_THAT(refusal("gpt2", std::vector<std::int64_t>(200, 1), {.new_tokens_max = 57}),
+              HasSubstr("256 positions"));
+}
+
+}  // namespace
+}  // namespace paceline
