@@ -7,19 +7,21 @@
 
 #include "common/graph/plan.h"
 #include "kernels/kernel.h"
+#include "worker/execute/states.h"
 
 namespace paceline {
 
 // Weights by name. Bound once, never copied: the session keeps references.
 using WeightSet = std::map<std::string, Tensor, std::less<>>;
 
-// A plan with its memory, weights and states, ready to run many times. Owns arena, inputs and states,
-// shares the weights, borrows `ops` and `kernels`. One thread calls; kernels use up to `threads`.
+// A plan with its memory, weights and states, ready to run many times. Owns arena and inputs, shares
+// the weights and, when asked to, the states; borrows `ops` and `kernels`. One thread calls; kernels use up to `threads`.
 class Session {
  public:
   struct Options {
     int threads = 1;
     std::int64_t memory_bytes_max = 0;  // 0: what the machine has available.
+    std::shared_ptr<States> states = nullptr;  // Null: its own.
   };
 
   // Throws `invalid` for a missing weight or one of another dtype, naming it. Weights that the plan

@@ -1,29 +1,23 @@
 #include "worker/execute/sources.h"
 
 #include <cstring>
+#include <utility>
 
 #include "common/base/error.h"
 
 namespace paceline {
 
-namespace {
-
-void clear(const AlignedBytes& memory) {
-  if (memory.size() > 0) std::memset(memory.data(), 0, static_cast<std::size_t>(memory.size()));
-}
-
-}  // namespace
-
-Sources::Sources(const Graph& graph, const WeightSet& weights, DimTable& dims)
-    : graph_(graph), addresses_(graph.nodes().size()) {
+Sources::Sources(const Graph& graph, const WeightSet& weights, std::shared_ptr<States> states,
+                 DimTable& dims)
+    : graph_(graph), addresses_(graph.nodes().size()), states_(std::move(states)) {
   for (std::int32_t i = 0; i < static_cast<std::int32_t>(addresses_.size()); ++i) {
     const Node& node = graph.node(i);
     if (node.kind == NodeKind::constant) keep(i, node.constant);
     if (node.kind == NodeKind::weight) keep(i, weight(node, weights));
     if (node.kind != NodeKind::input && node.kind != NodeKind::state) continue;
-    Buffer& buffer = buffers_[i];
-    for (const Dim& dim : node.outputs[0].shape) buffer.dims.push_back(dims.add(dim));
-    buffer.bytes_dim = dims.add(size_bytes(node.outputs[0]));
+    Extent& extent = node.kind == NodeKind::input ? inputs_[i].extent : state_extents_[i];
+    for (const Dim& dim : node.outputs[0].shape) extent.dims.push_back(dims.add(dim));
+    extent.bytes_dim = dims.add(size_bytes(node.outputs[0]));
   }
 }
 
@@ -55,61 +49,64 @@ void Sources::check_weights(const Bindings& bindings) const {
   }
 }
 
+Extents Sources::Extent::evaluate(const DimTable& table) const {
+  Extents extents;
+  for (const std::int32_t dim : dims) extents.push_back(table.value(dim));
+  return extents;
+}
+
 std::int64_t Sources::bytes_needed(const DimTable& dims) const {
   std::int64_t bytes = 0;
-  for (const auto& [index, buffer] : buffers_) bytes += dims.value(buffer.bytes_dim);
+  for (const auto& [index, input] : inputs_) bytes += dims.value(input.extent.bytes_dim);
+  for (const auto& [index, extent] : state_extents_) bytes += dims.value(extent.bytes_dim);
   return bytes;
 }
 
 std::int64_t Sources::bytes_held() const {
-  std::int64_t bytes = 0;
-  for (const auto& [index, buffer] : buffers_) bytes += buffer.memory.size();
+  std::int64_t bytes = states_->size_bytes();
+  for (const auto& [index, input] : inputs_) bytes += input.memory.size();
   return bytes;
 }
 
 void Sources::bind(const DimTable& dims) {
-  for (auto& [index, buffer] : buffers_) {
-    Extents extents;
-    for (const std::int32_t dim : buffer.dims) extents.push_back(dims.value(dim));
-    if (buffer.is_bound && extents == buffer.extents) continue;
-    buffer.is_bound = buffer.is_set = false;
-    buffer.memory = {};  // Before the next is asked for.
-    buffer.memory = AlignedBytes(dims.value(buffer.bytes_dim));
-    clear(buffer.memory);
-    buffer.extents = std::move(extents);
-    buffer.is_bound = true;
-    addresses_[index] = buffer.memory.data();
+  for (auto& [index, input] : inputs_) {
+    Extents extents = input.extent.evaluate(dims);
+    if (input.is_bound && extents == input.extents) continue;
+    input.is_bound = input.is_set = false;
+    input.memory = {};  // Before the next is asked for.
+    input.memory = AlignedBytes(dims.value(input.extent.bytes_dim));
+    input.extents = std::move(extents);
+    input.is_bound = true;
+    addresses_[index] = input.memory.data();
+  }
+  for (const auto& [index, extent] : state_extents_) {
+    const Node& node = graph_.node(index);
+    addresses_[index] = states_->bind(node.name, node.outputs[0].dtype, extent.evaluate(dims));
   }
 }
 
 void Sources::set_input(std::string_view name, const Tensor& tensor) {
   const std::optional<std::int32_t> index = graph_.find(NodeKind::input, name);
   if (!index) throw invalid("the graph has no input \"{}\"", name);
-  Buffer& buffer = buffers_.at(*index);
-  if (!buffer.is_bound) throw invalid("bind the symbols before setting input \"{}\"", name);
+  Input& input = inputs_.at(*index);
+  if (!input.is_bound) throw invalid("bind the symbols before setting input \"{}\"", name);
   const Dtype dtype = graph_.node(*index).outputs[0].dtype;
-  if (tensor.dtype() != dtype || tensor.extents() != buffer.extents) {
+  if (tensor.dtype() != dtype || tensor.extents() != input.extents) {
     throw invalid("input \"{}\" must be {}{}, not {}{}", name, to_string(dtype),
-                  to_string(buffer.extents), to_string(tensor.dtype()),
+                  to_string(input.extents), to_string(tensor.dtype()),
                   to_string(tensor.extents()));
   }
-  if (buffer.memory.size() > 0) {
-    std::memcpy(buffer.memory.data(), tensor.data(), tensor.size_bytes());
+  if (input.memory.size() > 0) {
+    std::memcpy(input.memory.data(), tensor.data(), tensor.size_bytes());
   }
-  buffer.is_set = true;
+  input.is_set = true;
 }
 
 void Sources::check_inputs_set() const {
-  for (const auto& [index, buffer] : buffers_) {
+  for (const auto& [index, input] : inputs_) {
+    if (input.is_set) continue;
     const Node& node = graph_.node(index);
-    if (node.kind == NodeKind::state || buffer.is_set) continue;
     throw invalid("input \"{}\" was not set: {}", node.name, node.outputs[0].to_string());
-  }
-}
-
-void Sources::clear_states() {
-  for (const auto& [index, buffer] : buffers_) {
-    if (graph_.node(index).kind == NodeKind::state) clear(buffer.memory);
   }
 }
 

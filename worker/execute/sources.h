@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -12,12 +13,13 @@
 
 namespace paceline {
 
-// The memory of what is no activation: inputs and states, which it owns, weights and constants, of
-// which it keeps references. One thread.
+// The memory of what is no activation: inputs, which it owns, states, which it may share, weights and
+// constants, of which it keeps references. One thread.
 class Sources {
  public:
   // Throws `invalid` for a missing weight or one of another dtype.
-  Sources(const Graph& graph, const WeightSet& weights, DimTable& dims);
+  Sources(const Graph& graph, const WeightSet& weights, std::shared_ptr<States> states,
+          DimTable& dims);
 
   // Throws `invalid` for a weight of other extents.
   void check_weights(const Bindings& bindings) const;
@@ -30,12 +32,17 @@ class Sources {
   std::byte* address(std::int32_t node) const { return addresses_[node]; }
   void set_input(std::string_view name, const Tensor& tensor);
   void check_inputs_set() const;  // Throws `invalid` naming the input that was not.
-  void clear_states();
+  void clear_states() { states_->clear(); }
 
  private:
-  struct Buffer {
+  struct Extent {  // Of an input or a state, as indices of the dims.
     std::vector<std::int32_t> dims;
     std::int32_t bytes_dim = -1;
+
+    Extents evaluate(const DimTable& dims) const;
+  };
+  struct Input {
+    Extent extent;
     Extents extents;
     AlignedBytes memory;
     bool is_bound = false;
@@ -48,7 +55,9 @@ class Sources {
   const Graph& graph_;
   std::vector<std::byte*> addresses_;       // By node.
   std::map<std::int32_t, Tensor> tensors_;  // Weights and constants, by node.
-  std::map<std::int32_t, Buffer> buffers_;  // Inputs and states, by node.
+  std::map<std::int32_t, Input> inputs_;    // By node.
+  std::map<std::int32_t, Extent> state_extents_;
+  std::shared_ptr<States> states_;
 };
 
 }  // namespace paceline

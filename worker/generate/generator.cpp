@@ -24,8 +24,8 @@ void copy_logits(const TensorView& view, std::vector<double>& logits) {
 
 }  // namespace
 
-Generator::Generator(Session& session, GeneratorModel model)
-    : session_(session), model_(std::move(model)) {}
+Generator::Generator(Session& prompt_session, Session& token_session, GeneratorModel model)
+    : prompt_session_(prompt_session), token_session_(token_session), model_(std::move(model)) {}
 
 void Generator::check_request(std::span<const std::int64_t> prompt,
                               const GenerateOptions& options) const {
@@ -48,11 +48,12 @@ void Generator::check_request(std::span<const std::int64_t> prompt,
 
 std::span<const double> Generator::run(std::span<const std::int64_t> tokens, std::int64_t past) {
   const auto count = static_cast<std::int64_t>(tokens.size());
-  session_.bind({{"B", 1}, {"N", count}, {"past", past}, {"capacity", capacity_}});
-  session_.set_input("input_ids",
+  Session& session = count == 1 ? token_session_ : prompt_session_;
+  session.bind({{"B", 1}, {"N", count}, {"past", past}, {"capacity", capacity_}});
+  session.set_input("input_ids",
                      Tensor::of<std::int64_t>({1, count}, {tokens.begin(), tokens.end()}));
-  session_.run();
-  copy_logits(session_.output("logits"), logits_);
+  session.run();
+  copy_logits(session.output("logits"), logits_);
   return logits_;
 }
 

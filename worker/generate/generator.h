@@ -52,10 +52,13 @@ struct Generated {
 
 // Continues sequences with a model in its generate form: input `input_ids` i64[B,N], output
 // `logits` [B,1,V], symbols B, N, past and capacity. One run takes in the whole prompt, then one
-// run each token; nothing is built or planned between them. Borrows the session. One thread.
+// run each token; nothing is built or planned between them. Whole prompts and single tokens may have
+// plans of their own, since other kernels win there: two sessions that share their states. Borrows
+// the sessions. One thread.
 class Generator {
  public:
-  Generator(Session& session, GeneratorModel model);
+  Generator(Session& session, GeneratorModel model) : Generator(session, session, model) {}
+  Generator(Session& prompt_session, Session& token_session, GeneratorModel model);
 
   // Starts a new sequence. Throws `invalid` for an empty prompt, a token outside the vocabulary, or
   // more positions than the model has, naming the values.
@@ -66,7 +69,8 @@ class Generator {
   // Runs `tokens` behind the `past` positions that the states hold, and gives the last logits.
   std::span<const double> run(std::span<const std::int64_t> tokens, std::int64_t past);
 
-  Session& session_;
+  Session& prompt_session_;
+  Session& token_session_;
   GeneratorModel model_;
   std::int64_t capacity_ = 0;  // In positions; grows with the longest request.
   std::vector<double> logits_;
