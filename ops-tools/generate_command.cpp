@@ -1,0 +1,162 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "common/base/error.h"
+#include "common/base/time.h"
+#include "common/ops/all_ops.h"
+#include "kernels/all_kernels.h"
+#include "ops-tools/command.h"
+#include "ops-tools/commands.h"
+#include "ops-tools/model_request.h"
+#include "worker/compile/compile.h"
+#include "worker/generate/generator.h"
+
+namespace paceline {
+namespace {
+
+struct GenerateArguments {
+  ModelRequest request;
+  std::vector<std::string> tokens;
+  GenerateOptions options;
+};
+
+std::vector<std::int64_t> parse_tokens(const std::vector<std::string>& texts) {
+  std::vector<std::int64_t> tokens;
+  for (const std::string& text : texts) {
+    std::int64_t token = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, code] = std::from_chars(text.data(), end, token);
+    if (code != std::errc{} || stop != end || token < 0) {
+      throw invalid("--tokens takes numbers of at least 0 with commas between, as in 1,2,3: {}",
+                    text);
+    }
+    tokens.push_back(token);
+  }
+  return tokens;
+}
+
+class Generation {
+ public:
+  explicit Generation(const GenerateArguments& arguments)
+      : arguments_(arguments),
+        options_(arguments.request.dispatch_options()),
+        prompt_(parse_tokens(arguments.tokens)),
+        model_(load(arguments.request)),
+        graph_(prepare(model_.graph, ops::all_ops(), kernels::all_kernels())),
+        store_(arguments.request.store.open()),
+        states_(std::make_shared<States>()) {}
+
+  void execute() {
+    if (prompt_.empty()) throw invalid("a prompt needs at least one token: give --tokens 1,2,3");
+    const auto length = static_cast<std::int64_t>(prompt_.size());
+    Session prompt_session = session(length, 0);
+    Session token_session = session(1, length);
+    Generator generator(prompt_session, token_session,
+                        {model_.vocabulary, model_.end_tokens, model_.positions_max});
+    GenerateOptions options = arguments_.options;
+    std::vector<std::int64_t> arrivals_ns;
+    options.on_token = [&](std::int64_t token) {
+      arrivals_ns.push_back(monotonic_ns());
+      if (!arguments_.request.json) print_token(token, arrivals_ns.size() == 1);
+    };
+    const std::int64_t start_ns = monotonic_ns();
+    const Generated generated = generator.generate(prompt_, options);
+    report(generated, start_ns, arrivals_ns);
+  }
+
+ private:
+  static Model load(const ModelRequest& request) {
+    Model model = request.load(ModelForm::generate);
+    if (model.vocabulary == 0 || model.states.empty()) {
+      throw unsupported("this model does not generate tokens: {}", request.model);
+    }
+    return model;
+  }
+
+  // A session whose kernels are the best for `count` tokens at a time behind `past` others.
+  Session session(std::int64_t count, std::int64_t past) {
+    const std::int64_t capacity =
+        static_cast<std::int64_t>(prompt_.size()) + arguments_.options.new_tokens_max;
+    const Bindings bindings = {
+        {"B", 1}, {"N", count}, {"past", past}, {"capacity", std::max(capacity, past + count)}};
+    GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store_.get(), options_);
+    const Decision decision = dispatcher.decide(graph_, bindings);
+    measured_ += decision.measured;
+    estimated_ += decision.estimated;
+    Plan plan = compile(decision.path, ops::all_ops(), kernels::all_kernels(), bindings,
+                        {.threads = options_.threads});
+    return Session(std::move(plan), ops::all_ops(), kernels::all_kernels(), model_.weights,
+                   {.threads = options_.threads, .states = states_});
+  }
+
+  static void print_token(std::int64_t token, bool is_first) {
+    fmt::print("{}{}", is_first ? "" : ",", token);
+    std::fflush(stdout);
+  }
+
+  void report(const Generated& generated, std::int64_t start_ns,
+              const std::vector<std::int64_t>& arrivals_ns) const {
+    const double prompt_s =
+        arrivals_ns.empty() ? 0 : 1e-9 * static_cast<double>(arrivals_ns.front() - start_ns);
+    const double rest_s =
+        arrivals_ns.size() < 2
+            ? 0
+            : 1e-9 * static_cast<double>(arrivals_ns.back() - arrivals_ns.front());
+    const double decode_rate =
+        rest_s > 0 ? static_cast<double>(arrivals_ns.size() - 1) / rest_s : 0;
+    if (!arguments_.request.json) {
+      fmt::print("\n");
+      fmt::print(stderr, "prompt {} tokens in {}; then {:.1f} tokens/s; kernels: {} measured, {} estimated\n",
+                 prompt_.size(), format_seconds(prompt_s), decode_rate, measured_, estimated_);
+      return;
+    }
+    fmt::print("{}\n", nlohmann::json{{"model", arguments_.request.model},
+                                      {"prompt", prompt_},
+                                      {"tokens", generated.tokens},
+                                      {"ended", generated.ended},
+                                      {"prompt_s", prompt_s},
+                                      {"tokens_per_s", decode_rate},
+                                      {"measured", measured_},
+                                      {"estimated", estimated_}}
+                           .dump(2));
+  }
+
+  const GenerateArguments& arguments_;
+  GraphDispatcher::Options options_;
+  std::vector<std::int64_t> prompt_;
+  Model model_;
+  Graph graph_;
+  std::unique_ptr<Store> store_;
+  std::shared_ptr<States> states_;
+  int measured_ = 0;
+  int estimated_ = 0;
+};
+
+}  // namespace
+
+void add_generate_command(CLI::App& app) {
+  auto arguments = std::make_shared<GenerateArguments>();
+  CLI::App* command = app.add_subcommand("generate", "Continue a sequence of tokens");
+  arguments->request.add_to(*command);
+  SamplingOptions& sampling = arguments->options.sampling;
+  command->add_option("--tokens", arguments->tokens, "The prompt, as in 1,2,3")
+      ->required()
+      ->delimiter(',');
+  command->add_option("--max-new", arguments->options.new_tokens_max, "Tokens to generate at most")
+      ->capture_default_str();
+  command->add_option("--temperature", sampling.temperature, "0: always the most likely token")
+      ->capture_default_str();
+  command->add_option("--top-k", sampling.top_k, "Only the K most likely; 0: all")
+      ->capture_default_str();
+  command->add_option("--top-p", sampling.top_p, "Only the most likely that together reach P")
+      ->capture_default_str();
+  command->add_option("--seed", sampling.seed, "Of the draw")->capture_default_str();
+  command->callback([arguments] { Generation(*arguments).execute(); });
+}
+
+}  // namespace paceline
