@@ -15,10 +15,10 @@ constexpr std::size_t alignment_bytes = 64;
 
 std::shared_ptr<const void> allocate_zeroed(Dtype dtype, const Extents& extents) {
   std::int64_t bytes = element_count(extents);
+  if (bytes < 0) throw invalid("extent is negative: {}", to_string(extents));
   const auto size = static_cast<std::int64_t>(size_bytes(dtype));
   const bool fits = !__builtin_mul_overflow(bytes, size, &bytes) &&
                     bytes <= std::numeric_limits<std::int64_t>::max() - std::int64_t{64};
-  if (bytes < 0) throw invalid("extent is negative: {}", to_string(extents));
   const std::size_t rounded =
       fits ? (static_cast<std::size_t>(bytes) / alignment_bytes + 1) * alignment_bytes : 0;
   void* data = fits ? std::aligned_alloc(alignment_bytes, rounded) : nullptr;
