@@ -13,7 +13,7 @@ namespace paceline {
 
 namespace {
 
-constexpr std::string_view bits_prefix = "bits:";
+constexpr std::string_view bits_prefix = "0x";
 
 template <typename T>
 constexpr bool is_half = std::is_same_v<T, Float16> || std::is_same_v<T, Bfloat16>;

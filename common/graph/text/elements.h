@@ -10,7 +10,7 @@
 namespace paceline {
 
 // Elements as text that reads back to the same bits: shortest decimal, "inf", "nan", and
-// "bits:7fc00001" for any other NaN; true and false.
+// "0x7fc00001" for the bits of any other NaN; true and false.
 std::string elements_text(const Tensor& tensor);  // "0.5" for a scalar, else "[1,2,3]".
 // Throws `invalid` for what is no element of the dtype and for another count than the type's.
 Tensor parse_elements(const TensorType& type, const std::vector<std::string>& words);

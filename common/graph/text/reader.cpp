@@ -17,8 +17,9 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_name_char(char c) { return is_letter(c) || is_digit(c); }
 bool is_word_char(char c) {
-  return is_name_char(c) || std::string_view(".:+-%").find(c) != std::string_view::npos;
+  return is_name_char(c) || std::string_view(".+-%").find(c) != std::string_view::npos;
 }
+bool is_device_char(char c) { return is_name_char(c) || c == ':'; }
 bool is_dim_char(char c) {
   return is_name_char(c) || std::string_view("+-* ").find(c) != std::string_view::npos;
 }
@@ -190,7 +191,8 @@ Dtype TextReader::dtype() {
 
 Device TextReader::device() {
   const std::size_t start = at_;
-  const std::string text = word("a device");
+  const std::string_view text = take_while(is_device_char);
+  if (text.empty()) fail("a device");
   return located(start, [&] { return Device::parse(text); });
 }
 

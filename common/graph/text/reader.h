@@ -34,7 +34,7 @@ class TextReader {
   std::string identifier(std::string_view what);
   std::string quoted(std::string_view what);
   std::string name(std::string_view what);  // An identifier, or anything in quotes.
-  std::string word(std::string_view what);  // Of letters, digits and _ . : + - %
+  std::string word(std::string_view what);  // Of letters, digits and _ . + - %
   std::int64_t integer();
   std::int32_t index();  // An integer >= 0 that fits.
   Dim dim();
