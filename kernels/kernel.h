@@ -38,8 +38,9 @@ struct Call {
   }
 };
 
-// One way to compute an op on one kind of device. Immutable; any thread. A file kernels/cpu/NAME.cpp
-// defines `Kernel NAME()` (or `std::vector<Kernel> NAME()` for a family of rivals).
+// One way to compute an op on one kind of device. Immutable; any thread. A file
+// kernels/cpu/NAME.cpp defines `Kernel NAME()` (or `std::vector<Kernel> NAME()` for a family of
+// rivals).
 struct Kernel {
   KernelInfo info;
   // Scratch for one run, as a function of the (symbolic) operand types. Null: none.

@@ -20,8 +20,8 @@ To float_to_integer(From value) {
   return static_cast<To>(value);
 }
 
-// A double that rounds to 16 bits as the integer itself would: the bits that a double has no room for
-// stay as one odd bit (Boldo and Melquiond 2008).
+// A double that rounds to 16 bits as the integer itself would: the bits that a double has no room
+// for stay as one odd bit (Boldo and Melquiond 2008).
 inline double round_to_odd(std::int64_t value) {
   constexpr std::int64_t exact = std::int64_t{1} << 53;
   if (-exact <= value && value <= exact) return static_cast<double>(value);
