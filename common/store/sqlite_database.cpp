@@ -140,11 +140,11 @@ class SqliteDatabase : public Database {
     Statement statement;
     const int status = sqlite3_prepare_v2(connection_.get(), sql.data(),
                                           static_cast<int>(sql.size()), statement.out(), &rest);
-    if (status != SQLITE_OK) {
-      throw invalid("query failed, give one read-only statement: {}",
-                    sqlite3_errmsg(connection_.get()));
-    }
+    if (status != SQLITE_OK) throw query_failed();
     if (!statement) throw invalid("query is empty, give one read-only statement");
+    if (!sqlite3_stmt_readonly(statement.get())) {
+      throw invalid("query writes, give one read-only statement: {}", sql);
+    }
     const std::string_view tail = sql.substr(rest - sql.data());
     if (tail.find_first_not_of(" \t\r\n;") != std::string_view::npos) {
       throw invalid("query has more than one statement: {}", tail);
@@ -152,14 +152,21 @@ class SqliteDatabase : public Database {
     return statement;
   }
 
+  Error query_failed() const {
+    return invalid("query failed, give one read-only statement: {}",
+                   sqlite3_errmsg(connection_.get()));
+  }
+
   QueryTable read_table(const Statement& statement) {
     QueryTable table;
     const int count = sqlite3_column_count(statement.get());
     for (int i = 0; i < count; ++i) table.columns.push_back(sqlite3_column_name(statement.get(), i));
-    while (step(statement)) {
+    int status = SQLITE_OK;
+    while ((status = sqlite3_step(statement.get())) == SQLITE_ROW) {
       auto& row = table.rows.emplace_back();
       for (int i = 0; i < count; ++i) row.push_back(text(statement, i));
     }
+    if (status != SQLITE_DONE) throw query_failed();
     return table;
   }
 
