@@ -56,6 +56,16 @@ std::vector<T> read_each(List list) {
   return values;
 }
 
+void write_regimes(List<capnp::Text>::Builder list, const std::vector<Regime>& regimes) {
+  for (unsigned i = 0; i < regimes.size(); ++i) list.set(i, text_of(to_string(regimes[i])));
+}
+
+std::vector<Regime> read_regimes(List<capnp::Text>::Reader list) {
+  std::vector<Regime> regimes;
+  for (const auto regime : list) regimes.push_back(read_name(regime, parse_regime, "regime"));
+  return regimes;
+}
+
 std::optional<ErrorKind> parse_error_kind(std::string_view name) {
   for (const ErrorKind kind : {ErrorKind::invalid, ErrorKind::unsupported, ErrorKind::exhausted,
                                ErrorKind::unavailable, ErrorKind::internal}) {
@@ -138,13 +148,12 @@ Welcome read(schema::Welcome::Reader in) {
 
 void write(const Sitting& sitting, schema::Sitting::Builder out) {
   out.setBlock(sitting.block);
-  out.setRegime(text_of(to_string(sitting.regime)));
+  write_regimes(out.initRegimes(sitting.regimes.size()), sitting.regimes);
   write_ids(out.initKernels(sitting.kernels.size()), sitting.kernels);
 }
 
 Sitting read(schema::Sitting::Reader in) {
-  return {in.getBlock(), read_name(in.getRegime(), parse_regime, "regime"),
-          read_ids<KernelId>(in.getKernels())};
+  return {in.getBlock(), read_regimes(in.getRegimes()), read_ids<KernelId>(in.getKernels())};
 }
 
 void write(const Lease& lease, schema::Lease::Builder out) {
@@ -229,10 +238,7 @@ void write(const Submit& submit, schema::Submit::Builder out) {
   }
   auto threads = out.initThreads(submit.threads.size());
   for (unsigned i = 0; i < submit.threads.size(); ++i) threads.set(i, submit.threads[i]);
-  auto regimes = out.initRegimes(submit.regimes.size());
-  for (unsigned i = 0; i < submit.regimes.size(); ++i) {
-    regimes.set(i, text_of(to_string(submit.regimes[i])));
-  }
+  write_regimes(out.initRegimes(submit.regimes.size()), submit.regimes);
   out.setTolerance(submit.tolerance);
   out.setPriority(submit.priority);
   out.setSecondsPerSitting(submit.seconds_per_sitting);
@@ -247,9 +253,7 @@ Submit read(schema::Submit::Reader in) {
   submit.graphs = read_texts(in.getGraphs());
   submit.bindings = read_each<Bindings>(in.getBindings());
   submit.threads = read_numbers<std::int32_t>(in.getThreads());
-  for (const auto regime : in.getRegimes()) {
-    submit.regimes.push_back(read_name(regime, parse_regime, "regime"));
-  }
+  submit.regimes = read_regimes(in.getRegimes());
   submit.tolerance = in.getTolerance();
   submit.priority = in.getPriority();
   submit.seconds_per_sitting = in.getSecondsPerSitting();

@@ -65,10 +65,10 @@ struct Welcome {
 // Coordinator to worker: who are you? Say hello. After a restart, or on a connection it does not know.
 struct Introduce {};
 
-// Kernels to be compared with each other in one regime, their blocks interleaved.
+// Kernels to be compared with each other in each regime, their blocks interleaved.
 struct Sitting {
   std::uint32_t block = 0;
-  Regime regime = Regime::hot;
+  std::vector<Regime> regimes;
   std::vector<KernelId> kernels;
 };
 

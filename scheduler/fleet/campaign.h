@@ -74,10 +74,10 @@ struct Lane {
   bool is_finished() const { return done + known + skipped + failed == total; }
 };
 
-// Kernels compared in one regime, their blocks interleaved.
+// Kernels compared in each of the regimes, their blocks interleaved.
 struct Sitting {
   std::uint32_t block = 0;
-  Regime regime = Regime::hot;
+  std::vector<Regime> regimes = {};
   std::vector<KernelId> kernels = {};  // Still to measure.
   int attempts = 0;
   LeaseId counted = {};  // Whose result was counted last: a doubled one changes nothing.

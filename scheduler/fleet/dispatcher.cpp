@@ -25,20 +25,29 @@ std::vector<KernelId> candidates(const WorkerClass& worker_class, const Workload
   return ids;
 }
 
-// One for each regime in which some candidate has not been measured.
+// What has not been measured. Regimes that lack the same kernels share a sitting, so that each kernel
+// is checked once for both.
 std::vector<Sitting> missing_sittings(const Campaign& campaign, const KnownTimings& known,
                                       const std::vector<KernelId>& kernels,
                                       const WorkloadId& workload,
                                       const EnvironmentId& environment) {
   std::vector<Sitting> sittings;
   for (const Regime regime : campaign.regimes) {
-    Sitting sitting{.block = static_cast<std::uint32_t>(sittings.size()), .regime = regime};
+    std::vector<KernelId> missing;
     for (const KernelId& kernel : kernels) {
       if (!known.contains(timing_key(kernel, workload, environment, regime))) {
-        sitting.kernels.push_back(kernel);
+        missing.push_back(kernel);
       }
     }
-    if (!sitting.kernels.empty()) sittings.push_back(std::move(sitting));
+    if (missing.empty()) continue;
+    const auto same = std::ranges::find(sittings, missing, &Sitting::kernels);
+    if (same != sittings.end()) {
+      same->regimes.push_back(regime);
+    } else {
+      sittings.push_back({.block = static_cast<std::uint32_t>(sittings.size()),
+                          .regimes = {regime},
+                          .kernels = std::move(missing)});
+    }
   }
   return sittings;
 }
@@ -214,7 +223,9 @@ void Dispatcher::learn(const Task& task, const Sitting& sitting,
   const EnvironmentId environment = environment_at(*classes_.at(task.worker_class), task.threads);
   for (const KernelId& kernel : sitting.kernels) {
     if (std::ranges::find(polluted, kernel) != polluted.end()) continue;
-    lane.known->insert(timing_key(kernel, task.workload, environment, sitting.regime));
+    for (const Regime regime : sitting.regimes) {
+      lane.known->insert(timing_key(kernel, task.workload, environment, regime));
+    }
   }
 }
 

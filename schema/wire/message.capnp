@@ -90,7 +90,7 @@ struct Lease {
 
 struct Sitting {
   block @0 :UInt32;
-  regime @1 :Text;
+  regimes @1 :List(Text);
   kernels @2 :List(Data);
 }
 
