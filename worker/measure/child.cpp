@@ -1,5 +1,7 @@
 #include "worker/measure/child.h"
 
+#include <fstream>
+
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -13,8 +15,6 @@
 namespace paceline {
 namespace {
 
-constexpr int highest_priority = -20;
-
 void pin_to(const std::vector<int>& cpus) {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -24,9 +24,14 @@ void pin_to(const std::vector<int>& cpus) {
   }
 }
 
-// Only root may; others measure at the priority that they have, and their samples tell.
+// Against other processes of its session, and, since Linux weighs sessions against each other
+// (sched(7), autogroup), of its session against others. Only root may; others measure at the
+// priority that they have, and their samples tell.
 void ask_for_priority() {
-  if (::setpriority(PRIO_PROCESS, 0, highest_priority) != 0) log::debug("priority-not-raised");
+  constexpr int highest = -20;
+  std::ofstream autogroup("/proc/self/autogroup");
+  autogroup << highest << std::flush;
+  if (::setpriority(PRIO_PROCESS, 0, highest) != 0) log::debug("priority-not-raised");
 }
 
 // A crash is told by its status; its core file helps nobody and takes seconds to write.

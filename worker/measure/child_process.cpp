@@ -46,7 +46,8 @@ ChildProcess::ChildProcess(Options options)
   try {
     process_ = Subprocess::start(
         {.command = options_.command,
-         .descriptors = {{ends[1], child_socket}, {progress_.descriptor(), child_progress}}});
+         .descriptors = {{ends[1], child_socket}, {progress_.descriptor(), child_progress}},
+         .own_session = true});
   } catch (const Error&) {
     ::close(ends[1]);
     ::close(socket_);

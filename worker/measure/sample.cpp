@@ -1,12 +1,13 @@
 #include "worker/measure/sample.h"
 
 #include <cstdint>
+#include <filesystem>
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "common/base/time.h"
+#include "worker/probe/text_files.h"
 
 namespace paceline {
 namespace {
@@ -14,8 +15,6 @@ namespace {
 // Reading the clocks takes about a microsecond, which is no absence.
 constexpr double absence_fraction_max = 0.03;
 constexpr double absence_s_min = 5e-6;
-// What a quiet machine's housekeeping does to a core.
-constexpr double switches_per_second_max = 50;
 
 double thread_cpu_seconds() {
   timespec time{};
@@ -23,34 +22,39 @@ double thread_cpu_seconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-std::int64_t involuntary_switches() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_nivcsw;
+// How long the threads of this process, all together, were ready to run and did not: the second
+// figure of each schedstat (Linux, Documentation/scheduler/sched-stats).
+double waiting_seconds() {
+  double waited_ns = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    const auto line = probe::first_line(task.path() / "schedstat");
+    const auto words = probe::split_words(line.value_or(""));
+    if (words.size() >= 2) waited_ns += std::stod(words[1]);
+  }
+  return 1e-9 * waited_ns;
 }
 
-std::string absence(double wall_s, double cpu_s) {
-  const double away_s = wall_s - cpu_s;
-  if (away_s < absence_s_min || away_s < absence_fraction_max * wall_s) return {};
-  return fmt::format("off its core for {:.0f} us: preempted or stolen", 1e6 * away_s);
-}
-
-std::string preemptions(double wall_s, int threads, std::int64_t switches) {
-  if (static_cast<double>(switches) <= switches_per_second_max * wall_s * threads) return {};
-  return fmt::format("preempted {} times", switches);
+bool is_noticeable(double absent_s, double wall_s) {
+  return absent_s > absence_s_min && absent_s > absence_fraction_max * wall_s;
 }
 
 }  // namespace
 
 TimedSample time_sample(const std::function<void()>& run, int threads) {
-  const std::int64_t switches_before = involuntary_switches();
+  const double waited_before_s = waiting_seconds();
   const double cpu_before_s = thread_cpu_seconds();
   const std::int64_t start_ns = monotonic_ns();
   run();
   const double wall_s = 1e-9 * static_cast<double>(monotonic_ns() - start_ns);
-  const double cpu_s = thread_cpu_seconds() - cpu_before_s;
-  const std::int64_t switches = involuntary_switches() - switches_before;
-  return {wall_s, threads == 1 ? absence(wall_s, cpu_s) : preemptions(wall_s, threads, switches)};
+  const double off_core_s = wall_s - (thread_cpu_seconds() - cpu_before_s);
+  const double waited_s = (waiting_seconds() - waited_before_s) / threads;
+  if (is_noticeable(waited_s, wall_s)) {
+    return {wall_s, fmt::format("waited {:.0f} us for a core", 1e6 * waited_s)};
+  }
+  if (threads == 1 && is_noticeable(off_core_s, wall_s)) {
+    return {wall_s, fmt::format("off its core for {:.0f} us", 1e6 * off_core_s)};
+  }
+  return {wall_s, {}};
 }
 
 }  // namespace paceline

@@ -11,8 +11,9 @@ struct TimedSample {
   std::string disturbance;
 };
 
-// Times `run` and tells whether the threads of this process were taken off their cores meanwhile:
-// with one thread by its own CPU clock, with several by the involuntary context switches.
+// Times `run` and tells whether the threads of this process had to wait for their cores meanwhile:
+// by the scheduler's account of each thread's waiting, and with one thread also by its own CPU
+// clock, which stands still while a hypervisor runs others.
 TimedSample time_sample(const std::function<void()>& run, int threads);
 
 }  // namespace paceline

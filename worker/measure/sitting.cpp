@@ -81,6 +81,7 @@ class Sitting {
   std::vector<Candidate> candidates_;
   std::int32_t method_ = method_checked_in_full;
   std::optional<Eviction> eviction_;
+  ActivitySample activity_ = sample_activity();  // When the last span of watching began.
 };
 
 // Linux resets the high-water mark of resident memory on this word (proc(5), clear_refs).
@@ -180,9 +181,11 @@ Rival Sitting::make_rival(Candidate& candidate, Regime regime) {
 std::vector<SittingResult> Sitting::time_in(Regime regime) {
   if (regime == Regime::cold && !eviction_) eviction_.emplace(threads_);
   const Time started = now();
-  const ActivitySample before = sample_activity();
-  std::this_thread::sleep_for(activity_span);
+  const ActivitySample before = activity_;
+  const Duration watched(monotonic_ns() - before.time_ns);
+  if (watched < activity_span) std::this_thread::sleep_for(activity_span - watched);
   const ActivitySample begin = sample_activity();
+  activity_ = begin;
   const auto clock_before = clock_mhz();
 
   std::vector<Rival> rivals;

@@ -20,9 +20,9 @@ constexpr const char* cpuinfo = "/proc/cpuinfo";
 // Flags that come and go with mitigations, firmware or power management say nothing of speed; a
 // machine's id keeps those of its vector units.
 bool is_instruction_set(std::string_view flag) {
-  constexpr std::array<std::string_view, 14> prefixes = {
+  constexpr std::array<std::string_view, 13> prefixes = {
       "sse",     "ssse3", "avx",  "fma",   "f16c", "bmi", "amx",
-      "vpclmul", "vaes",  "neon", "asimd", "sve",  "sme", "bf16"};
+      "vpclmul", "vaes",  "neon", "asimd", "sve",  "bf16"};
   return std::ranges::any_of(prefixes, [&](auto prefix) { return flag.starts_with(prefix); });
 }
 
