@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/id.h"
+#include "common/base/time.h"
 
 namespace paceline {
 
@@ -44,6 +45,17 @@ struct Machine {
   MachineId id() const;
   // Same model of CPU and GPUs, whatever memory or core count: "measured on the same model".
   std::string model_key() const;
+};
+
+// A machine's calibrated peaks: what the roofline predicts from.
+struct Roofline {
+  MachineId machine;
+  int threads = 1;
+  double flops_per_s = 0;        // Best measured f32 multiply-add rate.
+  double bytes_per_s = 0;        // Best measured DRAM read rate.
+  double cache_bytes_per_s = 0;  // From the last-level cache.
+  double call_s = 0;             // Cost of an empty call.
+  Time measured;
 };
 
 // A fingerprint of the software that a timing depends on.

@@ -85,6 +85,24 @@ struct Measurement {
   std::optional<LeaseId> lease;
 };
 
+// What a dispatcher needs of one stored measurement.
+struct Timing {
+  MeasurementId measurement;
+  KernelId kernel;
+  std::string kernel_name;
+  WorkloadId workload;
+  MachineId machine;
+  EnvironmentId environment;
+  Regime regime = Regime::hot;
+  Outcome outcome = Outcome::ok;
+  std::string reason;
+  Summary summary;
+  double noise_floor = 0;
+  double error_relative = 0;
+  double error_elementwise = 0;
+  Time finished;
+};
+
 // Two kernels on the same workload: is `a` faster than `b`?
 enum class Verdict { faster, slower, tied, unknown };
 std::string_view to_string(Verdict verdict);

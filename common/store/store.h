@@ -17,24 +17,6 @@
 
 namespace paceline {
 
-// What a dispatcher needs of one stored measurement.
-struct Timing {
-  MeasurementId measurement;
-  KernelId kernel;
-  std::string kernel_name;
-  WorkloadId workload;
-  MachineId machine;
-  EnvironmentId environment;
-  Regime regime = Regime::hot;
-  Outcome outcome = Outcome::ok;
-  std::string reason;
-  Summary summary;
-  double noise_floor = 0;
-  double error_relative = 0;
-  double error_elementwise = 0;
-  Time finished;
-};
-
 struct TimingQuery {
   std::vector<WorkloadId> workloads;
   std::optional<Regime> regime;
@@ -42,19 +24,9 @@ struct TimingQuery {
   std::string machine_model_key;
 };
 
-// A machine's calibrated peaks: what the roofline predicts from.
-struct Roofline {
-  MachineId machine;
-  int threads = 1;
-  double flops_per_s = 0;        // Best measured f32 multiply-add rate.
-  double bytes_per_s = 0;        // Best measured DRAM read rate.
-  double cache_bytes_per_s = 0;  // From the last-level cache.
-  double call_s = 0;             // Cost of an empty call.
-  Time measured;
-};
-
 struct QueryTable {
   std::vector<std::string> columns;
+  std::vector<bool> is_number;                 // By column: its cells are numbers or NULL.
   std::vector<std::vector<std::string>> rows;  // NULL is "".
 };
 

@@ -47,7 +47,7 @@ struct Decision {
   std::vector<NodeDecision> nodes;
   double predicted_s = 0;
   int measured = 0;     // Nodes whose choice rests on a measurement here.
-  int estimated = 0;
+  int estimated = 0;    // All others.
 };
 
 // The fastest kernel per op node by `costs` for the graph under `bindings`. Ties and unknowns go to
