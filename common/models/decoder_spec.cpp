@@ -23,10 +23,14 @@ void read_heads(DecoderSpec& spec, const Config& config, std::int64_t head_dim_d
                   config.source(), spec.key_heads, spec.heads);
   }
   if (config.has("head_dim")) {
-    spec.head_dim = config.size("head_dim", head_dim_max);
+    spec.head_dim = config.size("head_dim");
   } else {
     spec.head_dim = head_dim_default != 0 ? head_dim_default
                                           : derived_head_dim(config, spec.hidden, spec.heads);
+  }
+  if (spec.head_dim > head_dim_max) {
+    throw invalid("{}: a head must have at most {} elements: {}", config.source(), head_dim_max,
+                  spec.head_dim);
   }
   spec.attention_scale = 1 / std::sqrt(static_cast<double>(spec.head_dim));
 }

@@ -51,7 +51,7 @@ std::span<const double> Generator::run(std::span<const std::int64_t> tokens, std
   Session& session = count == 1 ? token_session_ : prompt_session_;
   session.bind({{"B", 1}, {"N", count}, {"past", past}, {"capacity", capacity_}});
   session.set_input("input_ids",
-                     Tensor::of<std::int64_t>({1, count}, {tokens.begin(), tokens.end()}));
+                    Tensor::of<std::int64_t>({1, count}, {tokens.begin(), tokens.end()}));
   session.run();
   copy_logits(session.output("logits"), logits_);
   return logits_;
