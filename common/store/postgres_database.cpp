@@ -101,6 +101,12 @@ SqlValue cell(const pqxx::field& field, ColumnKind kind) {
   return std::string(field.c_str(), field.size());
 }
 
+// By pg_type: int8, int2, int4, oid, float4, float8, numeric. They never change.
+bool is_number(pqxx::oid type) {
+  constexpr pqxx::oid numbers[] = {20, 21, 23, 26, 700, 701, 1700};
+  return std::ranges::find(numbers, type) != std::end(numbers);
+}
+
 class PostgresDatabase : public Database {
  public:
   explicit PostgresDatabase(const PostgresUrl& url) : url_(url) { connection(); }
@@ -202,6 +208,7 @@ class PostgresDatabase : public Database {
     QueryTable table;
     for (int i = 0; i < static_cast<int>(result.columns()); ++i) {
       table.columns.emplace_back(result.column_name(i));
+      table.is_number.push_back(is_number(result.column_type(i)));
     }
     for (const auto& found : result) {
       auto& row = table.rows.emplace_back();

@@ -161,10 +161,15 @@ class SqliteDatabase : public Database {
     QueryTable table;
     const int count = sqlite3_column_count(statement.get());
     for (int i = 0; i < count; ++i) table.columns.push_back(sqlite3_column_name(statement.get(), i));
+    table.is_number.assign(count, true);
     int status = SQLITE_OK;
     while ((status = sqlite3_step(statement.get())) == SQLITE_ROW) {
       auto& row = table.rows.emplace_back();
-      for (int i = 0; i < count; ++i) row.push_back(text(statement, i));
+      for (int i = 0; i < count; ++i) {
+        const int type = sqlite3_column_type(statement.get(), i);
+        if (type == SQLITE_TEXT || type == SQLITE_BLOB) table.is_number[i] = false;
+        row.push_back(text(statement, i));
+      }
     }
     if (status != SQLITE_DONE) throw query_failed();
     return table;
