@@ -77,17 +77,27 @@ struct Session::Impl {
       sources.check_weights(bindings);
       validate(plan, ops, kernels, bindings);
     }
-    bind_memory();
+    bind_memory(anew);
     bind_steps(bindings, anew);
     is_bound = true;
   }
 
-  void bind_memory() {
+  // Slots that outgrow their room get an eighth more than they need, where memory allows: a
+  // sequence that grows token by token then seldom moves its neighbours in the arena.
+  void bind_memory(bool anew) {
     std::vector<std::int64_t> bytes;
     for (const std::int32_t dim : slot_dims) bytes.push_back(dims.value(dim));
-    layout = lay_out(plan.slots, bytes);
+    if (anew) room = bytes;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      if (bytes[i] > room[i]) room[i] = bytes[i] + bytes[i] / 8;
+    }
+    layout = lay_out(plan.slots, room);
+    if (memory_needed() > memory_allowed()) {
+      room = std::move(bytes);
+      layout = lay_out(plan.slots, room);
+    }
+    check_memory();
     const std::int64_t arena_bytes = layout.arena_bytes[Device{}];
-    check_memory(arena_bytes);
     if (arena_bytes > arena.size()) {
       arena = {};  // Before the larger one is asked for.
       arena = AlignedBytes(arena_bytes);
@@ -95,19 +105,24 @@ struct Session::Impl {
     sources.bind(dims);
   }
 
-  void check_memory(std::int64_t arena_bytes) const {
-    const std::int64_t needed = std::max(arena_bytes, arena.size()) + sources.bytes_needed(dims);
+  std::int64_t memory_needed() {
+    return std::max(layout.arena_bytes[Device{}], arena.size()) + sources.bytes_needed(dims);
+  }
+
+  std::int64_t memory_allowed() {
+    if (options.memory_bytes_max > 0) return options.memory_bytes_max;
     const std::int64_t held = arena.size() + sources.bytes_held();
-    std::int64_t most = options.memory_bytes_max;
-    if (most == 0) {
-      if (needed <= held) return;
-      most = held + available_memory_bytes().value_or(needed);
-    }
-    if (needed <= most) return;
+    const std::int64_t needed = memory_needed();
+    if (needed <= held) return held;
+    return held + available_memory_bytes().value_or(needed);
+  }
+
+  void check_memory() {
+    if (memory_needed() <= memory_allowed()) return;
     throw exhausted(
         "the plan needs {} bytes, {} of them for activations, and may use {}: bind smaller extents "
         "or allow more memory",
-        needed, arena_bytes, most);
+        memory_needed(), layout.arena_bytes[Device{}], memory_allowed());
   }
 
   void bind_steps(const Bindings& bindings, bool anew) {
@@ -191,6 +206,7 @@ struct Session::Impl {
   std::vector<std::int32_t> slot_dims;
   std::vector<Operand> operands;   // By tensor of the plan.
   std::vector<TensorView> views;
+  std::vector<std::int64_t> room;  // Bytes laid out for each slot: what it needs, or more.
   ArenaLayout layout;
   AlignedBytes arena;
   tbb::task_arena threads;

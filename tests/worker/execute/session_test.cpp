@@ -196,6 +196,28 @@ TEST(Session, TellsTheNumbersWhenMemoryIsShort) {
   session.bind({{"N", 100}});
 }
 
+int neg_bind_count = 0;
+
+// Binding a library's kernel may be dear: a growing neighbour must not cause it at each token.
+TEST(Session, AGrowingSequenceSeldomBindsItsNeighboursAnew) {
+  std::vector<Kernel> all = kernels::all_kernels();
+  for (Kernel& kernel : all) {
+    if (kernel.info.name == "neg_plain") kernel.bind = [](const Call&) { ++neg_bind_count; };
+  }
+  const Graph graph = parse_graph(
+      "graph \"g\" { input x: f32[past] input y: f32[4]\n a = exp(x) b = neg(y)\n"
+      "output c = a output d = b }",
+      ops::all_ops());
+  const Plan plan = compile(test::plain_path(graph, ops::all_ops(), all), ops::all_ops(), all,
+                            {{"past", 1000}}, {});
+  Session session(plan, ops::all_ops(), all, {}, {});
+  session.bind({{"past", 100}});
+  neg_bind_count = 0;
+  for (std::int64_t past = 101; past < 300; ++past) session.bind({{"past", past}});
+  EXPECT_GT(neg_bind_count, 0);
+  EXPECT_LT(neg_bind_count, 15);
+}
+
 TEST(Session, RunsWithNothingToDo) {
   Session session = session_of("input x: f32[N] output y = x");
   session.bind({{"N", 0}});
