@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace paceline {
 
@@ -17,14 +19,22 @@ class Random {
   static constexpr result_type max() { return ~result_type{0}; }
   result_type operator()();
 
-  double uniform();                               // [0, 1)
-  double uniform(double low, double high);        // [low, high)
-  double normal();                                // Mean 0, deviation 1 (Box-Muller).
-  std::int64_t below(std::int64_t bound);         // [0, bound), unbiased. Requires: bound > 0.
-  Random split();                                 // An independent stream.
+  double uniform();                         // [0, 1)
+  double uniform(double low, double high);  // [low, high)
+  double normal();                          // Mean 0, deviation 1 (Box-Muller).
+  std::int64_t below(std::int64_t bound);   // [0, bound), unbiased. Requires: bound > 0.
+  Random split();                           // An independent stream.
 
  private:
   std::uint64_t state_;
 };
+
+// Puts the items in a random order, each as likely as any other (Fisher and Yates).
+template <typename T>
+void shuffle(std::vector<T>& items, Random& random) {
+  for (std::size_t i = items.size(); i > 1; --i) {
+    std::swap(items[i - 1], items[random.below(static_cast<std::int64_t>(i))]);
+  }
+}
 
 }  // namespace paceline

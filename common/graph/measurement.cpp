@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
 
 #include "common/base/error.h"
 
@@ -74,16 +73,23 @@ Verdict compare(const Summary& a, const Summary& b, double noise_floor) {
   return widest <= 1 + std::max(noise_floor, tie_margin) ? Verdict::tied : Verdict::unknown;
 }
 
-Summary summarize(const std::vector<double>& samples_s, const std::vector<std::int32_t>& blocks) {
+std::map<std::int32_t, double> block_medians(const std::vector<double>& samples_s,
+                                             const std::vector<std::int32_t>& blocks) {
   check(samples_s.size() == blocks.size(), "a block for each sample");
-  if (samples_s.empty()) return {};
   std::map<std::int32_t, std::vector<double>> by_block;
   for (std::size_t i = 0; i < samples_s.size(); ++i) by_block[blocks[i]].push_back(samples_s[i]);
-  std::vector<double> medians;
+  std::map<std::int32_t, double> medians;
   for (auto& [block, samples] : by_block) {
     std::ranges::sort(samples);
-    medians.push_back(median(samples));
+    medians[block] = median(samples);
   }
+  return medians;
+}
+
+Summary summarize(const std::vector<double>& samples_s, const std::vector<std::int32_t>& blocks) {
+  if (samples_s.empty()) return {};
+  std::vector<double> medians;
+  for (const auto& [block, value] : block_medians(samples_s, blocks)) medians.push_back(value);
   std::ranges::sort(medians);
   const std::size_t below = values_below_interval(medians.size());
   const std::size_t low = below > 0 ? below - 1 : 0;

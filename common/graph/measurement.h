@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,7 +25,7 @@ std::optional<Outcome> parse_outcome(std::string_view name);
 // An interval of medians from order statistics, in seconds per call.
 struct Summary {
   double median_s = 0;
-  double low_s = 0;   // 95 % interval of the median over blocks.
+  double low_s = 0;  // 95 % interval of the median over blocks.
   double high_s = 0;
   double minimum_s = 0;
   int samples = 0;
@@ -58,28 +59,28 @@ struct Measurement {
   };
   std::vector<Discarded> discarded;
 
-  double error_relative = 0;     // Against the double reference, on this workload.
+  double error_relative = 0;  // Against the double reference, on this workload.
   double error_elementwise = 0;
 
   // Method and conditions.
-  std::int32_t method = 1;        // Version of the measuring procedure.
-  std::uint64_t seed = 0;         // Of inputs and block order.
+  std::int32_t method = 1;  // Version of the measuring procedure.
+  std::uint64_t seed = 0;   // Of inputs and block order.
   std::int32_t calls_per_sample = 1;
-  double noise_floor = 0;         // Relative A/A difference of the sitting.
+  double noise_floor = 0;  // Relative A/A difference of the sitting.
   std::int64_t workspace_bytes = 0;
   std::int64_t peak_resident_bytes = 0;
   struct Conditions {
-    double load_before = 0;       // Foreign CPU use, in cores.
+    double load_before = 0;  // Foreign CPU use, in cores.
     double load_after = 0;
     double steal_fraction = 0;
     std::optional<double> clock_mhz_before;  // nullopt: unavailable.
     std::optional<double> clock_mhz_after;
-    std::string throttle;         // "none", "unavailable", or the reasons.
+    std::string throttle;  // "none", "unavailable", or the reasons.
   } conditions;
 
   Time started;
   Time finished;
-  std::string node;               // Host name.
+  std::string node;  // Host name.
   std::optional<CampaignId> campaign;
   std::optional<TaskId> task;
   std::optional<LeaseId> lease;
@@ -113,6 +114,10 @@ Verdict compare(const Measurement& a, const Measurement& b);
 // floor; tied when both intervals together stay within the noise floor, or 5 %, of each other;
 // unknown when the intervals are too wide to say.
 Verdict compare(const Summary& a, const Summary& b, double noise_floor);
+
+// The median of each block's samples, by block. Requires: as many blocks as samples.
+std::map<std::int32_t, double> block_medians(const std::vector<double>& samples_s,
+                                             const std::vector<std::int32_t>& blocks);
 
 // The median over block medians with its distribution-free 95 % interval from order statistics
 // (David and Nagaraja, Order Statistics, 2003, section 7.1; for benchmarks: Hoefler and Belli,

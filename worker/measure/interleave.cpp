@@ -21,12 +21,6 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-void shuffle(std::vector<std::size_t>& order, Random& random) {
-  for (std::size_t i = order.size(); i > 1; --i) {
-    std::swap(order[i - 1], order[random.below(static_cast<std::int64_t>(i))]);
-  }
-}
-
 }  // namespace
 
 Summary summary_of(const std::vector<double>& samples) {
@@ -35,9 +29,8 @@ Summary summary_of(const std::vector<double>& samples) {
   return summarize(samples, blocks);
 }
 
-std::vector<std::vector<double>> interleave(const std::vector<Contestant>& contestants,
-                                                    int blocks, int calls_per_block,
-                                                    std::uint64_t seed) {
+std::vector<std::vector<double>> interleave(const std::vector<Contestant>& contestants, int blocks,
+                                            int calls_per_block, std::uint64_t seed) {
   Random random(seed);
   std::vector<std::size_t> order(contestants.size());
   std::iota(order.begin(), order.end(), std::size_t{0});

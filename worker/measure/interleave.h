@@ -17,8 +17,8 @@ struct Contestant {
 // Times whole contestants in random blocks: every block runs each of them `calls_per_block` times
 // in a fresh random order, so that drift of the machine meets all alike. One warm-up each. Returns
 // for each contestant one sample (the block's median, in seconds) a block.
-std::vector<std::vector<double>> interleave(const std::vector<Contestant>& contestants,
-                                            int blocks, int calls_per_block, std::uint64_t seed);
+std::vector<std::vector<double>> interleave(const std::vector<Contestant>& contestants, int blocks,
+                                            int calls_per_block, std::uint64_t seed);
 
 Summary summary_of(const std::vector<double>& samples);  // Each sample its own block.
 

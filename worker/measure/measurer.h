@@ -11,7 +11,6 @@
 #include "common/graph/machine.h"
 #include "common/graph/measurement.h"
 #include "common/graph/workload.h"
-#include "common/store/store.h"
 
 namespace paceline {
 

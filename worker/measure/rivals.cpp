@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
-#include <map>
 #include <numeric>
 #include <optional>
 
@@ -46,35 +44,35 @@ bool is_settled(const Rival& rival, const MeasureBudget& budget, std::int32_t bl
          summary.relative_width() <= budget.relative_interval;
 }
 
-std::vector<std::size_t> shuffled(std::vector<std::size_t> order, Random& random) {
-  for (std::size_t i = order.size(); i > 1; --i) {
-    std::swap(order[i - 1], order[random.below(static_cast<std::int64_t>(i))]);
-  }
-  return order;
-}
-
-// The medians of the blocks in which both have samples.
+// By the blocks in which both have samples.
 double noise_between(const Rival& a, const Rival& b) {
-  const auto medians = [](const Rival& rival) {
-    std::map<std::int32_t, std::vector<double>> by_block;
-    for (std::size_t i = 0; i < rival.samples_s.size(); ++i) {
-      by_block[rival.blocks[i]].push_back(rival.samples_s[i]);
-    }
-    return by_block;
-  };
-  const auto of_a = medians(a);
-  const auto of_b = medians(b);
+  const auto of_b = block_medians(b.samples_s, b.blocks);
   std::vector<double> left;
   std::vector<double> right;
-  for (const auto& [block, samples] : of_a) {
+  for (const auto& [block, seconds] : block_medians(a.samples_s, a.blocks)) {
     const auto other = of_b.find(block);
     if (other == of_b.end()) continue;
-    left.push_back(summary_of(samples).median_s);
-    right.push_back(summary_of(other->second).median_s);
+    left.push_back(seconds);
+    right.push_back(other->second);
   }
   if (left.empty()) return 0;
   const Ratio ratio = ratio_of(left, right);
   return std::max(std::abs(ratio.low - 1), std::abs(ratio.high - 1));
+}
+
+// The index of the best. Those far behind it run no longer; its twin, put last, does.
+std::size_t screen(std::vector<Rival>& rivals, std::vector<std::size_t>& running) {
+  std::vector<double> seconds;
+  for (const Rival& rival : rivals) seconds.push_back(typical_seconds(rival));
+  const std::size_t best = std::ranges::min_element(seconds) - seconds.begin();
+  std::erase_if(running, [&](std::size_t i) { return seconds[i] > far_behind * seconds[best]; });
+  const Rival& original = rivals[best];
+  Rival twin{.sample = original.sample,
+             .calls = original.calls,
+             .samples_per_block = original.samples_per_block};
+  running.push_back(rivals.size());
+  rivals.push_back(std::move(twin));
+  return best;
 }
 
 }  // namespace
@@ -87,20 +85,9 @@ Race race(std::vector<Rival> rivals, const MeasureBudget& budget, std::uint64_t 
   std::optional<std::size_t> best;
   for (std::int32_t block = 0; !running.empty(); ++block) {
     if (block >= screening_blocks && monotonic_ns() >= end_ns) break;
-    if (block == screening_blocks) {
-      std::vector<double> seconds;
-      for (const Rival& rival : rivals) seconds.push_back(typical_seconds(rival));
-      best = std::ranges::min_element(seconds) - seconds.begin();
-      std::erase_if(running,
-                    [&](std::size_t i) { return seconds[i] > far_behind * seconds[*best]; });
-      Rival twin = rivals[*best];
-      twin.samples_s.clear();
-      twin.blocks.clear();
-      twin.discarded.clear();
-      rivals.push_back(std::move(twin));
-      running.push_back(rivals.size() - 1);
-    }
-    for (const std::size_t i : shuffled(running, random)) take_block(rivals[i], block);
+    if (block == screening_blocks) best = screen(rivals, running);
+    shuffle(running, random);
+    for (const std::size_t i : running) take_block(rivals[i], block);
     // The twins run to the end, so that the noise floor covers the whole race.
     const bool all_settled = std::ranges::all_of(
         running, [&](std::size_t i) { return is_settled(rivals[i], budget, block + 1); });

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/store/store.h"
+#include "common/graph/machine.h"
 
 namespace paceline {
 

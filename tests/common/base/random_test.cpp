@@ -1,5 +1,7 @@
 #include <array>
 #include <cmath>
+#include <map>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -46,6 +48,18 @@ TEST(Random, DrawsNormalNumbersOfMeanZeroAndDeviationOne) {
   }
   EXPECT_NEAR(sum / 20'000, 0, 0.03);
   EXPECT_NEAR(squares / 20'000, 1, 0.05);
+}
+
+TEST(Random, ShufflesIntoEachOrderEquallyOften) {
+  Random random(5);
+  std::map<std::vector<int>, int> counts;
+  for (int i = 0; i < 6000; ++i) {
+    std::vector<int> items = {1, 2, 3};
+    shuffle(items, random);
+    ++counts[items];
+  }
+  EXPECT_EQ(counts.size(), 6u);
+  for (const auto& [order, count] : counts) EXPECT_NEAR(count, 1000, 150);
 }
 
 TEST(Random, SplitsIntoAnotherStream) {

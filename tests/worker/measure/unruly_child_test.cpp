@@ -61,7 +61,7 @@ Kernel kernel(const char* name, void (*run)(const Call&)) {
 
 std::span<const Kernel> unruly_kernels() {
   static const std::vector<Kernel> kernels = {
-      kernel("abs_honest", abs_honest),        kernel("abs_slow", abs_slow),
+      kernel("abs_honest", abs_honest), kernel("abs_slow", abs_slow),
       kernel("abs_wrong", abs_wrong),   kernel("abs_crashes", abs_crashes),
       kernel("abs_hangs", abs_hangs),   kernel("abs_eats_memory", abs_eats_memory),
       kernel("abs_throws", abs_throws), kernel("abs_runs_out", abs_runs_out),
