@@ -135,6 +135,8 @@ ClientSocket::ClientSocket(const std::string& endpoint, const std::filesystem::p
                                                                       : key_files::client_secret))) {
 }
 
+ClientSocket::ClientSocket(ClientSocket&&) noexcept = default;
+ClientSocket& ClientSocket::operator=(ClientSocket&&) noexcept = default;
 ClientSocket::~ClientSocket() = default;
 
 void ClientSocket::send(const Message& message) {

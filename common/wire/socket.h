@@ -49,6 +49,8 @@ class ClientSocket {
                const KeyPair& keys);
   // With ROLE.key and coordinator.pub of a key folder.
   ClientSocket(const std::string& endpoint, const std::filesystem::path& key_folder, Role role);
+  ClientSocket(ClientSocket&&) noexcept;
+  ClientSocket& operator=(ClientSocket&&) noexcept;
   ~ClientSocket();
 
   const std::string& endpoint() const { return endpoint_; }
