@@ -11,13 +11,13 @@ constexpr int depth_max = 32;
 
 // The next level: nodes from a decomposition are looked at in the next round.
 Graph decompose_once(const Graph& graph, const OpSet& ops, const std::vector<bool>& chosen) {
-  return rebuild(graph, ops,
-                 [&](GraphBuilder& builder, std::int32_t index,
-                     std::span<const Value> inputs) -> Replacement {
-                   if (!chosen[index]) return std::nullopt;
-                   const Node& node = graph.node(index);
-                   return ops.get(node.op).decompose(builder, inputs, node.attributes);
-                 });
+  return rebuild(
+      graph, ops,
+      [&](GraphBuilder& builder, std::int32_t index, std::span<const Value> inputs) -> Replacement {
+        if (!chosen[index]) return std::nullopt;
+        const Node& node = graph.node(index);
+        return ops.get(node.op).decompose(builder, inputs, node.attributes);
+      });
 }
 
 }  // namespace

@@ -16,8 +16,8 @@ struct Neutral {
   double of_floats;
   std::int64_t of_integers;
 };
-constexpr std::array<Neutral, 4> neutrals = {{
-    {"add", -0.0, 0}, {"sub", 0.0, 0}, {"mul", 1.0, 1}, {"div", 1.0, 1}}};
+constexpr std::array<Neutral, 4> neutrals = {
+    {{"add", -0.0, 0}, {"sub", 0.0, 0}, {"mul", 1.0, 1}, {"div", 1.0, 1}}};
 
 // The identity whenever they keep the type.
 constexpr std::array<std::string_view, 2> conversions = {"cast", "copy"};
@@ -30,8 +30,7 @@ class Simplifier {
  public:
   Simplifier(const Graph& graph, const OpSet& ops) : graph_(graph), ops_(ops) {}
 
-  Replacement operator()(GraphBuilder& builder, std::int32_t index,
-                         std::span<const Value> inputs) {
+  Replacement operator()(GraphBuilder& builder, std::int32_t index, std::span<const Value> inputs) {
     const Node& node = graph_.node(index);
     if (node.kind != NodeKind::op) return std::nullopt;
     if (node.op == "reshape") return reshape(builder, node, inputs[0]);

@@ -32,8 +32,7 @@ class Folder {
     }
     std::vector<Value> values;
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      values.push_back(
-          builder.constant(known_[index][i].cast(node.outputs[i].dtype), node.name));
+      values.push_back(builder.constant(known_[index][i].cast(node.outputs[i].dtype), node.name));
     }
     return values;
   }

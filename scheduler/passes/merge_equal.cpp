@@ -32,14 +32,14 @@ Digest key_of(const Node& node, std::span<const Value> inputs) {
 
 Graph merge_equal(const Graph& graph, const OpSet& ops) {
   std::map<Digest, std::vector<Value>> known;
-  return rebuild(graph, ops,
-                 [&](GraphBuilder& builder, std::int32_t index,
-                     std::span<const Value> inputs) -> Replacement {
-                   if (!may_merge(graph.node(index), ops)) return std::nullopt;
-                   std::vector<Value>& values = known[key_of(graph.node(index), inputs)];
-                   if (values.empty()) values = builder.copy(graph, index, inputs);
-                   return values;
-                 });
+  return rebuild(
+      graph, ops,
+      [&](GraphBuilder& builder, std::int32_t index, std::span<const Value> inputs) -> Replacement {
+        if (!may_merge(graph.node(index), ops)) return std::nullopt;
+        std::vector<Value>& values = known[key_of(graph.node(index), inputs)];
+        if (values.empty()) values = builder.copy(graph, index, inputs);
+        return values;
+      });
 }
 
 }  // namespace paceline

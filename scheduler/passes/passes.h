@@ -14,8 +14,9 @@ Graph decompose(const Graph& graph, const OpSet& ops,
 // Passes that clean a graph; each returns an equivalent one.
 Graph fold_constants(const Graph& graph, const OpSet& ops);
 Graph remove_dead(const Graph& graph, const OpSet& ops);
-Graph merge_equal(const Graph& graph, const OpSet& ops);      // Common subexpressions.
-Graph drop_identities(const Graph& graph, const OpSet& ops);  // x+0, reshape chains, same-type casts.
-Graph clean(const Graph& graph, const OpSet& ops);            // All of them, in order, validated.
+Graph merge_equal(const Graph& graph, const OpSet& ops);  // Common subexpressions.
+Graph drop_identities(const Graph& graph,
+                      const OpSet& ops);            // x+0, reshape chains, same-type casts.
+Graph clean(const Graph& graph, const OpSet& ops);  // All of them, in order, validated.
 
 }  // namespace paceline

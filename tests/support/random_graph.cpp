@@ -24,8 +24,8 @@ class Generator {
     add(builder_.weight("fc.weight", {Dtype::f32, {6, 6}}));
     add(builder_.constant(Tensor::of<float>({6}, {-0.0f, 0.25f, 1e-20f, 3, -1, 0.1f}), "c"));
     for (int i = 0; i < 2; ++i) {
-      states_.push_back(add(builder_.state("cache" + std::to_string(i),
-                                           {Dtype::f32, {capacity, 6}})));
+      states_.push_back(
+          add(builder_.state("cache" + std::to_string(i), {Dtype::f32, {capacity, 6}})));
     }
     current_ = states_;
     const std::int64_t steps = 4 + below(24);
@@ -48,19 +48,45 @@ class Generator {
   void step() {
     const Value x = any();
     switch (below(14)) {
-      case 0: unary(x); break;
-      case 1: add(builder_.op("tanh", {x}, {}, below(2) ? "same label" : "")); break;
-      case 2: add((x * 0.5 + any_of_shape(x)) * 0.5); break;
-      case 3: add(x - any_of_shape(x)); break;
-      case 4: matmul_with_itself(x); break;
-      case 5: permute(x); break;
-      case 6: flatten(x); break;
-      case 7: slice(x); break;
-      case 8: broadcast(x); break;
-      case 9: concat(x); break;
-      case 10: reduce(x); break;
-      case 11: top_k(x); break;
-      default: update_state(); break;
+      case 0:
+        unary(x);
+        break;
+      case 1:
+        add(builder_.op("tanh", {x}, {}, below(2) ? "same label" : ""));
+        break;
+      case 2:
+        add((x * 0.5 + any_of_shape(x)) * 0.5);
+        break;
+      case 3:
+        add(x - any_of_shape(x));
+        break;
+      case 4:
+        matmul_with_itself(x);
+        break;
+      case 5:
+        permute(x);
+        break;
+      case 6:
+        flatten(x);
+        break;
+      case 7:
+        slice(x);
+        break;
+      case 8:
+        broadcast(x);
+        break;
+      case 9:
+        concat(x);
+        break;
+      case 10:
+        reduce(x);
+        break;
+      case 11:
+        top_k(x);
+        break;
+      default:
+        update_state();
+        break;
     }
   }
 

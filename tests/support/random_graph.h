@@ -11,8 +11,8 @@
 namespace paceline::test {
 
 // A small graph of random ops over f32: elementwise, reductions, matmuls, views of views, several
-// outputs, constants, weights, and states that are updated in place, replaced, read late or swapped.
-// Symbols: N >= 1, past >= 0 with N + past <= 16. Values stay of the order of 1.
+// outputs, constants, weights, and states that are updated in place, replaced, read late or
+// swapped. Symbols: N >= 1, past >= 0 with N + past <= 16. Values stay of the order of 1.
 Graph random_graph(const OpSet& ops, std::uint64_t seed);
 
 // Normal elements for all nodes of one kind, by name.

@@ -45,8 +45,11 @@ class Assembly {
     if (is_new) {
       const Draft::Buffer& buffer = draft_.buffers[place.buffer];
       const bool in_slot = buffer.storage == Plan::Storage::slot;
-      plan_.tensors.push_back({buffer.storage, in_slot ? slots_[place.buffer] : buffer.node,
-                               {place.dtype, shape}, strides, offset});
+      plan_.tensors.push_back({buffer.storage,
+                               in_slot ? slots_[place.buffer] : buffer.node,
+                               {place.dtype, shape},
+                               strides,
+                               offset});
     }
     return at->second;
   }
@@ -134,8 +137,7 @@ class Assembly {
 Plan compile(const Path& path, const OpSet& ops, std::span<const Kernel> kernels,
              const Bindings& sample, const Resources& resources) {
   validate(path.graph, ops);
-  Plan plan =
-      Assembly(lower(path, ops, kernels, sample, resources), path.graph).run(sample);
+  Plan plan = Assembly(lower(path, ops, kernels, sample, resources), path.graph).run(sample);
   validate(plan, ops, kernels, sample);
   const MemoryNeed need = memory_need(plan, sample);
   log::debug("compiled", {{"graph", path.graph.name()},

@@ -9,18 +9,18 @@
 
 namespace paceline {
 
-// A path to a plan: views resolved (copies inserted where a kernel needs dense operands), instructions
-// ordered, arena slots assigned by liveness with aliasing, in-place use and the workspace that the
-// chosen kernels ask for. `sample` are bindings at which the packing is made tight; the plan is
-// valid for all bindings. Throws `unsupported` for a kernel that `kernels` lacks and for several
-// devices, `invalid` for a node without a choice.
+// A path to a plan: views resolved (copies inserted where a kernel needs dense operands),
+// instructions ordered, arena slots assigned by liveness with aliasing, in-place use and the
+// workspace that the chosen kernels ask for. `sample` are bindings at which the packing is made
+// tight; the plan is valid for all bindings. Throws `unsupported` for a kernel that `kernels` lacks
+// and for several devices, `invalid` for a node without a choice.
 Plan compile(const Path& path, const OpSet& ops, std::span<const Kernel> kernels,
              const Bindings& sample, const Resources& resources);
 
-// Stands before execution: every instruction's operands fit its kernel and lie within their storage,
-// no two live slots overlap under `bindings`, everything is written before it is read, and only what
-// may be overwritten is. Throws `unsupported` when a kernel does not take its operands under these
-// bindings, `internal` for the rest.
+// Stands before execution: every instruction's operands fit its kernel and lie within their
+// storage, no two live slots overlap under `bindings`, everything is written before it is read, and
+// only what may be overwritten is. Throws `unsupported` when a kernel does not take its operands
+// under these bindings, `internal` for the rest.
 void validate(const Plan& plan, const OpSet& ops, std::span<const Kernel> kernels,
               const Bindings& bindings);
 

@@ -22,11 +22,16 @@ bool fits(const StridedShape& strided, Strides wanted) {
 
 Plan::Storage storage_of(NodeKind kind) {
   switch (kind) {
-    case NodeKind::input: return Plan::Storage::input;
-    case NodeKind::weight: return Plan::Storage::weight;
-    case NodeKind::constant: return Plan::Storage::constant;
-    case NodeKind::state: return Plan::Storage::state;
-    case NodeKind::op: break;
+    case NodeKind::input:
+      return Plan::Storage::input;
+    case NodeKind::weight:
+      return Plan::Storage::weight;
+    case NodeKind::constant:
+      return Plan::Storage::constant;
+    case NodeKind::state:
+      return Plan::Storage::state;
+    case NodeKind::op:
+      break;
   }
   return Plan::Storage::slot;
 }
@@ -56,7 +61,8 @@ class Lowering {
     std::vector<Place> outputs;
     for (const NamedOutput& output : graph_.outputs()) outputs.push_back(locate(output.value));
     std::vector<Place> updates;
-    for (const StateUpdate& update : graph_.state_updates()) updates.push_back(locate(update.value));
+    for (const StateUpdate& update : graph_.state_updates())
+      updates.push_back(locate(update.value));
     finish_outputs(std::move(outputs), updates);
     finish_states(std::move(updates));
     return std::move(draft_);
@@ -82,7 +88,8 @@ class Lowering {
                         choice->device.to_string());
     }
     for (const Kernel& kernel : kernels_) {
-      if (kernel.info.name == choice->kernel && kernel.info.op == graph_.node(node).op) return kernel;
+      if (kernel.info.name == choice->kernel && kernel.info.op == graph_.node(node).op)
+        return kernel;
     }
     throw unsupported("this program has no kernel \"{}\" for {}", choice->kernel,
                       graph_.node(node).op);
@@ -151,7 +158,8 @@ class Lowering {
     const Workload workload{.op = "copy", .inputs = {operand}, .outputs = {operand}};
     for (const Kernel& kernel : kernels_) {
       const bool any = wanted_strides(kernel.info.accepts, 0) == Strides::any;
-      if (any && kernel.info.device == device_.kind && !refusal(kernel.info, workload)) return kernel;
+      if (any && kernel.info.device == device_.kind && !refusal(kernel.info, workload))
+        return kernel;
     }
     throw unsupported("no kernel copies {} with any strides", operand.to_string());
   }
@@ -190,10 +198,11 @@ class Lowering {
   void place_outputs(std::int32_t index, Draft::Operands& operands) {
     const Node& node = graph_.node(index);
     const Op& op = ops_.get(node.op);
-    for (std::int32_t output = 0; output < static_cast<std::int32_t>(node.outputs.size()); ++output) {
+    for (std::int32_t output = 0; output < static_cast<std::int32_t>(node.outputs.size());
+         ++output) {
       const std::optional<int> over = overwritten(index, op, output, operands);
-      const Place place = over ? operands.inputs[*over]
-                               : draft_.add_dense(node.outputs[output], device_);
+      const Place place =
+          over ? operands.inputs[*over] : draft_.add_dense(node.outputs[output], device_);
       places_[{index, output}] = place;
       operands.outputs.push_back(place);
     }
@@ -208,7 +217,8 @@ class Lowering {
       return 0;
     }
     for (const auto& [to, from] : op.in_place) {
-      if (to == output && may_overwrite(index, from, type, operands, Plan::Storage::slot)) return from;
+      if (to == output && may_overwrite(index, from, type, operands, Plan::Storage::slot))
+        return from;
     }
     if (op.updates_input && output == 0 &&
         may_overwrite(index, 0, type, operands, Plan::Storage::slot)) {
@@ -230,11 +240,12 @@ class Lowering {
     if (draft_.buffers[place.buffer].storage != storage) return false;
     if (!is_dense(place.strided) || place.strided.offset != 0) return false;
     if (place.dtype != type.dtype || place.strided.shape != type.shape) return false;
-    return std::all_of(operands.inputs.begin(), operands.inputs.end(), [&](const Place& other) {
-      return other.buffer != place.buffer || other == place;
-    }) && std::none_of(operands.outputs.begin(), operands.outputs.end(), [&](const Place& taken) {
-      return taken.buffer == place.buffer;
-    });
+    return std::all_of(operands.inputs.begin(), operands.inputs.end(),
+                       [&](const Place& other) {
+                         return other.buffer != place.buffer || other == place;
+                       }) &&
+           std::none_of(operands.outputs.begin(), operands.outputs.end(),
+                        [&](const Place& taken) { return taken.buffer == place.buffer; });
   }
 
   // What a later copy into a state would overwrite moves out of its way first.

@@ -113,7 +113,7 @@ class LiveBytes {
   const Graph& graph_;
   const OpSet& ops_;
   const Groups& groups_;
-  std::vector<std::vector<std::int64_t>> bytes_;    // By node and output.
+  std::vector<std::vector<std::int64_t>> bytes_;  // By node and output.
   std::vector<std::vector<std::size_t>> unread_;  // Readers that have not run.
   std::int64_t live_ = 0;
   std::int64_t peak_ = 0;
@@ -184,8 +184,8 @@ std::vector<std::int32_t> order_nodes(const Graph& graph, const OpSet& ops,
   const LiveBytes live(graph, ops, groups, sample);
   Order given = Scheduling(groups, edges, live).run(false);
   Order greedy = Scheduling(groups, edges, live).run(true);
-  const bool clearly_lower =
-      static_cast<double>(greedy.peak_bytes) < peak_ratio_max * static_cast<double>(given.peak_bytes);
+  const bool clearly_lower = static_cast<double>(greedy.peak_bytes) <
+                             peak_ratio_max * static_cast<double>(given.peak_bytes);
   return clearly_lower ? greedy.nodes : given.nodes;
 }
 

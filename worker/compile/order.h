@@ -11,7 +11,6 @@ namespace paceline {
 // graph, readers of a value before whoever updates it in place, where that makes no cycle. Of the
 // graph's own order and one that greedily frees memory under `sample`, the second only when its
 // peak is clearly lower.
-std::vector<std::int32_t> order_nodes(const Graph& graph, const OpSet& ops,
-                                      const Bindings& sample);
+std::vector<std::int32_t> order_nodes(const Graph& graph, const OpSet& ops, const Bindings& sample);
 
 }  // namespace paceline

@@ -21,13 +21,13 @@ struct Packing {
 std::vector<std::vector<std::size_t>> conflicts_of(const std::vector<Block>& blocks) {
   Order by_start(blocks.size());
   std::iota(by_start.begin(), by_start.end(), 0);
-  std::stable_sort(by_start.begin(), by_start.end(), [&](std::size_t a, std::size_t b) {
-    return blocks[a].first < blocks[b].first;
-  });
+  std::stable_sort(by_start.begin(), by_start.end(),
+                   [&](std::size_t a, std::size_t b) { return blocks[a].first < blocks[b].first; });
   std::vector<std::vector<std::size_t>> conflicts(blocks.size());
   Order live;
   for (const std::size_t block : by_start) {
-    std::erase_if(live, [&](std::size_t other) { return blocks[other].last < blocks[block].first; });
+    std::erase_if(live,
+                  [&](std::size_t other) { return blocks[other].last < blocks[block].first; });
     for (const std::size_t other : live) {
       conflicts[block].push_back(other);
       conflicts[other].push_back(block);

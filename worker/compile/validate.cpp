@@ -53,9 +53,10 @@ class PlanValidator {
     const std::vector<std::int64_t> offsets = lay_out(plan_.slots, bytes_).offsets;
     for (std::size_t a = 0; a < lives.size(); ++a) {
       for (std::size_t b = a + 1; b < lives.size(); ++b) {
-        if (plan_.slots[a].device != plan_.slots[b].device || !lives[a].overlaps(lives[b])) continue;
-        const bool apart = offsets[a] + lives[a].bytes <= offsets[b] ||
-                           offsets[b] + lives[b].bytes <= offsets[a];
+        if (plan_.slots[a].device != plan_.slots[b].device || !lives[a].overlaps(lives[b]))
+          continue;
+        const bool apart =
+            offsets[a] + lives[a].bytes <= offsets[b] || offsets[b] + lives[b].bytes <= offsets[a];
         check(apart, "slots that live at the same time lie apart");
       }
     }
@@ -89,8 +90,10 @@ class PlanValidator {
     if (in_slot) written_[written.index] = true;
   }
 
-  // The same elements in the same places, with the op's consent for one of the inputs that lie there.
-  bool may_share(const Plan::Instruction& instruction, std::size_t output, std::size_t input) const {
+  // The same elements in the same places, with the op's consent for one of the inputs that lie
+  // there.
+  bool may_share(const Plan::Instruction& instruction, std::size_t output,
+                 std::size_t input) const {
     if (instruction.outputs[output] != instruction.inputs[input]) return false;
     const Op& op = ops_.get(instruction.op);
     if (op.updates_input && output == 0 && input == 0) return true;

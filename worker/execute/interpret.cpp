@@ -15,11 +15,21 @@ class Interpreter {
            const std::map<std::string, Tensor>* states) {
     for (const Node& node : graph_.nodes()) {
       switch (node.kind) {
-        case NodeKind::input: values_.push_back({find(node, inputs, "input")}); break;
-        case NodeKind::weight: values_.push_back({find(node, weights, "weight")}); break;
-        case NodeKind::constant: values_.push_back({to_reference(node.constant)}); break;
-        case NodeKind::state: values_.push_back({state(node, states)}); break;
-        case NodeKind::op: values_.push_back(evaluate_op(node)); break;
+        case NodeKind::input:
+          values_.push_back({find(node, inputs, "input")});
+          break;
+        case NodeKind::weight:
+          values_.push_back({find(node, weights, "weight")});
+          break;
+        case NodeKind::constant:
+          values_.push_back({to_reference(node.constant)});
+          break;
+        case NodeKind::state:
+          values_.push_back({state(node, states)});
+          break;
+        case NodeKind::op:
+          values_.push_back(evaluate_op(node));
+          break;
       }
     }
   }

@@ -144,8 +144,8 @@ struct Session::Impl {
   TensorView view_of(std::size_t index) const {
     const Plan::Tensor& tensor = plan.tensors[index];
     const Operand& operand = operands[index];
-    std::byte* base = tensor.storage == Plan::Storage::slot ? slot(tensor.index)
-                                                            : sources.address(tensor.index);
+    std::byte* base =
+        tensor.storage == Plan::Storage::slot ? slot(tensor.index) : sources.address(tensor.index);
     TensorView view{.dtype = tensor.type.dtype, .rank = static_cast<int>(operand.extents.size())};
     for (int axis = 0; axis < view.rank; ++axis) {
       view.extents[axis] = dims.value(operand.extents[axis]);
@@ -204,7 +204,7 @@ struct Session::Impl {
   TypeCheck types;
   Steps steps;
   std::vector<std::int32_t> slot_dims;
-  std::vector<Operand> operands;   // By tensor of the plan.
+  std::vector<Operand> operands;  // By tensor of the plan.
   std::vector<TensorView> views;
   std::vector<std::int64_t> room;  // Bytes laid out for each slot: what it needs, or more.
   ArenaLayout layout;
@@ -215,7 +215,8 @@ struct Session::Impl {
 
 Session::Session(Plan plan, const OpSet& ops, std::span<const Kernel> kernels, WeightSet weights,
                  Options options) {
-  if (options.threads < 1) throw invalid("a session needs at least one thread: {}", options.threads);
+  if (options.threads < 1)
+    throw invalid("a session needs at least one thread: {}", options.threads);
   impl_ = std::make_unique<Impl>(std::move(plan), ops, kernels, weights, options);
 }
 

@@ -14,13 +14,14 @@ namespace paceline {
 // Weights by name. Bound once, never copied: the session keeps references.
 using WeightSet = std::map<std::string, Tensor, std::less<>>;
 
-// A plan with its memory, weights and states, ready to run many times. Owns arena and inputs, shares
-// the weights and, when asked to, the states; borrows `ops` and `kernels`. One thread calls; kernels use up to `threads`.
+// A plan with its memory, weights and states, ready to run many times. Owns arena and inputs,
+// shares the weights and, when asked to, the states; borrows `ops` and `kernels`. One thread calls;
+// kernels use up to `threads`.
 class Session {
  public:
   struct Options {
     int threads = 1;
-    std::int64_t memory_bytes_max = 0;  // 0: what the machine has available.
+    std::int64_t memory_bytes_max = 0;         // 0: what the machine has available.
     std::shared_ptr<States> states = nullptr;  // Null: its own.
   };
 
@@ -33,9 +34,9 @@ class Session {
   Session& operator=(Session&&) noexcept;
 
   // Fixes the symbols: lays out the arena (grown only when needed), resolves every argument. States
-  // whose type does not change keep their contents, and so do inputs. Throws `invalid` for an unbound
-  // symbol or a binding that some op refuses, `exhausted` with the numbers when memory is short;
-  // after an error, bind again before the next run.
+  // whose type does not change keep their contents, and so do inputs. Throws `invalid` for an
+  // unbound symbol or a binding that some op refuses, `exhausted` with the numbers when memory is
+  // short; after an error, bind again before the next run.
   void bind(const Bindings& bindings);
   // Copies `tensor` in. Throws `invalid` on a wrong name, dtype or shape, naming both.
   void set_input(std::string_view name, const Tensor& tensor);

@@ -93,8 +93,7 @@ void Sources::set_input(std::string_view name, const Tensor& tensor) {
   const Dtype dtype = graph_.node(*index).outputs[0].dtype;
   if (tensor.dtype() != dtype || tensor.extents() != input.extents) {
     throw invalid("input \"{}\" must be {}{}, not {}{}", name, to_string(dtype),
-                  to_string(input.extents), to_string(tensor.dtype()),
-                  to_string(tensor.extents()));
+                  to_string(input.extents), to_string(tensor.dtype()), to_string(tensor.extents()));
   }
   if (input.memory.size() > 0) {
     std::memcpy(input.memory.data(), tensor.data(), tensor.size_bytes());

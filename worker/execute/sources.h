@@ -13,8 +13,8 @@
 
 namespace paceline {
 
-// The memory of what is no activation: inputs, which it owns, states, which it may share, weights and
-// constants, of which it keeps references. One thread.
+// The memory of what is no activation: inputs, which it owns, states, which it may share, weights
+// and constants, of which it keeps references. One thread.
 class Sources {
  public:
   // Throws `invalid` for a missing weight or one of another dtype.

@@ -27,8 +27,8 @@ class Steps {
   std::span<const Step> all() const { return steps_; }
 
   // Resolves anew what changed: operands (`views`, those of plan.tensors, where `changed` says so),
-  // workspaces (by instruction), attributes with changed symbols. Throws `unsupported` when a kernel
-  // does not take its operands any more.
+  // workspaces (by instruction), attributes with changed symbols. Throws `unsupported` when a
+  // kernel does not take its operands any more.
   void bind(const Bindings& bindings, const DimTable& dims, std::span<const TensorView> views,
             const std::vector<bool>& changed, std::span<void* const> workspaces);
   void forget();  // The next bind resolves everything.

@@ -9,8 +9,8 @@
 
 namespace paceline {
 
-// Inference repeated with the symbols bound: what the symbols left open (a slice within its axis, an
-// update within its target) is decided here. Equal nodes of repeated layers are checked once.
+// Inference repeated with the symbols bound: what the symbols left open (a slice within its axis,
+// an update within its target) is decided here. Equal nodes of repeated layers are checked once.
 class TypeCheck {
  public:
   TypeCheck(const Graph& graph, const OpSet& ops);

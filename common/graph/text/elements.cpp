@@ -23,8 +23,8 @@ template <typename T>
 using Printed = std::conditional_t<is_half<T>, float, T>;
 
 template <std::size_t size>
-using Bits = std::conditional_t<
-    size == 8, std::uint64_t, std::conditional_t<size == 4, std::uint32_t, std::uint16_t>>;
+using Bits = std::conditional_t<size == 8, std::uint64_t,
+                                std::conditional_t<size == 4, std::uint32_t, std::uint16_t>>;
 
 template <typename T>
 bool same_bits(T a, T b) {

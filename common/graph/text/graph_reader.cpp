@@ -58,8 +58,8 @@ class GraphReader {
     const Declaration declared = declaration();
     reader_.expect(":");
     const TensorType type = reader_.type();
-    const Value value = reader_.located(
-        declared.place, [&] { return (builder_.*add)(declared.label, type); });
+    const Value value =
+        reader_.located(declared.place, [&] { return (builder_.*add)(declared.label, type); });
     define(declared.value, declared.place, value.ref());
   }
 

@@ -8,11 +8,16 @@ namespace {
 
 std::string_view keyword(NodeKind kind) {
   switch (kind) {
-    case NodeKind::input: return "input";
-    case NodeKind::weight: return "weight";
-    case NodeKind::constant: return "constant";
-    case NodeKind::state: return "state";
-    case NodeKind::op: break;
+    case NodeKind::input:
+      return "input";
+    case NodeKind::weight:
+      return "weight";
+    case NodeKind::constant:
+      return "constant";
+    case NodeKind::state:
+      return "state";
+    case NodeKind::op:
+      break;
   }
   return "";
 }

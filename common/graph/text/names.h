@@ -25,7 +25,7 @@ class ValueNames {
 
 using NamedValues = std::map<std::string, ValueRef, std::less<>>;
 
-std::string read_value_name(TextReader& reader);  // As ValueNames writes it.
+std::string read_value_name(TextReader& reader);                     // As ValueNames writes it.
 ValueRef read_value(TextReader& reader, const NamedValues& values);  // A name defined before.
 
 std::string graph_text(const Graph& graph, const ValueNames& names);

@@ -26,10 +26,14 @@ bool is_dim_char(char c) {
 
 char unescaped(char c) {
   switch (c) {
-    case 'n': return '\n';
-    case 't': return '\t';
-    case 'r': return '\r';
-    default: return c;
+    case 'n':
+      return '\n';
+    case 't':
+      return '\t';
+    case 'r':
+      return '\r';
+    default:
+      return c;
   }
 }
 
@@ -209,17 +213,23 @@ Attribute TextReader::attribute(AttributeKind kind) {
       if (accept_word("true")) return true;
       if (accept_word("false")) return false;
       fail("true or false");
-    case AttributeKind::integer: return integer();
+    case AttributeKind::integer:
+      return integer();
     case AttributeKind::real: {
       const std::size_t start = at_;
       const std::string text = word("a number");
       return located(start, [&] { return parse_real(text); });
     }
-    case AttributeKind::text: return quoted("text in quotes");
-    case AttributeKind::dtype: return dtype();
-    case AttributeKind::dim: return dim();
-    case AttributeKind::shape: return shape();
-    case AttributeKind::integers: break;
+    case AttributeKind::text:
+      return quoted("text in quotes");
+    case AttributeKind::dtype:
+      return dtype();
+    case AttributeKind::dim:
+      return dim();
+    case AttributeKind::shape:
+      return shape();
+    case AttributeKind::integers:
+      break;
   }
   std::vector<std::int64_t> integers;
   list("[", "]", [&] { integers.push_back(integer()); });
@@ -228,7 +238,8 @@ Attribute TextReader::attribute(AttributeKind kind) {
 
 bool TextReader::next_is_attribute() const {
   TextReader ahead = *this;
-  return ahead.next_is_identifier() && !ahead.take_while(is_name_char).empty() && ahead.next_is('=');
+  return ahead.next_is_identifier() && !ahead.take_while(is_name_char).empty() &&
+         ahead.next_is('=');
 }
 
 void TextReader::attribute(const Op& op, Attributes& into) {

@@ -38,15 +38,15 @@ class TextReader {
   std::int64_t integer();
   std::int32_t index();  // An integer >= 0 that fits.
   Dim dim();
-  Shape shape();     // [B,64]
+  Shape shape();      // [B,64]
   Extents extents();  // [2,64]
   TensorType type();  // f32[B,64], f32[B,64]{1,0}@"packing"
   Dtype dtype();
   Device device();  // cpu, cuda:0
   Attribute attribute(AttributeKind kind);
-  bool next_is_attribute() const;  // `name =`
+  bool next_is_attribute() const;                  // `name =`
   void attribute(const Op& op, Attributes& into);  // `axis=-1`, of the kind that the op declares.
-  Tensor constant(const TensorType& type);  // 0.5, or [1,2,3] in row-major order.
+  Tensor constant(const TensorType& type);         // 0.5, or [1,2,3] in row-major order.
 
   // "[a,b]" with any brackets; `item` reads one.
   void list(std::string_view open, std::string_view close, const std::function<void()>& item);

@@ -9,8 +9,8 @@
 namespace paceline {
 
 // Pieces of the text forms, as TextReader reads them.
-std::string name_text(std::string_view name);  // Quoted unless a plain identifier.
-std::string type_text(const TensorType& type);  // With its layout.
+std::string name_text(std::string_view name);               // Quoted unless a plain identifier.
+std::string type_text(const TensorType& type);              // With its layout.
 std::string attributes_text(const Attributes& attributes);  // ", axis=-1, k=2"; "" when empty.
 
 }  // namespace paceline

@@ -19,11 +19,20 @@ std::map<std::string, std::vector<double>> evaluate_graph(const Graph& graph,
   std::vector<std::vector<Tensor>> values;
   for (const Node& node : graph.nodes()) {
     switch (node.kind) {
-      case NodeKind::input: values.push_back({to_reference(inputs.at(node.name))}); continue;
-      case NodeKind::state: values.push_back({to_reference(states.at(node.name))}); continue;
-      case NodeKind::weight: values.push_back({to_reference(weights.at(node.name))}); continue;
-      case NodeKind::constant: values.push_back({to_reference(node.constant)}); continue;
-      case NodeKind::op: break;
+      case NodeKind::input:
+        values.push_back({to_reference(inputs.at(node.name))});
+        continue;
+      case NodeKind::state:
+        values.push_back({to_reference(states.at(node.name))});
+        continue;
+      case NodeKind::weight:
+        values.push_back({to_reference(weights.at(node.name))});
+        continue;
+      case NodeKind::constant:
+        values.push_back({to_reference(node.constant)});
+        continue;
+      case NodeKind::op:
+        break;
     }
     std::vector<Tensor> operands;
     for (const ValueRef input : node.inputs) operands.push_back(values[input.node][input.output]);

@@ -25,9 +25,9 @@ std::vector<std::string> ops_of(const Graph& graph) {
 }
 
 TEST(RemoveDead, DropsWhatNothingUsesButKeepsTheInterface) {
-  const Graph graph = remove_dead(
-      graph_of("input unused: f32[2] weight w: f32[2] state s: f32[2]\n"
-               "a = exp(x) b = neg(x) output y = a"), all);
+  const Graph graph = remove_dead(graph_of("input unused: f32[2] weight w: f32[2] state s: f32[2]\n"
+                                           "a = exp(x) b = neg(x) output y = a"),
+                                  all);
   EXPECT_THAT(ops_of(graph), ElementsAre("exp"));
   EXPECT_TRUE(graph.find(NodeKind::input, "unused"));
   EXPECT_TRUE(graph.find(NodeKind::state, "s"));
@@ -46,10 +46,11 @@ TEST(MergeEqual, ComputesCommonSubexpressionsOnce) {
 }
 
 TEST(MergeEqual, KeepsWhatDiffersInAttributesOrConstants) {
-  const Graph graph = merge_equal(
-      graph_of("constant k: f32[] = 0 constant l: f32[] = -0\n"
-               "a = reduce_sum(x, axes=[0]) b = reduce_sum(x, axes=[1])\n"
-               "output p = k output q = l output r = a output s = b"), all);
+  const Graph graph =
+      merge_equal(graph_of("constant k: f32[] = 0 constant l: f32[] = -0\n"
+                           "a = reduce_sum(x, axes=[0]) b = reduce_sum(x, axes=[1])\n"
+                           "output p = k output q = l output r = a output s = b"),
+                  all);
   EXPECT_EQ(graph.nodes().size(), 5u);
 }
 
@@ -57,21 +58,25 @@ TEST(DropIdentities, DropsViewsAndCastsThatChangeNothing) {
   const Graph graph = drop_identities(
       graph_of("a = reshape(x, shape=[N,4]) b = permute(a, order=[0,1])\n"
                "c = slice(b, axis=1, start=0, stop=4) d = broadcast(c, shape=[N,4])\n"
-               "e = cast(d, dtype=f32) f = copy(e) output y = f"), all);
+               "e = cast(d, dtype=f32) f = copy(e) output y = f"),
+      all);
   EXPECT_THAT(ops_of(graph), IsEmpty());
 }
 
 TEST(DropIdentities, KeepsAPermutationOfASquareAndAReversal) {
-  const Graph graph = drop_identities(
-      graph_of("input s: f32[4,4] a = permute(s, order=[1,0])\n"
-               "b = slice(a, axis=0, start=3, stop=-1, step=-1) output y = b"), all);
+  const Graph graph =
+      drop_identities(graph_of("input s: f32[4,4] a = permute(s, order=[1,0])\n"
+                               "b = slice(a, axis=0, start=3, stop=-1, step=-1) output y = b"),
+                      all);
   EXPECT_THAT(ops_of(graph), ElementsAre("permute", "slice"));
 }
 
 TEST(DropIdentities, JoinsChainsOfReshapes) {
   const Graph graph = remove_dead(
       drop_identities(graph_of("a = reshape(x, shape=[4*N]) b = reshape(a, shape=[2,2*N])\n"
-                               "c = reshape(b, shape=[N,4]) output y = b output z = c"), all), all);
+                               "c = reshape(b, shape=[N,4]) output y = b output z = c"),
+                      all),
+      all);
   EXPECT_THAT(ops_of(graph), ElementsAre("reshape"));
 }
 
@@ -80,7 +85,9 @@ TEST(DropIdentities, DropsNeutralOperandsBitForBit) {
   const auto with = [](const char* op, const char* number) {
     return ops_of(drop_identities(
         graph_of(fmt::format("constant k: f32[] = {} b = broadcast(k, shape=[N,4])\n"
-                             "c = {}(x, b) output y = c", number, op)), all));
+                             "c = {}(x, b) output y = c",
+                             number, op)),
+        all));
   };
   EXPECT_THAT(with("mul", "1"), ElementsAre("broadcast"));
   EXPECT_THAT(with("div", "1"), ElementsAre("broadcast"));
@@ -91,9 +98,10 @@ TEST(DropIdentities, DropsNeutralOperandsBitForBit) {
 }
 
 TEST(FoldConstants, ComputesWhatNeedsNoInput) {
-  const Graph graph = clean(
-      graph_of("constant k: f32[2] = [1,4] r = sqrt(k) b = broadcast(r, shape=[3,2])\n"
-               "s = reduce_sum(b, axes=[0]) output y = s"), all);
+  const Graph graph =
+      clean(graph_of("constant k: f32[2] = [1,4] r = sqrt(k) b = broadcast(r, shape=[3,2])\n"
+                     "s = reduce_sum(b, axes=[0]) output y = s"),
+            all);
   ASSERT_EQ(graph.outputs().size(), 1u);
   const Node& node = graph.node(graph.outputs()[0].value.node);
   EXPECT_EQ(node.kind, NodeKind::constant);
@@ -103,15 +111,17 @@ TEST(FoldConstants, ComputesWhatNeedsNoInput) {
 TEST(FoldConstants, RoundsAsARunWould) {
   const Graph graph = clean(
       graph_of("constant k: bf16[] = 1 constant e: bf16[] = 0.001 s = add(k, e) d = sub(s, k)\n"
-               "output y = d"), all);
+               "output y = d"),
+      all);
   EXPECT_THAT(graph.node(graph.outputs()[0].value.node).constant.to_doubles(), ElementsAre(0));
 }
 
 TEST(FoldConstants, LeavesLargeSymbolicAndFailingResultsToTheRun) {
-  const Graph graph = fold_constants(
-      graph_of("constant zero: i64[] = 0 constant one: i64[] = 1\n"
-               "a = iota(extent=100000) b = iota(extent=N) c = div(one, zero)\n"
-               "output p = a output q = b output r = c"), all);
+  const Graph graph =
+      fold_constants(graph_of("constant zero: i64[] = 0 constant one: i64[] = 1\n"
+                              "a = iota(extent=100000) b = iota(extent=N) c = div(one, zero)\n"
+                              "output p = a output q = b output r = c"),
+                     all);
   EXPECT_THAT(ops_of(graph), ElementsAre("iota", "iota", "div"));
 }
 

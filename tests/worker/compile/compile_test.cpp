@@ -20,9 +20,9 @@ using ::testing::Throws;
 const Bindings sample = {{"N", 5}, {"past", 3}};
 
 Plan compiled(std::string_view statements, const Bindings& bindings = sample) {
-  const Graph graph = parse_graph("graph \"g\" {\n input x: f32[N,4]\n state s: f32[16,4]\n" +
-                                      std::string(statements) + "}",
-                                  ops::all_ops());
+  const Graph graph = parse_graph(
+      "graph \"g\" {\n input x: f32[N,4]\n state s: f32[16,4]\n" + std::string(statements) + "}",
+      ops::all_ops());
   return compile(test::plain_path(graph, ops::all_ops(), kernels::all_kernels()), ops::all_ops(),
                  kernels::all_kernels(), bindings, {});
 }
@@ -97,8 +97,9 @@ TEST(Compile, IsValidForAllBindings) {
     const Graph graph = test::random_graph(ops::all_ops(), seed);
     const Plan plan = compile(test::plain_path(graph, ops::all_ops(), kernels::all_kernels()),
                               ops::all_ops(), kernels::all_kernels(), sample, {});
-    for (const Bindings& bindings : {Bindings{{"N", 1}, {"past", 0}}, Bindings{{"N", 9}, {"past", 7}},
-                                     Bindings{{"N", 2}, {"past", 14}}}) {
+    for (const Bindings& bindings :
+         {Bindings{{"N", 1}, {"past", 0}}, Bindings{{"N", 9}, {"past", 7}},
+          Bindings{{"N", 2}, {"past", 14}}}) {
       ASSERT_NO_THROW(validate(plan, ops::all_ops(), kernels::all_kernels(), bindings)) << seed;
     }
   }
@@ -117,9 +118,9 @@ TEST(Compile, GivesPlansThatReadBack) {
 TEST(Compile, PacksATransformerBlockNearItsLowerBound) {
   const test::Block block = test::transformer_block(ops::all_ops(), 64, 4, true, 1);
   const Graph whole = clean(block.graph, ops::all_ops());
-  const Graph atoms = clean(decompose(whole, ops::all_ops(), [](const Graph&, std::int32_t) {
-    return true;
-  }), ops::all_ops());
+  const Graph atoms =
+      clean(decompose(whole, ops::all_ops(), [](const Graph&, std::int32_t) { return true; }),
+            ops::all_ops());
   for (const Graph& graph : {whole, atoms}) {
     const Plan plan = compile(test::plain_path(graph, ops::all_ops(), kernels::all_kernels()),
                               ops::all_ops(), kernels::all_kernels(), {{"N", 40}}, {});
@@ -131,18 +132,21 @@ TEST(Compile, PacksATransformerBlockNearItsLowerBound) {
 }
 
 TEST(Compile, RefusesAKernelThatIsNotThere) {
-  const Graph graph = parse_graph("graph \"g\" { input x: f32[4] a = exp(x) output y = a }",
-                                  ops::all_ops());
+  const Graph graph =
+      parse_graph("graph \"g\" { input x: f32[4] a = exp(x) output y = a }", ops::all_ops());
   const Path path{graph, {{1, "exp_on_paper", {}}}};
   EXPECT_THAT([&] { compile(path, ops::all_ops(), kernels::all_kernels(), {}, {}); },
               Throws<Error>(Property(&Error::what, HasSubstr("\"exp_on_paper\" for exp"))));
 }
 
 TEST(Compile, RefusesANodeWithoutAChoice) {
-  const Graph graph = parse_graph("graph \"g\" { input x: f32[4] a = exp(x) output y = a }",
-                                  ops::all_ops());
-  EXPECT_THAT([&] { compile({graph, {}}, ops::all_ops(), kernels::all_kernels(), {}, {}); },
-              Throws<Error>(Property(&Error::what, HasSubstr("no kernel for node 1 exp"))));
+  const Graph graph =
+      parse_graph("graph \"g\" { input x: f32[4] a = exp(x) output y = a }", ops::all_ops());
+  EXPECT_THAT(
+      [&] {
+        compile({graph, {}}, ops::all_ops(), kernels::all_kernels(), {}, {});
+      },
+      Throws<Error>(Property(&Error::what, HasSubstr("no kernel for node 1 exp"))));
 }
 
 class BrokenPlan : public ::testing::Test {

@@ -47,9 +47,11 @@ std::vector<float> elements(const TensorView& view) {
 // The property that everything here serves: a compiled run gives what the references say, for any
 // graph, through rebinding, over several runs with their states.
 void expect_runs_like_the_oracle(const Graph& graph, std::uint64_t seed) {
-  const std::vector<Bindings> rounds = {
-      {{"N", 4}, {"past", 2}}, {{"N", 4}, {"past", 6}}, {{"N", 1}, {"past", 0}},
-      {{"N", 1}, {"past", 1}}, {{"N", 9}, {"past", 7}}};
+  const std::vector<Bindings> rounds = {{{"N", 4}, {"past", 2}},
+                                        {{"N", 4}, {"past", 6}},
+                                        {{"N", 1}, {"past", 0}},
+                                        {{"N", 1}, {"past", 1}},
+                                        {{"N", 9}, {"past", 7}}};
   const auto given = test::random_tensors(graph, NodeKind::weight, {}, seed);
   const WeightSet weights(given.begin(), given.end());
   Session session(compiled(graph), ops::all_ops(), kernels::all_kernels(), weights, {});
@@ -59,8 +61,7 @@ void expect_runs_like_the_oracle(const Graph& graph, std::uint64_t seed) {
     session.bind(bindings);
     for (const auto& [name, tensor] : inputs) session.set_input(name, tensor);
     session.run();
-    const auto expected =
-        interpret(graph, ops::all_ops(), bindings, inputs, weights, &states);
+    const auto expected = interpret(graph, ops::all_ops(), bindings, inputs, weights, &states);
     for (const auto& [name, tensor] : expected) {
       const TensorError error = compare(session.output(name), tensor.view());
       ASSERT_LT(error.relative, 1e-4) << name << " of\n" << to_text(session.plan());
@@ -100,8 +101,8 @@ TEST(Session, KeepsStatesFromRunToRunAndOverABinding) {
 }
 
 TEST(Session, AStateOfANewTypeStartsAnew) {
-  Session session = session_of(
-      "state s: f32[N] input x: f32[N]\n n = add(s, x)\n output y = n update s = n");
+  Session session =
+      session_of("state s: f32[N] input x: f32[N]\n n = add(s, x)\n output y = n update s = n");
   session.bind({{"N", 1}});
   session.set_input("x", floats({1}, {5}));
   session.run();
@@ -136,8 +137,11 @@ TEST(Session, NeverCopiesWeights) {
 TEST(Session, RefusesMissingAndWrongWeights) {
   EXPECT_THAT([] { session_of("weight w: f32[3] output y = w"); },
               throws_with("\"w\" is missing", "f32[3]"));
-  EXPECT_THAT([] { session_of("weight w: f64[3] output y = w", {{"w", floats({3}, {1, 2, 3})}}); },
-              throws_with("\"w\" must be f64[3], not f32"));
+  EXPECT_THAT(
+      [] {
+        session_of("weight w: f64[3] output y = w", {{"w", floats({3}, {1, 2, 3})}});
+      },
+      throws_with("\"w\" must be f64[3], not f32"));
   Session session = session_of("weight w: f32[4] output y = w", {{"w", floats({3}, {1, 2, 3})}});
   EXPECT_THAT([&] { session.bind({}); }, throws_with("\"w\" must be [4], not [3]"));
 }
@@ -154,8 +158,11 @@ TEST_F(SessionRefusal, AnUnboundSymbol) {
 }
 
 TEST_F(SessionRefusal, AnUpdateBeyondItsTarget) {
-  EXPECT_THAT([&] { session_.bind({{"N", 2}, {"past", 3}}); },
-              throws_with("update_slice", "f32[4]", "f32[2]"));
+  EXPECT_THAT(
+      [&] {
+        session_.bind({{"N", 2}, {"past", 3}});
+      },
+      throws_with("update_slice", "f32[4]", "f32[2]"));
   session_.bind({{"N", 2}, {"past", 2}});
 }
 
@@ -170,10 +177,12 @@ TEST_F(SessionRefusal, AnInputThatWasNotSet) {
 
 TEST_F(SessionRefusal, AnInputOfAnotherShapeDtypeOrName) {
   session_.bind({{"N", 2}, {"past", 0}});
-  EXPECT_THAT([&] { session_.set_input("x", floats({3}, {1, 2, 3})); },
-              throws_with("\"x\" must be f32[2], not f32[3]"));
-  EXPECT_THAT([&] { session_.set_input("x", Tensor(Dtype::i64, {2})); },
-              throws_with("not i64[2]"));
+  EXPECT_THAT(
+      [&] {
+        session_.set_input("x", floats({3}, {1, 2, 3}));
+      },
+      throws_with("\"x\" must be f32[2], not f32[3]"));
+  EXPECT_THAT([&] { session_.set_input("x", Tensor(Dtype::i64, {2})); }, throws_with("not i64[2]"));
   EXPECT_THAT([&] { session_.set_input("z", floats({2}, {1, 2})); }, throws_with("\"z\""));
 }
 
@@ -248,12 +257,13 @@ TEST(Interpret, GivesOutputsInDoubleAndMovesStates) {
 }
 
 TEST(Interpret, RefusesAMissingInputAndAnotherShape) {
-  const Graph graph =
-      parse_graph("graph \"g\" { input x: f32[2] output y = x }", ops::all_ops());
-  EXPECT_THAT([&] { interpret(graph, ops::all_ops(), {}, {}, {}); },
-              throws_with("no input \"x\""));
-  EXPECT_THAT([&] { interpret(graph, ops::all_ops(), {}, {{"x", floats({1}, {1})}}, {}); },
-              throws_with("\"x\" must be [2], not [1]"));
+  const Graph graph = parse_graph("graph \"g\" { input x: f32[2] output y = x }", ops::all_ops());
+  EXPECT_THAT([&] { interpret(graph, ops::all_ops(), {}, {}, {}); }, throws_with("no input \"x\""));
+  EXPECT_THAT(
+      [&] {
+        interpret(graph, ops::all_ops(), {}, {{"x", floats({1}, {1})}}, {});
+      },
+      throws_with("\"x\" must be [2], not [1]"));
 }
 
 }  // namespace
