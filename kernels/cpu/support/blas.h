@@ -71,6 +71,45 @@ void multiply(Gemm<T> gemm, const Product<T>& p, bool accumulate) {
        static_cast<int>(p.b_stride), accumulate ? T{1} : T{0}, p.c, static_cast<int>(p.c_stride));
 }
 
+// The part that only needs elements [from, from + count) of what is summed over.
+template <typename T>
+Product<T> summing(Product<T> p, std::int64_t from, std::int64_t count) {
+  p.k = count;
+  p.a += p.transpose_a ? from * p.a_stride : from;
+  p.b += p.transpose_b ? from : from * p.b_stride;
+  return p;
+}
+
+// The same for stored rows anywhere: on top of each other, as a broadcast has them, or backwards.
+// BLAS wants them apart, so such operands are taken row by row.
+template <typename T>
+void multiply_strided(Gemm<T> gemm, const Product<T>& p, bool accumulate) {
+  const std::int64_t width_a = p.transpose_a ? p.m : p.k, width_b = p.transpose_b ? p.k : p.n;
+  const bool cut_a = p.a_stride < std::max<std::int64_t>(width_a, 1);
+  const bool cut_b = p.b_stride < std::max<std::int64_t>(width_b, 1);
+  if (!cut_a && !cut_b) return multiply(gemm, p, accumulate);
+  const auto one_row_of = [](Product<T> part, bool of_a, std::int64_t width) {
+    (of_a ? part.a_stride : part.b_stride) = std::max<std::int64_t>(width, 1);
+    return part;
+  };
+  if (cut_a && !p.transpose_a) {
+    for (std::int64_t i = 0; i < p.m; ++i) {
+      multiply_strided(gemm, one_row_of(p.part(i, 1, 0, p.n), true, p.k), accumulate);
+    }
+  } else if (cut_b && p.transpose_b) {
+    for (std::int64_t j = 0; j < p.n; ++j) {
+      multiply_strided(gemm, one_row_of(p.part(0, p.m, j, 1), false, p.k), accumulate);
+    }
+  } else {
+    for (std::int64_t i = 0; i < p.k; ++i) {
+      Product<T> part = summing(p, i, 1);
+      if (cut_a) part = one_row_of(part, true, width_a);
+      if (cut_b) part = one_row_of(part, false, width_b);
+      multiply_strided(gemm, part, accumulate || i > 0);
+    }
+  }
+}
+
 // How a product is cut for a number of threads: along its longer side, in equal pieces of whole
 // vectors, and not at all when a piece would be over before a thread has woken up.
 struct Cut {

@@ -1,0 +1,129 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/norm_simd.cpp"
+#include "kernels/cpu/support/simd_targets.h"
+// After the targets.
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <cmath>
+
+#include "kernels/cpu/support/simd-inl.h"
+#include "kernels/cpu/support/simd_kernel.h"
+#include "kernels/cpu/support/simd_rows.h"
+
+#ifndef PACELINE_NORM_SIMD_ONCE
+#define PACELINE_NORM_SIMD_ONCE
+namespace paceline::kernels::cpu {
+namespace {
+
+struct RmsState : Prepared {
+  explicit RmsState(const Attributes& attributes)
+      : epsilon(static_cast<float>(attributes.get<double>("epsilon"))),
+        weight_offset(static_cast<float>(attributes.get<double>("weight_offset"))) {}
+  float epsilon;
+  float weight_offset;
+};
+
+struct LayerState : Prepared {
+  explicit LayerState(const Attributes& attributes)
+      : epsilon(static_cast<float>(attributes.get<double>("epsilon"))) {}
+  float epsilon;
+};
+
+}  // namespace
+}  // namespace paceline::kernels::cpu
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace paceline::kernels::cpu {
+namespace HWY_NAMESPACE {
+namespace {
+
+struct AddSquare {
+  HWY_INLINE Vector operator()(Vector sum, Vector x) const { return hn::MulAdd(x, x, sum); }
+};
+
+struct AddSquaredDistance {
+  Vector from;
+  HWY_INLINE Vector operator()(Vector sum, Vector x) const {
+    const Vector distance = hn::Sub(x, from);
+    return hn::MulAdd(distance, distance, sum);
+  }
+};
+
+template <typename T>
+void rms_norm_row(const T* x, const T* weight, T* out, std::int64_t count, const RmsState& state) {
+  const Vector zero = hn::Zero(floats32);
+  const float squares = sum_of_lanes(fold(x, count, zero, zero, AddSquare{}, Add{}));
+  const Vector scale =
+      fill(1 / std::sqrt(squares / static_cast<float>(count) + state.epsilon));
+  const Vector offset = fill(state.weight_offset);
+  for (std::int64_t i = 0; i < count; i += lane_count) {
+    const std::int64_t left = count - i;
+    const Vector factor = hn::Add(load_first(weight + i, left), offset);
+    store_first(hn::Mul(hn::Mul(load_first(x + i, left), scale), factor), out + i, left);
+  }
+}
+
+template <typename T>
+void layer_norm_row(const T* x, const T* weight, const T* bias, T* out, std::int64_t count,
+                    const LayerState& state) {
+  const Vector zero = hn::Zero(floats32);
+  const auto width = static_cast<float>(count);
+  const Vector mean = fill(sum_of_lanes(fold(x, count, zero, zero, Add{}, Add{})) / width);
+  const float variance =
+      sum_of_lanes(fold(x, count, zero, mean, AddSquaredDistance{mean}, Add{})) / width;
+  const Vector scale = fill(1 / std::sqrt(variance + state.epsilon));
+  for (std::int64_t i = 0; i < count; i += lane_count) {
+    const std::int64_t left = count - i;
+    const Vector normal = hn::Mul(hn::Sub(load_first(x + i, left), mean), scale);
+    store_first(hn::MulAdd(normal, load_first(weight + i, left), load_first(bias + i, left)),
+                out + i, left);
+  }
+}
+
+void run_rms_norm(const Call& call) {
+  SimdFloats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
+    const T* weight = call.inputs[1].as<const T>();
+    parallel_rows<T>(call, [&](const T* x, T* out, std::int64_t count) {
+      rms_norm_row(x, weight, out, count, call.state<RmsState>());
+    });
+  });
+}
+
+void run_layer_norm(const Call& call) {
+  SimdFloats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
+    const T *weight = call.inputs[1].as<const T>(), *bias = call.inputs[2].as<const T>();
+    parallel_rows<T>(call, [&](const T* x, T* out, std::int64_t count) {
+      layer_norm_row(x, weight, bias, out, count, call.state<LayerState>());
+    });
+  });
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace paceline::kernels::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace paceline::kernels::cpu {
+namespace {
+HWY_EXPORT(run_rms_norm);
+HWY_EXPORT(run_layer_norm);
+}  // namespace
+
+// Rows anywhere, such as the heads of a permuted view; weights dense.
+std::vector<Kernel> norm_simd() {
+  const std::vector<Strides> strides = {Strides::dense_inner, Strides::dense};
+  return {
+      {.info = simd_info("rms_norm", "rms_norm", strides, 0.6, Precision::reorders),
+       .prepare = prepare<RmsState>,
+       .run = [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_rms_norm)(call); }},
+      {.info = simd_info("layer_norm", "layer_norm", strides, 0.6, Precision::reorders),
+       .prepare = prepare<LayerState>,
+       .run = [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_layer_norm)(call); }},
+  };
+}
+
+}  // namespace paceline::kernels::cpu
+#endif
