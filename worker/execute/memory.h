@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 namespace paceline {
 
@@ -24,8 +23,5 @@ class AlignedBytes {
   std::unique_ptr<std::byte, Free> bytes_;
   std::int64_t size_ = 0;
 };
-
-// What the system could give without swapping (MemAvailable); nullopt where it does not say.
-std::optional<std::int64_t> available_memory_bytes();
 
 }  // namespace paceline

@@ -13,6 +13,7 @@
 #include "worker/execute/sources.h"
 #include "worker/execute/steps.h"
 #include "worker/execute/type_check.h"
+#include "worker/probe/probe.h"
 
 namespace paceline {
 
@@ -114,7 +115,7 @@ struct Session::Impl {
     const std::int64_t held = arena.size() + sources.bytes_held();
     const std::int64_t needed = memory_needed();
     if (needed <= held) return held;
-    return held + available_memory_bytes().value_or(needed);
+    return held + available_memory_bytes();
   }
 
   void check_memory() {
@@ -221,6 +222,8 @@ Session::Session(Plan plan, const OpSet& ops, std::span<const Kernel> kernels, W
 }
 
 Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
 
 void Session::bind(const Bindings& bindings) { impl_->bind(bindings); }
 
