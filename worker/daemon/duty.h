@@ -52,6 +52,10 @@ class Duty {
   std::vector<Action> drain(std::int64_t now_ns);
 
   bool is_measuring() const { return under_way_.has_value(); }
+  // A sitting is under way whose lease has not lapsed.
+  bool is_entitled(std::int64_t now_ns) const {
+    return under_way_ && held_.at(*under_way_).valid_until_ns > now_ns;
+  }
   // The coordinator was heard within `duration_ns` before `now_ns`.
   bool is_in_touch(std::int64_t now_ns, std::int64_t duration_ns) const {
     return heard_ns_ && now_ns - *heard_ns_ < duration_ns;
