@@ -30,48 +30,46 @@ Matrix<T> matrix_of(const TensorView& view, std::byte* at) {
           view.strides[columns]};
 }
 
-// The sum of a[k] * b[k] in Compute<T>, integers wrapping. Sixteen partial sums when both are
-// contiguous, so that they fit vector registers.
+// sum + a * b; integers wrap around.
+template <typename T>
+Compute<T> multiply_add(Compute<T> sum, Compute<T> a, T b) {
+  const auto product = wrapping(a, widen(b), [](auto p, auto q) { return p * q; });
+  return wrapping(sum, product, [](auto p, auto q) { return p + q; });
+}
+
+// The sum of a[k] * b[k] in Compute<T>. Sixteen partial sums when both are contiguous, so that they
+// fit vector registers.
 template <typename T>
 Compute<T> dot(Lane<const T> a, Lane<const T> b) {
   constexpr std::int64_t width = 16;
-  const auto add_product = [](Compute<T> sum, T x, T y) {
-    const auto product = wrapping(widen(x), widen(y), [](auto p, auto q) { return p * q; });
-    return wrapping(sum, product, [](auto p, auto q) { return p + q; });
-  };
   Compute<T> sums[width] = {};
   std::int64_t k = 0;
   if (a.stride == 1 && b.stride == 1) {
     for (; k + width <= a.count; k += width) {
       for (std::int64_t i = 0; i < width; ++i) {
-        sums[i] = add_product(sums[i], a.data[k + i], b.data[k + i]);
+        sums[i] = multiply_add(sums[i], widen(a.data[k + i]), b.data[k + i]);
       }
     }
   }
-  for (; k < a.count; ++k) sums[0] = add_product(sums[0], a[k], b[k]);
+  for (; k < a.count; ++k) sums[0] = multiply_add(sums[0], widen(a[k]), b[k]);
   for (std::int64_t i = 1; i < width; ++i) {
     sums[0] = wrapping(sums[0], sums[i], [](auto p, auto q) { return p + q; });
   }
   return sums[0];
 }
 
-// sums[j] = the product of `a` with column first + j of b, for `count` columns.
+inline constexpr std::int64_t column_block = 64;
+
+// sums[j] += factor * row[j]. A whole block has a loop of its own, whose fixed length compilers
+// turn into vector instructions.
 template <typename T>
-void multiply_block(Lane<const T> a, const Matrix<const T>& b, std::int64_t first,
-                    std::int64_t count, Compute<T>* sums) {
-  std::fill_n(sums, count, Compute<T>{0});
-  for (std::int64_t k = 0; k < a.count; ++k) {
-    const Compute<T> factor = widen(a[k]);
-    const T* row = b.data + k * b.row_stride + first * b.column_stride;
-    const auto add = [&](std::int64_t j, T element) {
-      const auto product = wrapping(factor, widen(element), [](auto p, auto q) { return p * q; });
-      sums[j] = wrapping(sums[j], product, [](auto p, auto q) { return p + q; });
-    };
-    if (b.column_stride == 1) {
-      for (std::int64_t j = 0; j < count; ++j) add(j, row[j]);
-    } else {
-      for (std::int64_t j = 0; j < count; ++j) add(j, row[j * b.column_stride]);
+void add_scaled(Compute<T> factor, Lane<const T> row, Compute<T>* sums) {
+  if (row.stride == 1 && row.count == column_block) {
+    for (std::int64_t j = 0; j < column_block; ++j) {
+      sums[j] = multiply_add(sums[j], factor, row.data[j]);
     }
+  } else {
+    for (std::int64_t j = 0; j < row.count; ++j) sums[j] = multiply_add(sums[j], factor, row[j]);
   }
 }
 
@@ -82,11 +80,13 @@ void multiply_row(Lane<const T> a, const Matrix<const T>& b, Write&& write) {
     for (std::int64_t j = 0; j < b.columns; ++j) write(j, dot(a, b.column(j)));
     return;
   }
-  constexpr std::int64_t block = 64;
-  Compute<T> sums[block];
-  for (std::int64_t first = 0; first < b.columns; first += block) {
-    const std::int64_t count = std::min(block, b.columns - first);
-    multiply_block(a, b, first, count, sums);
+  for (std::int64_t first = 0; first < b.columns; first += column_block) {
+    const std::int64_t count = std::min(column_block, b.columns - first);
+    Compute<T> sums[column_block] = {};
+    for (std::int64_t k = 0; k < a.count; ++k) {
+      const Lane<const T> row = b.row(k);
+      add_scaled(widen(a[k]), Lane<const T>{&row[first], row.stride, count}, sums);
+    }
     for (std::int64_t j = 0; j < count; ++j) write(first + j, sums[j]);
   }
 }
