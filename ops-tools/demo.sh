@@ -27,14 +27,13 @@ stop_fleet() {
 bash ops-tools/setup.sh
 say "building with $jobs jobs"
 cmake --preset release >/dev/null
-cmake --build --preset release --parallel "$jobs" --target programs
+cmake --build --preset release --parallel "$jobs" --target paceline paceline-worker paceline-coordinator
 
 say "starting a private fleet in $folder"
+mkdir -p "$(dirname "$folder")"
 trap stop_fleet EXIT
-paceline fleet up --workers 2 --folder "$folder"
-PACELINE_STORE=$(paceline fleet status --folder "$folder" --json |
-  python3 -c 'import json, sys; print(json.load(sys.stdin)["store"])')
-export PACELINE_STORE
+paceline fleet up --workers 2 --folder "$folder" | tee "$folder.up"
+eval "$(grep -o 'export PACELINE_STORE=.*' "$folder.up")"
 
 say "measuring $model"
 paceline campaign submit "$model" --folder "$folder" "${bindings[@]}" --wait

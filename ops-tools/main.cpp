@@ -50,7 +50,7 @@ int run(int argc, char** argv) {
   CLI::App app{"Runs tensor graphs along the fastest path that was measured."};
   app.name("paceline");
   app.set_version_flag("--version", paceline::version());
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // So that a wrong name is named, see below.
   app.get_formatter()->column_width(34);
   std::string level = "warning";
   app.add_option("--log-level", level, "debug, info, warning, error or off")
@@ -70,6 +70,7 @@ int run(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
   } catch (const CLI::Success& success) {  // --help, --version.
     return app.exit(success);
   } catch (const CLI::RuntimeError& ended) {  // A command that has already said why.

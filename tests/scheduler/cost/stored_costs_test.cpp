@@ -1,0 +1,172 @@
+#include "scheduler/cost/stored_costs.h"
+
+#include <gmock/gmock.h>
+
+#include "common/ops/all_ops.h"
+
+namespace paceline {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const Machine here = {.cpu_model = "Example", .architecture = "x86_64", .cores = 4};
+const Machine elsewhere = {.cpu_model = "Example", .architecture = "x86_64", .cores = 8};
+const Environment now_running = {.os = "Debian 12", .kernel = "6.1.0"};
+const Environment before_update = {.os = "Debian 12", .kernel = "5.10.0"};
+const Roofline peaks = {.flops_per_s = 1e11, .bytes_per_s = 1e10, .call_s = 1e-6};
+
+Workload exp_of(std::int64_t rows, Dtype dtype = Dtype::f32) {
+  return {.op = "exp",
+          .inputs = {{.dtype = dtype, .extents = {rows, 1000}}},
+          .outputs = {{.dtype = dtype, .extents = {rows, 1000}}}};
+}
+
+KernelInfo some_kernel(std::string source = "s1") {
+  KernelInfo kernel;
+  kernel.name = "exp_rows";
+  kernel.op = "exp";
+  kernel.source = std::move(source);
+  kernel.expected_efficiency = 0.5;
+  return kernel;
+}
+
+Timing timing(double seconds, const Workload& workload = exp_of(10)) {
+  return {.measurement = MeasurementId::random(),
+          .kernel = some_kernel().id(),
+          .kernel_name = "exp_rows",
+          .workload = workload.id(),
+          .machine = here.id(),
+          .environment = now_running.id(),
+          .summary = {.median_s = seconds, .low_s = seconds * 0.9, .high_s = seconds * 1.1},
+          .noise_floor = 0.02,
+          .error_relative = 1e-7};
+}
+
+Timing failed(Outcome outcome, std::string reason) {
+  Timing failure = timing(0);
+  failure.outcome = outcome;
+  failure.reason = std::move(reason);
+  failure.summary = {};
+  return failure;
+}
+
+// `timings` newest first, as a store answers.
+StoredCosts costs(std::vector<Timing> timings, std::optional<Roofline> roofline = peaks,
+                  std::vector<Workload> known = {}) {
+  return StoredCosts(ops::all_ops(), here, now_running, std::move(timings), roofline, known);
+}
+
+TEST(StoredCosts, AnswersWhatWasMeasuredHere) {
+  const Timing row = timing(1e-5);
+  const auto estimate = costs({row}).estimate(some_kernel(), exp_of(10));
+
+  ASSERT_TRUE(estimate);
+  EXPECT_EQ(estimate->origin, Origin::measured_here);
+  EXPECT_EQ(estimate->seconds, 1e-5);
+  EXPECT_EQ(estimate->noise_floor, 0.02);
+  EXPECT_EQ(estimate->error_relative, 1e-7);
+  EXPECT_FALSE(estimate->stale);
+  EXPECT_THAT(estimate->records, ElementsAre(row.measurement));
+}
+
+TEST(StoredCosts, TakesTheNewestOfSeveral) {
+  EXPECT_EQ(costs({timing(1e-5), timing(2e-5)}).estimate(some_kernel(), exp_of(10))->seconds, 1e-5);
+}
+
+TEST(StoredCosts, LetsAPollutedRowNotHideAGoodOne) {
+  auto source = costs({failed(Outcome::polluted, "load"), timing(1e-5)});
+  EXPECT_EQ(source.estimate(some_kernel(), exp_of(10))->seconds, 1e-5);
+  EXPECT_EQ(source.failure(some_kernel(), exp_of(10)), std::nullopt);
+}
+
+TEST(StoredCosts, RulesOutWhatFailedLast) {
+  auto source = costs({failed(Outcome::crashed, "killed by SIGSEGV"), timing(1e-5)});
+  EXPECT_EQ(source.estimate(some_kernel(), exp_of(10)), std::nullopt);
+  EXPECT_THAT(source.failure(some_kernel(), exp_of(10)).value(),
+              HasSubstr("crashed: killed by SIGSEGV"));
+}
+
+TEST(StoredCosts, ForgivesAFailureBeforeASuccess) {
+  auto source = costs({timing(1e-5), failed(Outcome::timeout, "")});
+  EXPECT_EQ(source.failure(some_kernel(), exp_of(10)), std::nullopt);
+  EXPECT_EQ(source.estimate(some_kernel(), exp_of(10))->origin, Origin::measured_here);
+}
+
+TEST(StoredCosts, ForgivesAFailureOfOtherContent) {
+  EXPECT_EQ(costs({failed(Outcome::wrong, "")}).failure(some_kernel("s2"), exp_of(10)), std::nullopt);
+}
+
+TEST(StoredCosts, TakesRowsOfTheSameModelOfMachine) {
+  Timing row = timing(1e-5);
+  row.machine = elsewhere.id();
+  const auto estimate = costs({row}).estimate(some_kernel(), exp_of(10));
+
+  EXPECT_EQ(estimate->origin, Origin::measured_model);
+  EXPECT_FALSE(estimate->stale);
+  EXPECT_LT(estimate->low_s, row.summary.low_s) << "says less than a row of this machine";
+}
+
+TEST(StoredCosts, MarksRowsBeforeAnUpdateAsStale) {
+  Timing row = timing(1e-5);
+  row.environment = before_update.id();
+  EXPECT_TRUE(costs({row}).estimate(some_kernel(), exp_of(10))->stale);
+  EXPECT_TRUE(costs({timing(1e-5)}).estimate(some_kernel("s2"), exp_of(10))->stale);
+}
+
+TEST(StoredCosts, PredictsTheUnmeasuredByTheRoofline) {
+  const auto estimate = costs({}).estimate(some_kernel(), exp_of(1000));
+
+  // 8 MB to and fro at 10 GB/s and half of that expected, and a call.
+  EXPECT_EQ(estimate->origin, Origin::roofline);
+  EXPECT_NEAR(estimate->seconds, 1.6e-3 + 1e-6, 1e-6);
+  EXPECT_LT(estimate->low_s, estimate->seconds / 2);
+  EXPECT_GT(estimate->high_s, estimate->seconds * 2);
+}
+
+TEST(StoredCosts, SaysNothingWithoutRowsOrRoofline) {
+  EXPECT_EQ(costs({}, std::nullopt).estimate(some_kernel(), exp_of(10)), std::nullopt);
+}
+
+TEST(StoredCosts, InterpolatesBetweenASmallerAndALargerWorkload) {
+  const std::vector<Workload> known = {exp_of(10), exp_of(1000)};
+  const Timing small = timing(1e-5, known[0]);
+  const Timing large = timing(1e-3, known[1]);
+  const auto estimate = costs({small, large}, peaks, known).estimate(some_kernel(), exp_of(100));
+
+  EXPECT_EQ(estimate->origin, Origin::interpolated);
+  EXPECT_NEAR(estimate->seconds, 1e-4, 1e-9);
+  EXPECT_LT(estimate->low_s, 0.9e-4);
+  EXPECT_GT(estimate->high_s, 1.1e-4);
+  EXPECT_THAT(estimate->records, ElementsAre(small.measurement, large.measurement));
+}
+
+TEST(StoredCosts, TrustsAnInterpolationMoreWhenTheKnownPointsLieOnALine) {
+  const std::vector<Workload> known = {exp_of(10), exp_of(100), exp_of(1000)};
+  const auto spread = [&](double middle_s) {
+    const auto estimate = costs({timing(1e-5, known[0]), timing(middle_s, known[1]),
+                                 timing(1e-3, known[2])}, peaks, known)
+                              .estimate(some_kernel(), exp_of(200));
+    return estimate->high_s / estimate->low_s;
+  };
+  EXPECT_LT(spread(1e-4), spread(5e-4));
+}
+
+TEST(StoredCosts, NeverExtrapolates) {
+  const std::vector<Workload> known = {exp_of(10), exp_of(100)};
+  auto source = costs({timing(1e-5, known[0]), timing(1e-4, known[1])}, peaks, known);
+  EXPECT_EQ(source.estimate(some_kernel(), exp_of(1000))->origin, Origin::roofline);
+}
+
+TEST(StoredCosts, InterpolatesOnlyWhereOneFactorTellsTheWorkloadsApart) {
+  const Workload wide = {.op = "exp",
+                         .inputs = {{.dtype = Dtype::f32, .extents = {1, 20'000}}},
+                         .outputs = {{.dtype = Dtype::f32, .extents = {1, 20'000}}}};
+  const std::vector<Workload> known = {wide, exp_of(1000), exp_of(10, Dtype::f64)};
+  auto source = costs({timing(1e-5, known[0]), timing(1e-3, known[1]), timing(1e-5, known[2])},
+                      peaks, known);
+  EXPECT_EQ(source.estimate(some_kernel(), exp_of(100))->origin, Origin::roofline);
+}
+
+}  // namespace
+}  // namespace paceline
