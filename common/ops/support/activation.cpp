@@ -40,7 +40,7 @@ const Activation& find(std::string_view name) {
     if (activation.name == name) return activation;
     known += (known.empty() ? "" : ", ") + std::string(activation.name);
   }
-  throw invalid("expected an activation of {}: \"{}\"", known, name);
+  throw invalid("expected one of {}: \"{}\"", known, name);
 }
 
 }  // namespace
