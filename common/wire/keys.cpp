@@ -102,8 +102,8 @@ std::vector<AllowedKey> read_allow_list(const std::filesystem::path& file) {
   std::vector<AllowedKey> keys;
   std::string line;
   for (int number = 1; std::getline(lines, line); ++number) {
-    line = trimmed(line.substr(0, line.find('#')));
-    if (!line.empty()) keys.push_back(parse_allowed(line, file, number));
+    line = trimmed(line);
+    if (!line.empty() && line[0] != '#') keys.push_back(parse_allowed(line, file, number));
   }
   return keys;
 }

@@ -89,7 +89,10 @@ ServerSocket::ServerSocket(const std::string& endpoint, const KeyPair& keys,
   endpoint_ = impl_->socket.get(zmq::sockopt::last_endpoint);
 }
 
+ServerSocket::ServerSocket(ServerSocket&&) noexcept = default;
+
 ServerSocket::~ServerSocket() {
+  if (!impl_) return;  // Moved from.
   impl_->socket.close();
   impl_->context.shutdown();
 }

@@ -19,6 +19,7 @@ class ServerSocket {
   // taken.
   ServerSocket(const std::string& endpoint, const KeyPair& keys,
                const std::filesystem::path& allow_list);
+  ServerSocket(ServerSocket&&) noexcept;
   ~ServerSocket();
 
   // With the port that the system gave for "tcp://127.0.0.1:0".
