@@ -4,12 +4,12 @@ add_custom_target(fuzz_targets)
 
 # paceline_tests(NAME LABEL label [FOLDERS folder...] [EXCLUDE regex...] [LINKS target...])
 #
-# One program of all *_test.cpp below the folders, with one CTest entry for each of its test suites.
+# One program of all sources below the folders, with one CTest entry for each of its test suites.
 function(paceline_tests name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "LABEL" "FOLDERS;EXCLUDE;LINKS")
   set(sources)
   foreach(folder IN LISTS arg_FOLDERS)
-    file(GLOB_RECURSE found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*_test.cpp)
+    file(GLOB_RECURSE found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
     list(APPEND sources ${found})
   endforeach()
   foreach(pattern IN LISTS arg_EXCLUDE)
