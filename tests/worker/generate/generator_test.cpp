@@ -22,7 +22,7 @@ using testing::IsEmpty;
 
 Session session_for(const Model& model) {
   const OpSet& ops = ops::all_ops();
-  const auto kernels = kernels::all_kernels();
+  const std::vector<Kernel>& kernels = kernels::all_kernels();
   const Bindings sample{{"B", 1}, {"N", 40}, {"past", 0}, {"capacity", 64}};
   GraphDispatcher dispatcher(ops, kernels, nullptr, {.choose = {.plain_only = true}});
   const Decision decision = dispatcher.decide(prepare(model.graph, ops, kernels), sample);
