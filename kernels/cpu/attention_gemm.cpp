@@ -20,8 +20,7 @@ namespace {
 constexpr std::int64_t tile_rows = 64;
 
 struct State : AttentionState {
-  State(const Blas& blas, const Attributes& attributes)
-      : AttentionState(attributes), blas(blas) {}
+  State(const Blas& blas, const Attributes& attributes) : AttentionState(attributes), blas(blas) {}
   Blas blas;
 };
 
@@ -54,18 +53,18 @@ void attend_tile(const Head& head, const State& state, std::int64_t row, std::in
   const std::int64_t count = last - first;
   float* out = head.out.as<float>() + row * head.out.strides[0];
   if (count > 0) {
-    multiply_strided<float>(state.blas.sgemm,
-                    {.m = rows,
-                     .n = count,
-                     .k = head.q.extents[1],
-                     .a = head.q.as<const float>() + row * head.q.strides[0],
-                     .a_stride = head.q.strides[0],
-                     .b = head.k.as<const float>() + first * head.k.strides[0],
-                     .b_stride = head.k.strides[0],
-                     .transpose_b = true,
-                     .c = scores,
-                     .c_stride = count},
-                    false);
+    multiply_strided<float>(state.blas.of_floats,
+                            {.m = rows,
+                             .n = count,
+                             .k = head.q.extents[1],
+                             .a = head.q.as<const float>() + row * head.q.strides[0],
+                             .a_stride = head.q.strides[0],
+                             .b = head.k.as<const float>() + first * head.k.strides[0],
+                             .b_stride = head.k.strides[0],
+                             .transpose_b = true,
+                             .c = scores,
+                             .c_stride = count},
+                            false);
   }
   float shares[tile_rows];
   for (std::int64_t i = 0; i < rows; ++i) {
@@ -76,17 +75,17 @@ void attend_tile(const Head& head, const State& state, std::int64_t row, std::in
                                  head.mask ? &mask : nullptr);
   }
   if (count > 0) {
-    multiply_strided<float>(state.blas.sgemm,
-                    {.m = rows,
-                     .n = width,
-                     .k = count,
-                     .a = scores,
-                     .a_stride = count,
-                     .b = head.v.as<const float>() + first * head.v.strides[0],
-                     .b_stride = head.v.strides[0],
-                     .c = out,
-                     .c_stride = head.out.strides[0]},
-                    false);
+    multiply_strided<float>(state.blas.of_floats,
+                            {.m = rows,
+                             .n = width,
+                             .k = count,
+                             .a = scores,
+                             .a_stride = count,
+                             .b = head.v.as<const float>() + first * head.v.strides[0],
+                             .b_stride = head.v.strides[0],
+                             .c = out,
+                             .c_stride = head.out.strides[0]},
+                            false);
   } else {
     std::fill_n(out, rows * width, 0.0f);
   }
@@ -110,8 +109,7 @@ void run_attention(const Call& call) {
         static_cast<float*>(call.workspace) + workspace_part(call.threads) * tile_rows * keys;
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t row = i % tiles * tile_rows, b = i / tiles / heads, h = i / tiles % heads;
-      const TensorView head_mask =
-          axes(at(mask, b * mask.strides[0] + h * mask.strides[1]), 2, 4);
+      const TensorView head_mask = axes(at(mask, b * mask.strides[0] + h * mask.strides[1]), 2, 4);
       const Head head = {head_of(q, b, h), head_of(k, b, h / group), head_of(v, b, h / group),
                          head_of(call.outputs[0], b, h), has_mask ? &head_mask : nullptr};
       attend_tile(head, state, row, std::min(tile_rows, queries - row), scores);
@@ -133,7 +131,8 @@ HWY_EXPORT(run_attention);
 
 // The scores of a tile, for each thread.
 Dim workspace_bytes(const OpInputs& in, const Resources& resources) {
-  return in[1].shape[2] * (tile_rows * resources.threads * static_cast<std::int64_t>(sizeof(float)));
+  return in[1].shape[2] *
+         (tile_rows * resources.threads * static_cast<std::int64_t>(sizeof(float)));
 }
 
 }  // namespace
@@ -156,7 +155,7 @@ std::vector<Kernel> attention_gemm() {
       .workspace_bytes = workspace_bytes,
       .prepare = [blas = core.blas](const Attributes& attributes, const Resources&)
           -> std::unique_ptr<Prepared> { return std::make_unique<State>(blas, attributes); },
-      .run = [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_attention)(call); },
+      .run = PACELINE_BEST_TARGET(run_attention),
   });
   return family;
 }

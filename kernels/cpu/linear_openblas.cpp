@@ -1,7 +1,6 @@
 #include <cstring>
 
-#include "kernels/cpu/support/openblas.h"
-#include "kernels/kernel.h"
+#include "kernels/cpu/support/openblas_family.h"
 
 namespace paceline::kernels::cpu {
 namespace {
@@ -13,6 +12,7 @@ struct State : Prepared {
   bool transpose_weight;
 };
 
+// All rows of x at once, so that x must be dense.
 template <typename T>
 void run_typed(const Call& call) {
   const auto& state = call.state<State>();
@@ -24,9 +24,9 @@ void run_typed(const Call& call) {
       .n = n,
       .k = k,
       .a = x.as<const T>(),
-      .a_stride = std::max<std::int64_t>(k, 1),
+      .a_stride = k,
       .b = weight.as<const T>(),
-      .b_stride = std::max<std::int64_t>(state.transpose_weight ? k : n, 1),
+      .b_stride = weight.strides[0],
       .transpose_b = state.transpose_weight,
       .c = out.as<T>(),
       .c_stride = n,
@@ -40,7 +40,7 @@ void run_typed(const Call& call) {
     }
     return true;
   };
-  parallel_multiply(state.blas.gemm<T>(), product, call.threads, fill);
+  parallel_multiply(state.blas.products<T>(), product, call.threads, fill);
 }
 
 void run(const Call& call) {
@@ -50,26 +50,14 @@ void run(const Call& call) {
 
 }  // namespace
 
-// Every core type is a rival: the one that OpenBLAS picks by itself is not always the fastest.
 std::vector<Kernel> linear_openblas() {
-  std::vector<Kernel> family;
-  double expected_efficiency = 0.70;
-  for (const OpenblasCore& core : openblas_cores()) {
-    family.push_back({
-        .info = {.name = core.name,
-                 .op = "linear",
-                 .library = "openblas",
-                 .accepts = {.dtypes = {Dtype::f32, Dtype::f64}},
-                 .precision = Precision::reorders,
-                 .library_version = core.version,
-                 .expected_efficiency = expected_efficiency},
-        .prepare = [blas = core.blas](const Attributes& attributes, const Resources&)
-            -> std::unique_ptr<Prepared> { return std::make_unique<State>(blas, attributes); },
-        .run = run,
-    });
-    expected_efficiency *= 0.8;  // The widest vectors stand first.
-  }
-  return family;
+  return openblas_family<State>(
+      {.op = "linear",
+       .accepts = {.dtypes = {Dtype::f32, Dtype::f64},
+                   .input_strides = {Strides::dense, Strides::dense_inner, Strides::dense}},
+       .precision = Precision::reorders,
+       .expected_efficiency = 0.70},
+      run);
 }
 
 }  // namespace paceline::kernels::cpu

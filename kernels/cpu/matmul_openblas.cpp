@@ -1,5 +1,7 @@
-#include "kernels/cpu/support/openblas.h"
-#include "kernels/kernel.h"
+#include "kernels/cpu/support/openblas_family.h"
+#include "kernels/cpu/support/parallel.h"
+#include "kernels/cpu/support/places.h"
+#include "kernels/cpu/support/views.h"
 
 namespace paceline::kernels::cpu {
 namespace {
@@ -14,47 +16,74 @@ struct State : Prepared {
   bool transpose_b;
 };
 
-// Dense operands: a is a stack of matrices, b a stack of as many or a single one.
+// The product of the last two axes of the operands.
 template <typename T>
-void run_typed(const Call& call) {
+Product<T> product_of(const State& state, const TensorView& a, const TensorView& b,
+                      const TensorView& out) {
+  return {
+      .m = out.extents[out.rank - 2],
+      .n = out.extents[out.rank - 1],
+      .k = a.extents[a.rank - (state.transpose_a ? 2 : 1)],
+      .a = a.as<const T>(),
+      .a_stride = a.strides[a.rank - 2],
+      .transpose_a = state.transpose_a,
+      .b = b.as<const T>(),
+      .b_stride = b.strides[b.rank - 2],
+      .transpose_b = state.transpose_b,
+      .c = out.as<T>(),
+      .c_stride = out.strides[out.rank - 2],
+  };
+}
+
+constexpr auto nothing_to_add = [](std::int64_t, std::int64_t, std::int64_t, std::int64_t) {
+  return false;
+};
+
+// A stack of matrices times one matrix: one product of all their rows.
+template <typename T>
+void run_as_one(const Call& call) {
+  const TensorView &a = call.inputs[0], &out = call.outputs[0];
+  Product<T> product = product_of<T>(call.state<State>(), a, call.inputs[1], out);
+  product.m = out.element_count() / product.n;
+  parallel_multiply(call.state<State>().blas.products<T>(), product, call.threads, nothing_to_add);
+}
+
+// Product by product: each over all threads when there are fewer than these, else one a thread.
+template <typename T>
+void run_batch(const Call& call) {
   const auto& state = call.state<State>();
   const TensorView &a = call.inputs[0], &b = call.inputs[1], &out = call.outputs[0];
-  if (out.element_count() == 0) return;
-  const std::int64_t rows_a = a.extents[a.rank - 2], columns_a = a.extents[a.rank - 1];
-  const std::int64_t rows_b = b.extents[b.rank - 2], columns_b = b.extents[b.rank - 1];
-  const std::int64_t m = out.extents[out.rank - 2], n = out.extents[out.rank - 1];
-  const std::int64_t batch = out.element_count() / (m * n);
-  const auto product_of = [&](std::int64_t i) {
-    return Product<T>{
-        .m = m,
-        .n = n,
-        .k = state.transpose_a ? rows_a : columns_a,
-        .a = a.as<const T>() + i * rows_a * columns_a,
-        .a_stride = std::max<std::int64_t>(columns_a, 1),
-        .transpose_a = state.transpose_a,
-        .b = b.as<const T>() + (b.rank == 2 ? 0 : i * rows_b * columns_b),
-        .b_stride = std::max<std::int64_t>(columns_b, 1),
-        .transpose_b = state.transpose_b,
-        .c = out.as<T>() + i * m * n,
-        .c_stride = n,
-    };
+  const TensorView batch = axes(out, 0, out.rank - 2);
+  const Places<3> places(
+      {axes(a, 0, a.rank - 2), broadcast_to(axes(b, 0, b.rank - 2), batch), batch});
+  const Products<T>& blas = state.blas.products<T>();
+  const auto product_at = [&](const auto& addresses) {
+    Product<T> product = product_of<T>(state, a, b, out);
+    product.a = reinterpret_cast<const T*>(addresses[0]);
+    product.b = reinterpret_cast<const T*>(addresses[1]);
+    product.c = reinterpret_cast<T*>(addresses[2]);
+    return product;
   };
-  const auto nothing_to_add = [](std::int64_t, std::int64_t, std::int64_t, std::int64_t) {
-    return false;
-  };
-  const Gemm<T> gemm = state.blas.gemm<T>();
-  if (batch < call.threads) {
-    for (std::int64_t i = 0; i < batch; ++i) {
-      parallel_multiply(gemm, product_of(i), call.threads, nothing_to_add);
-    }
+  if (places.count() < call.threads) {
+    places.for_each(0, places.count(), [&](const auto& addresses) {
+      parallel_multiply(blas, product_at(addresses), call.threads, nothing_to_add);
+    });
     return;
   }
-  const auto one = [&](std::int64_t i) { multiply(gemm, product_of(i), false); };
-  if (call.threads == 1) {
-    for (std::int64_t i = 0; i < batch; ++i) one(i);
-  } else {
-    tbb::parallel_for(std::int64_t{0}, batch, one);
-  }
+  const Product<T> one = product_of<T>(state, a, b, out);
+  parallel_ranges(places.count(), one.m * one.n * (one.k / 16 + 1), call.threads,
+                  [&](std::int64_t begin, std::int64_t end) {
+                    places.for_each(begin, end, [&](const auto& addresses) {
+                      multiply_strided(blas, product_at(addresses), false);
+                    });
+                  });
+}
+
+template <typename T>
+void run_typed(const Call& call) {
+  if (call.outputs[0].element_count() == 0) return;
+  const bool one_factor = call.inputs[1].rank == 2 && !call.state<State>().transpose_a;
+  one_factor&& call.inputs[0].is_dense() ? run_as_one<T>(call) : run_batch<T>(call);
 }
 
 void run(const Call& call) {
@@ -64,26 +93,14 @@ void run(const Call& call) {
 
 }  // namespace
 
-// Every core type is a rival: the one that OpenBLAS picks by itself is not always the fastest.
 std::vector<Kernel> matmul_openblas() {
-  std::vector<Kernel> family;
-  double expected_efficiency = 0.70;
-  for (const OpenblasCore& core : openblas_cores()) {
-    family.push_back({
-        .info = {.name = core.name,
-                 .op = "matmul",
-                 .library = "openblas",
-                 .accepts = {.dtypes = {Dtype::f32, Dtype::f64}, .rank_min = 2},
-                 .precision = Precision::reorders,
-                 .library_version = core.version,
-                 .expected_efficiency = expected_efficiency},
-        .prepare = [blas = core.blas](const Attributes& attributes, const Resources&)
-            -> std::unique_ptr<Prepared> { return std::make_unique<State>(blas, attributes); },
-        .run = run,
-    });
-    expected_efficiency *= 0.8;  // The widest vectors stand first.
-  }
-  return family;
+  return openblas_family<State>({.op = "matmul",
+                                 .accepts = {.dtypes = {Dtype::f32, Dtype::f64},
+                                             .rank_min = 2,
+                                             .input_strides = {Strides::dense_inner}},
+                                 .precision = Precision::reorders,
+                                 .expected_efficiency = 0.70},
+                                run);
 }
 
 }  // namespace paceline::kernels::cpu

@@ -17,20 +17,27 @@ template <typename T>
 using Gemm = void (*)(int order, int transpose_a, int transpose_b, int m, int n, int k, T alpha,
                       const T* a, int a_stride, const T* b, int b_stride, T beta, T* c,
                       int c_stride);
-using Sgemm = Gemm<float>;
-using Dgemm = Gemm<double>;
+template <typename T>
+using Gemv = void (*)(int order, int transpose, int rows, int columns, T alpha, const T* matrix,
+                      int stride, const T* x, int x_step, T beta, T* y, int y_step);
 
-// One implementation. Single-threaded, callable from many threads at once.
+// The products of one implementation. Single-threaded, callable from many threads at once.
+template <typename T>
+struct Products {
+  Gemm<T> matrix = nullptr;
+  Gemv<T> vector = nullptr;
+};
+
 struct Blas {
-  Sgemm sgemm = nullptr;
-  Dgemm dgemm = nullptr;
+  Products<float> of_floats;
+  Products<double> of_doubles;
 
   template <typename T>
-  Gemm<T> gemm() const {
+  const Products<T>& products() const {
     if constexpr (std::is_same_v<T, float>) {
-      return sgemm;
+      return of_floats;
     } else {
-      return dgemm;
+      return of_doubles;
     }
   }
 };
@@ -63,12 +70,25 @@ struct Product {
   }
 };
 
+// One row of c.
 template <typename T>
-void multiply(Gemm<T> gemm, const Product<T>& p, bool accumulate) {
-  gemm(blas_row_major, p.transpose_a ? blas_transpose : blas_no_transpose,
-       p.transpose_b ? blas_transpose : blas_no_transpose, static_cast<int>(p.m),
-       static_cast<int>(p.n), static_cast<int>(p.k), T{1}, p.a, static_cast<int>(p.a_stride), p.b,
-       static_cast<int>(p.b_stride), accumulate ? T{1} : T{0}, p.c, static_cast<int>(p.c_stride));
+void multiply_one_row(const Products<T>& blas, const Product<T>& p, bool accumulate) {
+  if (!accumulate) std::fill_n(p.c, p.n, T{0});
+  blas.vector(blas_row_major, p.transpose_b ? blas_no_transpose : blas_transpose,
+              static_cast<int>(p.transpose_b ? p.n : p.k),
+              static_cast<int>(p.transpose_b ? p.k : p.n), T{1}, p.b, static_cast<int>(p.b_stride),
+              p.a, p.transpose_a ? static_cast<int>(p.a_stride) : 1, T{1}, p.c, 1);
+}
+
+// Requires: p.k > 0, and rows of a, b and c that do not overlap.
+template <typename T>
+void multiply(const Products<T>& blas, const Product<T>& p, bool accumulate) {
+  if (p.m == 1) return multiply_one_row(blas, p, accumulate);
+  blas.matrix(blas_row_major, p.transpose_a ? blas_transpose : blas_no_transpose,
+              p.transpose_b ? blas_transpose : blas_no_transpose, static_cast<int>(p.m),
+              static_cast<int>(p.n), static_cast<int>(p.k), T{1}, p.a, static_cast<int>(p.a_stride),
+              p.b, static_cast<int>(p.b_stride), accumulate ? T{1} : T{0}, p.c,
+              static_cast<int>(p.c_stride));
 }
 
 // The part that only needs elements [from, from + count) of what is summed over.
@@ -80,32 +100,40 @@ Product<T> summing(Product<T> p, std::int64_t from, std::int64_t count) {
   return p;
 }
 
-// The same for stored rows anywhere: on top of each other, as a broadcast has them, or backwards.
-// BLAS wants them apart, so such operands are taken row by row.
+// The product when there is nothing to sum.
 template <typename T>
-void multiply_strided(Gemm<T> gemm, const Product<T>& p, bool accumulate) {
+void clear(const Product<T>& p, bool accumulate) {
+  for (std::int64_t i = 0; i < p.m && !accumulate; ++i)
+    std::fill_n(p.c + i * p.c_stride, p.n, T{0});
+}
+
+// c = a * b, or c += a * b, for stored rows anywhere: on top of each other, as a broadcast has
+// them, or backwards. BLAS wants them apart, so such operands are taken row by row.
+template <typename T>
+void multiply_strided(const Products<T>& blas, const Product<T>& p, bool accumulate) {
+  if (p.k == 0) return clear(p, accumulate);
   const std::int64_t width_a = p.transpose_a ? p.m : p.k, width_b = p.transpose_b ? p.k : p.n;
   const bool cut_a = p.a_stride < std::max<std::int64_t>(width_a, 1);
   const bool cut_b = p.b_stride < std::max<std::int64_t>(width_b, 1);
-  if (!cut_a && !cut_b) return multiply(gemm, p, accumulate);
+  if (!cut_a && !cut_b) return multiply(blas, p, accumulate);
   const auto one_row_of = [](Product<T> part, bool of_a, std::int64_t width) {
     (of_a ? part.a_stride : part.b_stride) = std::max<std::int64_t>(width, 1);
     return part;
   };
   if (cut_a && !p.transpose_a) {
     for (std::int64_t i = 0; i < p.m; ++i) {
-      multiply_strided(gemm, one_row_of(p.part(i, 1, 0, p.n), true, p.k), accumulate);
+      multiply_strided(blas, one_row_of(p.part(i, 1, 0, p.n), true, p.k), accumulate);
     }
   } else if (cut_b && p.transpose_b) {
     for (std::int64_t j = 0; j < p.n; ++j) {
-      multiply_strided(gemm, one_row_of(p.part(0, p.m, j, 1), false, p.k), accumulate);
+      multiply_strided(blas, one_row_of(p.part(0, p.m, j, 1), false, p.k), accumulate);
     }
   } else {
     for (std::int64_t i = 0; i < p.k; ++i) {
       Product<T> part = summing(p, i, 1);
       if (cut_a) part = one_row_of(part, true, width_a);
       if (cut_b) part = one_row_of(part, false, width_b);
-      multiply_strided(gemm, part, accumulate || i > 0);
+      multiply_strided(blas, part, accumulate || i > 0);
     }
   }
 }
@@ -121,7 +149,8 @@ struct Cut {
 inline Cut cut_of(std::int64_t m, std::int64_t n, std::int64_t k, int threads) {
   constexpr double flops_per_piece_min = 2e5;
   constexpr std::int64_t granule = 16;
-  const double flops = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const double flops =
+      2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   const auto affordable = static_cast<std::int64_t>(std::max(1.0, flops / flops_per_piece_min));
   const bool by_rows = m > n;
   const std::int64_t side = by_rows ? m : n;
@@ -134,7 +163,8 @@ inline Cut cut_of(std::int64_t m, std::int64_t n, std::int64_t k, int threads) {
 // Computes the product in pieces over the current oneTBB arena. `fill(row, rows, column, columns)`
 // runs before each piece and says whether it left something in c to add to.
 template <typename T, typename Fill>
-void parallel_multiply(Gemm<T> gemm, const Product<T>& product, int threads, const Fill& fill) {
+void parallel_multiply(const Products<T>& blas, const Product<T>& product, int threads,
+                       const Fill& fill) {
   const Cut cut = cut_of(product.m, product.n, product.k, threads);
   const auto piece = [&](std::int64_t index) {
     const std::int64_t start = index * cut.extent;
@@ -144,7 +174,7 @@ void parallel_multiply(Gemm<T> gemm, const Product<T>& product, int threads, con
     const std::int64_t column = cut.by_rows ? 0 : start;
     const std::int64_t columns = cut.by_rows ? product.n : extent;
     const bool accumulate = fill(row, rows, column, columns);
-    multiply(gemm, product.part(row, rows, column, columns), accumulate);
+    multiply_strided(blas, product.part(row, rows, column, columns), accumulate);
   };
   if (cut.pieces == 1) return piece(0);
   tbb::parallel_for(std::int64_t{0}, cut.pieces, piece, tbb::simple_partitioner{});

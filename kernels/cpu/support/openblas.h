@@ -74,8 +74,11 @@ inline void load(const char* core, std::vector<OpenblasCore>& cores) {
   if (library == nullptr) return;
   const auto corename = find<char* (*)()>(library, "openblas_get_corename");
   const auto configuration = find<char* (*)()>(library, "openblas_get_config");
-  const Blas blas = {find<Sgemm>(library, "cblas_sgemm"), find<Dgemm>(library, "cblas_dgemm")};
-  const bool complete = corename && configuration && blas.sgemm && blas.dgemm;
+  const Blas blas = {
+      {find<Gemm<float>>(library, "cblas_sgemm"), find<Gemv<float>>(library, "cblas_sgemv")},
+      {find<Gemm<double>>(library, "cblas_dgemm"), find<Gemv<double>>(library, "cblas_dgemv")}};
+  const bool complete = corename && configuration && blas.of_floats.matrix &&
+                        blas.of_floats.vector && blas.of_doubles.matrix && blas.of_doubles.vector;
   if (!complete || std::string_view(corename()) != core) {
     dlclose(library);
     return;
@@ -85,14 +88,15 @@ inline void load(const char* core, std::vector<OpenblasCore>& cores) {
 
 }  // namespace openblas
 
-// The core types of OpenBLAS that this machine's processors can run, the widest vectors first; empty
-// without the library. Each is held to one thread: callers spread their work over the oneTBB arena,
-// so that no second pool fights for the cores. Loaded once, for the life of the program; any thread.
+// The core types of OpenBLAS that this machine's processors can run, the widest vectors first;
+// empty without the library. Each is held to one thread: callers spread their work over the oneTBB
+// arena, so that no second pool fights for the cores. Loaded once, for the life of the program; any
+// thread.
 inline const std::vector<OpenblasCore>& openblas_cores() {
   static const std::vector<OpenblasCore> cores = [] {
     std::vector<OpenblasCore> loaded;
-    for (const char* core : {"Sapphirerapids", "Cooperlake", "SkylakeX", "Zen", "Haswell",
-                             "Neoversen1", "Armv8"}) {
+    for (const char* core :
+         {"Sapphirerapids", "Cooperlake", "SkylakeX", "Zen", "Haswell", "Neoversen1", "Armv8"}) {
       openblas::load(core, loaded);
     }
     return loaded;
