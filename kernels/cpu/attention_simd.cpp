@@ -10,7 +10,8 @@
 #include "kernels/cpu/support/simd_kernel.h"
 
 // A few queries at a time against all keys that they may see, which are read once for them all: the
-// heads of a group look at the same keys, so a single token has as many queries as a group has heads.
+// heads of a group look at the same keys, so a single token has as many queries as a group has
+// heads.
 #ifndef PACELINE_ATTENTION_SIMD_ONCE
 #define PACELINE_ATTENTION_SIMD_ONCE
 namespace paceline::kernels::cpu {
@@ -101,8 +102,7 @@ void attend(const Group<T>& group, const AttentionState& state, std::int64_t fir
   constexpr int vectors = lane_count >= 16 ? 4 : 2;
   const std::int64_t keys = group.key_count(), width = group.width();
   const std::int64_t first = visible_keys(state, group.position(first_query), keys).first;
-  const std::int64_t last =
-      visible_keys(state, group.position(first_query + rows - 1), keys).last;
+  const std::int64_t last = visible_keys(state, group.position(first_query + rows - 1), keys).last;
   const std::int64_t count = last - first;
   float* queries = workspace + block_rows * keys;
   for (int i = 0; i < rows; ++i) {
@@ -205,13 +205,12 @@ Dim workspace_bytes(const OpInputs& in, const Resources& resources) {
 // Views of [B,N,H,D] and slices of a cache are read where they are.
 Kernel attention_simd() {
   return {
-      .info = simd_info("", "attention",
-                        {Strides::dense_inner, Strides::dense_inner, Strides::dense_inner,
-                         Strides::any},
-                        0.2),
+      .info = simd_info(
+          "", "attention",
+          {Strides::dense_inner, Strides::dense_inner, Strides::dense_inner, Strides::any}, 0.2),
       .workspace_bytes = workspace_bytes,
       .prepare = prepare<AttentionState>,
-      .run = [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_attention)(call); },
+      .run = PACELINE_BEST_TARGET(run_attention),
   };
 }
 

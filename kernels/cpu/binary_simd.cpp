@@ -96,15 +96,15 @@ void run_typed(const Call& call) {
     map<F>(run_at(0), run_at(1), out, std::min(piece, inner.extent - start));
   };
   const std::int64_t elements = std::min(piece, inner.extent);
-  parallel_ranges(runs.count() * pieces, elements, call.threads,
-                  [&](std::int64_t begin, std::int64_t end) {
-                    for (std::int64_t i = begin; i < end;) {
-                      const std::int64_t run = i / pieces, run_end = std::min(end, (run + 1) * pieces);
-                      runs.for_each(run, run + 1, [&](const auto& at) {
-                        for (; i < run_end; ++i) map_piece(at, i - run * pieces);
-                      });
-                    }
-                  });
+  parallel_ranges(
+      runs.count() * pieces, elements, call.threads, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end;) {
+          const std::int64_t run = i / pieces, run_end = std::min(end, (run + 1) * pieces);
+          runs.for_each(run, run + 1, [&](const auto& at) {
+            for (; i < run_end; ++i) map_piece(at, i - run * pieces);
+          });
+        }
+      });
 }
 
 template <typename F>
@@ -156,13 +156,13 @@ Kernel arithmetic(const char* op, void (*run)(const Call&)) {
 // Functions of two operands, each dense, broadcast or strided.
 std::vector<Kernel> binary_simd() {
   return {
-      arithmetic("add", [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_add)(call); }),
-      arithmetic("sub", [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_sub)(call); }),
-      arithmetic("mul", [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_mul)(call); }),
-      arithmetic("div", [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_div)(call); }),
+      arithmetic("add", PACELINE_BEST_TARGET(run_add)),
+      arithmetic("sub", PACELINE_BEST_TARGET(run_sub)),
+      arithmetic("mul", PACELINE_BEST_TARGET(run_mul)),
+      arithmetic("div", PACELINE_BEST_TARGET(run_div)),
       {.info = simd_info("gated_activation", "gated_activation", {Strides::any}, 0.5),
        .prepare = prepare<GatedState>,
-       .run = [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_gated)(call); }},
+       .run = PACELINE_BEST_TARGET(run_gated)},
   };
 }
 

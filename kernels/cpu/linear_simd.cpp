@@ -42,8 +42,8 @@ namespace paceline::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-// Columns column, ... below column + `columns` of rows row, ... below row + `rows`, each the product
-// of two rows in memory.
+// Columns column, ... below column + `columns` of rows row, ... below row + `rows`, each the
+// product of two rows in memory.
 template <int rows, int columns, typename T>
 void multiply_rows(const Problem<T>& p, std::int64_t row, std::int64_t column) {
   const T *x = p.x + row * p.k, *weight = p.weight + column * p.k;
@@ -68,8 +68,8 @@ void multiply_rows(const Problem<T>& p, std::int64_t row, std::int64_t column) {
   }
 }
 
-// As many columns as `vectors` vectors hold, or `left` if fewer, each the product of a row of x and a
-// column of the weight.
+// As many columns as `vectors` vectors hold, or `left` if fewer, each the product of a row of x and
+// a column of the weight.
 template <int rows, int vectors, typename T>
 void multiply_columns(const Problem<T>& p, std::int64_t row, std::int64_t column,
                       std::int64_t left) {
@@ -79,8 +79,8 @@ void multiply_columns(const Problem<T>& p, std::int64_t row, std::int64_t column
   Vector sums[rows][vectors];
   for (auto& of_row : sums) {
     for (int c = 0; c < vectors; ++c) {
-      of_row[c] = p.bias ? load_first(p.bias + column + c * lane_count, left_of(c))
-                         : hn::Zero(floats32);
+      of_row[c] =
+          p.bias ? load_first(p.bias + column + c * lane_count, left_of(c)) : hn::Zero(floats32);
     }
   }
   for (std::int64_t k = 0; k < p.k; ++k) {
@@ -164,7 +164,7 @@ Kernel linear_simd() {
   return {
       .info = simd_info("", "linear", {Strides::dense}, 0.25, Precision::reorders),
       .prepare = prepare<State>,
-      .run = [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_linear)(call); },
+      .run = PACELINE_BEST_TARGET(run_linear),
   };
 }
 

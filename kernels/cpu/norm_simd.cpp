@@ -55,8 +55,7 @@ template <typename T>
 void rms_norm_row(const T* x, const T* weight, T* out, std::int64_t count, const RmsState& state) {
   const Vector zero = hn::Zero(floats32);
   const float squares = sum_of_lanes(fold(x, count, zero, zero, AddSquare{}, Add{}));
-  const Vector scale =
-      fill(1 / std::sqrt(squares / static_cast<float>(count) + state.epsilon));
+  const Vector scale = fill(1 / std::sqrt(squares / static_cast<float>(count) + state.epsilon));
   const Vector offset = fill(state.weight_offset);
   for (std::int64_t i = 0; i < count; i += lane_count) {
     const std::int64_t left = count - i;
@@ -118,10 +117,10 @@ std::vector<Kernel> norm_simd() {
   return {
       {.info = simd_info("rms_norm", "rms_norm", strides, 0.6, Precision::reorders),
        .prepare = prepare<RmsState>,
-       .run = [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_rms_norm)(call); }},
+       .run = PACELINE_BEST_TARGET(run_rms_norm)},
       {.info = simd_info("layer_norm", "layer_norm", strides, 0.6, Precision::reorders),
        .prepare = prepare<LayerState>,
-       .run = [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_layer_norm)(call); }},
+       .run = PACELINE_BEST_TARGET(run_layer_norm)},
   };
 }
 

@@ -19,8 +19,8 @@ namespace paceline::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-// Rotates elements (i, i + half) of one row. Both are read before either is written, so `out` may be
-// `x`.
+// Rotates elements (i, i + half) of one row. Both are read before either is written, so `out` may
+// be `x`.
 template <typename T>
 void rotate(const T* x, const T* cosines, const T* sines, T* out, std::int64_t half) {
   for (std::int64_t i = 0; i < half; i += lane_count) {
@@ -71,8 +71,7 @@ HWY_EXPORT(run_rope);
 Kernel rope_simd() {
   KernelInfo info = simd_info("", "rope", {Strides::dense_inner}, 0.5, Precision::reorders);
   info.accepts.attributes = {{"interleaved", false}};
-  return {.info = std::move(info),
-          .run = [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_rope)(call); }};
+  return {.info = std::move(info), .run = PACELINE_BEST_TARGET(run_rope)};
 }
 
 }  // namespace paceline::kernels::cpu

@@ -59,17 +59,15 @@ void log_softmax_row(const T* x, T* out, std::int64_t count) {
 
 void run_softmax(const Call& call) {
   SimdFloats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
-    parallel_rows<T>(call, [](const T* x, T* out, std::int64_t count) {
-      softmax_row(x, out, count);
-    });
+    parallel_rows<T>(call,
+                     [](const T* x, T* out, std::int64_t count) { softmax_row(x, out, count); });
   });
 }
 
 void run_log_softmax(const Call& call) {
   SimdFloats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
-    parallel_rows<T>(call, [](const T* x, T* out, std::int64_t count) {
-      log_softmax_row(x, out, count);
-    });
+    parallel_rows<T>(
+        call, [](const T* x, T* out, std::int64_t count) { log_softmax_row(x, out, count); });
   });
 }
 
@@ -97,10 +95,8 @@ KernelInfo info(const char* op) {
 // Along the last axis.
 std::vector<Kernel> softmax_simd() {
   return {
-      {.info = info("softmax"),
-       .run = [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_softmax)(call); }},
-      {.info = info("log_softmax"),
-       .run = [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_log_softmax)(call); }},
+      {.info = info("softmax"), .run = PACELINE_BEST_TARGET(run_softmax)},
+      {.info = info("log_softmax"), .run = PACELINE_BEST_TARGET(run_log_softmax)},
   };
 }
 

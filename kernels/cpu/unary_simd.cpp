@@ -71,8 +71,8 @@ HWY_EXPORT(run_gelu);
 HWY_EXPORT(run_gelu_tanh);
 
 Kernel kernel(const char* name, const char* op, void (*run)(const Call&),
-              Attributes attributes = {}) {
-  KernelInfo info = simd_info(name, op, {Strides::dense}, 0.5);
+              Attributes attributes = {}, Precision precision = Precision::approximates) {
+  KernelInfo info = simd_info(name, op, {Strides::dense}, 0.5, precision);
   info.accepts.attributes = std::move(attributes);
   return {.info = std::move(info), .run = run};
 }
@@ -84,18 +84,14 @@ Attributes approximate(const char* form) { return {{"approximate", std::string(f
 // Functions of one dense operand.
 std::vector<Kernel> unary_simd() {
   return {
-      kernel("exp", "exp", [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_exp)(call); }),
-      kernel("tanh", "tanh", [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_tanh)(call); }),
-      kernel("erf", "erf", [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_erf)(call); }),
-      kernel("relu", "relu", [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_relu)(call); }),
-      kernel("sigmoid", "sigmoid",
-             [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_sigmoid)(call); }),
-      kernel("silu", "silu", [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_silu)(call); }),
-      kernel("gelu", "gelu", [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_gelu)(call); },
-             approximate("none")),
-      kernel("gelu_tanh", "gelu",
-             [](const Call& call) { HWY_DYNAMIC_DISPATCH(run_gelu_tanh)(call); },
-             approximate("tanh")),
+      kernel("exp", "exp", PACELINE_BEST_TARGET(run_exp)),
+      kernel("tanh", "tanh", PACELINE_BEST_TARGET(run_tanh)),
+      kernel("erf", "erf", PACELINE_BEST_TARGET(run_erf)),
+      kernel("relu", "relu", PACELINE_BEST_TARGET(run_relu)),
+      kernel("sigmoid", "sigmoid", PACELINE_BEST_TARGET(run_sigmoid)),
+      kernel("silu", "silu", PACELINE_BEST_TARGET(run_silu)),
+      kernel("gelu", "gelu", PACELINE_BEST_TARGET(run_gelu), approximate("none")),
+      kernel("gelu_tanh", "gelu", PACELINE_BEST_TARGET(run_gelu_tanh), approximate("tanh")),
   };
 }
 

@@ -22,7 +22,8 @@ class Places {
   };
 
   explicit Places(const std::array<TensorView, operand_count>& operands) {
-    for (std::size_t i = 0; i < operand_count; ++i) start_[i] = operands[i].template as<std::byte>();
+    for (std::size_t i = 0; i < operand_count; ++i)
+      start_[i] = operands[i].template as<std::byte>();
     for (int axis = operands[0].rank - 1; axis >= 0; --axis) {
       Axis outer{.extent = operands[0].extents[axis]};
       for (std::size_t i = 0; i < operand_count; ++i) {

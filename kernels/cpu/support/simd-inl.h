@@ -47,8 +47,7 @@ HWY_INLINE void store(Vector value, Bfloat16* to) {
   const auto bits = hn::BitCast(words, value);
   const auto upper = hn::ShiftRight<16>(bits);
   const auto odd = hn::And(upper, hn::Set(words, 1));
-  const auto rounded =
-      hn::ShiftRight<16>(hn::Add(hn::Add(bits, hn::Set(words, 0x7fff)), odd));
+  const auto rounded = hn::ShiftRight<16>(hn::Add(hn::Add(bits, hn::Set(words, 0x7fff)), odd));
   const auto quiet = hn::Or(upper, hn::Set(words, 0x40));
   const auto is_nan = hn::RebindMask(words, hn::IsNaN(value));
   const auto kept = hn::BitCast(Integers32{}, hn::IfThenElse(is_nan, quiet, rounded));

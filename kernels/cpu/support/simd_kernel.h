@@ -27,4 +27,8 @@ inline KernelInfo simd_info(std::string name, std::string op, std::vector<Stride
   };
 }
 
+// A Kernel::run: the exported function as compiled for the best target of this machine.
+#define PACELINE_BEST_TARGET(function) \
+  [](const Call& call) { return HWY_DYNAMIC_DISPATCH(function)(call); }
+
 }  // namespace paceline::kernels::cpu

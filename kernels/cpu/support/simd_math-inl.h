@@ -33,8 +33,8 @@ HWY_INLINE Vector power_of_two(Exponent exponent) {
   return hn::BitCast(floats32, hn::ShiftLeft<23>(hn::Add(exponent, hn::Set(integers, 127))));
 }
 
-// e^x to 1.1 ulp, subnormal results to one more. The polynomial is that of Cephes expf. The scale is
-// applied in two halves, each of them in range.
+// e^x to 1.1 ulp, subnormal results to one more. The polynomial is that of Cephes expf. The scale
+// is applied in two halves, each of them in range.
 HWY_INLINE Vector exponential(Vector x) {
   const Integers32 integers;
   const Vector bounded = clamp(x, -104.0f, 89.0f);
@@ -73,21 +73,20 @@ HWY_INLINE float store_exponentials(const float* x, float* out, std::int64_t cou
 // tanh(x) to 1.6 ulp: Cephes' polynomial near zero, e^2|x| elsewhere.
 HWY_INLINE Vector hyperbolic_tangent(Vector x) {
   const Vector size = hn::Abs(x), square = hn::Mul(x, x);
-  const Vector tail = polynomial(square, -5.70498872745e-3f, 2.06390887954e-2f,
-                                 -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f);
+  const Vector tail = polynomial(square, -5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f,
+                                 1.33314422036e-1f, -3.33332819422e-1f);
   const Vector near = hn::MulAdd(hn::Mul(tail, square), x, x);
   const Vector power = exponential(hn::Add(size, size));
   const Vector far = hn::Sub(fill(1.0f), hn::Div(fill(2.0f), hn::Add(power, fill(1.0f))));
-  return hn::IfThenElse(hn::Lt(size, fill(0.625f)), near, hn::CopySign(far, x));
+  return hn::CopySign(hn::IfThenElse(hn::Lt(size, fill(0.625f)), near, far), x);
 }
 
 // erf(x) to 1.5 ulp: two minimax polynomials, of erf and of the logarithm of erfc.
 HWY_INLINE Vector error_function(Vector x) {
   const Vector size = clamp(hn::Abs(x), 0.0f, 4.0f);
   const Vector square = hn::Mul(size, size);
-  const Vector near_tail =
-      polynomial(square, -5.96761703e-4f, 4.99119423e-3f, -2.67681349e-2f, 1.12819925e-1f,
-                 -3.76125336e-1f, 1.28379166e-1f);
+  const Vector near_tail = polynomial(square, -5.96761703e-4f, 4.99119423e-3f, -2.67681349e-2f,
+                                      1.12819925e-1f, -3.76125336e-1f, 1.28379166e-1f);
   const Vector near = hn::MulAdd(near_tail, x, x);
   const Vector logarithm =
       polynomial(size, -1.72853470e-5f, 3.83197126e-4f, -3.88396438e-3f, 2.42546219e-2f,

@@ -11,8 +11,8 @@
 namespace paceline::kernels::cpu {
 
 // Calls body(row of input 0, row of output 0, element count) for each row, over the threads. The
-// last axis of both must have stride 1. A row is computed by one thread, so results do not depend on
-// how many there are.
+// last axis of both must have stride 1. A row is computed by one thread, so results do not depend
+// on how many there are.
 template <typename T, typename Body>
 void parallel_rows(const Call& call, const Body& body) {
   const TensorView &x = call.inputs[0], &out = call.outputs[0];
