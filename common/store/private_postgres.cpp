@@ -252,10 +252,11 @@ bool is_server_of(pid_t pid, const fs::path& folder) {
 
 }  // namespace
 
-PrivatePostgres::PrivatePostgres(Subprocess server, fs::path folder, std::string url,
-                                 bool outlives_caller)
-    : pid_(server.pid()), folder_(std::move(folder)), url_(std::move(url)) {
-  if (outlives_caller) {
+PrivatePostgres::PrivatePostgres(Subprocess server, std::string url, Options options)
+    : pid_(server.pid()),
+      url_(std::move(url)),
+      stop_signal_(options.is_durable ? SIGINT : SIGQUIT) {
+  if (options.outlives_caller) {
     server.release();
   } else {
     server_ = std::make_unique<Subprocess>(std::move(server));
@@ -275,7 +276,7 @@ PrivatePostgres PrivatePostgres::start(const fs::path& given, Options options) {
   Subprocess server = start_server(folder, socket_folder, account, options);
   ensure_database(socket_folder);
   log::info("postgresql-started", {{"pid", server.pid()}, {"folder", folder.string()}});
-  return {std::move(server), folder, url_of(socket_folder, database), options.outlives_caller};
+  return {std::move(server), url_of(socket_folder, database), options};
 }
 
 std::optional<pid_t> PrivatePostgres::find_running(const fs::path& given) {
@@ -305,7 +306,7 @@ bool PrivatePostgres::stop_running(const fs::path& given) {
 
 PrivatePostgres::~PrivatePostgres() {
   if (!server_) return;
-  server_->signal(SIGINT);
+  server_->signal(stop_signal_);
   if (!server_->wait(stop_timeout)) server_->signal(SIGQUIT);
 }
 

@@ -21,7 +21,7 @@ class PrivatePostgres {
     // A daemon in its own session, which ~PrivatePostgres leaves alone. Otherwise the server ends with
     // this object and with this process, however that ends.
     bool outlives_caller = false;
-    bool is_durable = true;  // False: no fsync, for tests.
+    bool is_durable = true;  // False: no fsync, and an end without a checkpoint. For tests.
   };
 
   // Makes the cluster when the folder is new, recovers it after a crash, and waits until it answers;
@@ -43,13 +43,12 @@ class PrivatePostgres {
   pid_t pid() const { return pid_; }
 
  private:
-  PrivatePostgres(Subprocess server, std::filesystem::path folder, std::string url,
-                  bool outlives_caller);
+  PrivatePostgres(Subprocess server, std::string url, Options options);
 
   std::unique_ptr<Subprocess> server_;  // Null for a daemon.
   pid_t pid_;
-  std::filesystem::path folder_;
   std::string url_;
+  int stop_signal_;
 };
 
 }  // namespace paceline

@@ -41,6 +41,12 @@ std::vector<SqlRow> rows_of(std::span<const Noun> nouns) {
   return rows;
 }
 
+std::vector<std::string> texts_of(std::span<const WorkloadId> ids) {
+  std::vector<std::string> texts;
+  for (const WorkloadId& id : ids) texts.push_back(id.to_string());
+  return texts;
+}
+
 template <typename Noun>
 std::vector<Noun> nouns_of(std::span<const SqlRow> rows) {
   std::vector<Noun> nouns;
@@ -90,11 +96,10 @@ class SqlStore : public Store {
   }
 
   std::vector<Timing> timings(const TimingQuery& query) override {
-    if (query.workloads.empty()) return {};
-    std::vector<std::string> ids;
-    for (const WorkloadId& id : query.workloads) ids.push_back(id.to_string());
+    if (query.workloads.empty() && query.ops.empty()) return {};
     const std::string regime = query.regime ? std::string(to_string(*query.regime)) : "";
-    const std::vector<SqlValue> parameters = {to_json(ids), regime, query.machine_model_key};
+    const std::vector<SqlValue> parameters = {to_json(texts_of(query.workloads)),
+                                              to_json(query.ops), regime, query.machine_model_key};
     std::string list;
     for (const Column& column : RowOf<Timing>::table().columns) {
       list += (list.empty() ? "" : ",") + std::string(column.name);
@@ -102,9 +107,10 @@ class SqlStore : public Store {
     return nouns_of<Timing>(select(
         fmt::format("select {} from measurement m join kernel k on k.id = m.kernel "
                     "join machine a on a.id = m.machine "
-                    "where m.workload in ({}) and ($2 = '' or m.regime = $2) "
-                    "and ($3 = '' or a.model_key = $3) order by m.finished_ns desc, m.id desc",
-                    list, database_->elements_of("$1")),
+                    "where m.workload in ({} union select id from workload where op in ({})) "
+                    "and ($3 = '' or m.regime = $3) and ($4 = '' or a.model_key = $4) "
+                    "order by m.finished_ns desc, m.id desc",
+                    list, database_->elements_of("$1"), database_->elements_of("$2")),
         parameters, RowOf<Timing>::table()));
   }
 
@@ -113,6 +119,15 @@ class SqlStore : public Store {
   std::optional<Environment> find(EnvironmentId id) override { return find_one<Environment>(id); }
   std::optional<KernelInfo> find(KernelId id) override { return find_one<KernelInfo>(id); }
   std::optional<Workload> find(WorkloadId id) override { return find_one<Workload>(id); }
+  std::vector<Workload> find(std::span<const WorkloadId> ids) override {
+    const std::vector<SqlValue> parameters = {to_json(texts_of(ids))};
+    std::vector<SqlRow> rows;
+    database_->read([&] {
+      rows = read_rows<Workload>(fmt::format("where id in ({})", database_->elements_of("$1")),
+                                 parameters);
+    });
+    return nouns_of<Workload>(rows);
+  }
 
   std::optional<Roofline> roofline(MachineId machine, int threads) override {
     const std::vector<SqlValue> parameters = {machine.to_string(), std::int64_t{threads}};

@@ -17,8 +17,10 @@
 
 namespace paceline {
 
+// Rows of `workloads`, and of every workload of `ops`.
 struct TimingQuery {
   std::vector<WorkloadId> workloads;
+  std::vector<std::string> ops;
   std::optional<Regime> regime;
   // Of this machine or of machines with the same model key; empty: of any machine.
   std::string machine_model_key;
@@ -62,6 +64,8 @@ class Store {
   virtual std::optional<Environment> find(EnvironmentId id) = 0;
   virtual std::optional<KernelInfo> find(KernelId id) = 0;
   virtual std::optional<Workload> find(WorkloadId id) = 0;
+  // Those that are known, in no order.
+  virtual std::vector<Workload> find(std::span<const WorkloadId> ids) = 0;
   virtual std::optional<Roofline> roofline(MachineId machine, int threads) = 0;
 
   // For moving rows: identities first, then measurements with samples, in batches.

@@ -1,7 +1,10 @@
 #include "scheduler/cost/stored_costs.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
+
+#include "scheduler/cost/interpolation.h"
 
 namespace paceline {
 namespace {
@@ -30,21 +33,49 @@ std::vector<TensorType> types_of(const std::vector<OperandType>& operands) {
   return types;
 }
 
+struct WorkSize {
+  double flops = 0;
+  double bytes = 0;
+};
+
+// What no kernel can do without; nullopt when the op does not say.
+std::optional<WorkSize> work_of(const OpSet& ops, const Workload& workload) {
+  const Op* op = ops.find(workload.op);
+  if (op == nullptr || !op->work) return std::nullopt;
+  const std::vector<TensorType> types = types_of(workload.inputs);
+  const Work work = op->work({types, workload.attributes});
+  return WorkSize{.flops = static_cast<double>(work.flops.constant().value_or(0)),
+                  .bytes = static_cast<double>(work.bytes.constant().value_or(0))};
+}
+
+struct Neighbour {
+  CostPoint point;
+  const Timing* timing;
+};
+
 }  // namespace
 
 StoredCosts::StoredCosts(const OpSet& ops, const Machine& machine, const Environment& environment,
-                         std::vector<Timing> timings, std::optional<Roofline> roofline)
+                         std::vector<Timing> timings, std::optional<Roofline> roofline,
+                         std::vector<Workload> known)
     : ops_(ops),
       machine_(machine.id()),
       environment_(environment.id()),
       roofline_(std::move(roofline)) {
   for (Timing& timing : timings) {
-    timings_[{timing.workload, timing.kernel_name}].push_back(std::move(timing));
+    const Key key{timing.workload, timing.kernel_name};
+    timings_[key].push_back(std::move(timing));
+  }
+  std::set<WorkloadId> seen;
+  for (Workload& workload : known) {
+    if (!seen.insert(workload.id()).second) continue;
+    std::vector<Workload>& alike = known_[workload.op];
+    alike.push_back(std::move(workload));
   }
 }
 
-const Timing* StoredCosts::newest_here(const KernelInfo& kernel, const Workload& workload) const {
-  const auto found = timings_.find({workload.id(), kernel.name});
+const Timing* StoredCosts::newest_here(const KernelInfo& kernel, WorkloadId workload) const {
+  const auto found = timings_.find({workload, kernel.name});
   if (found == timings_.end()) return nullptr;
   const KernelId content = kernel.id();
   const auto here = std::find_if(
@@ -73,16 +104,40 @@ std::optional<Estimate> StoredCosts::from_elsewhere(const KernelInfo& kernel,
   return estimate;
 }
 
+std::optional<Estimate> StoredCosts::from_neighbours(const KernelInfo& kernel,
+                                                     const Workload& workload) const {
+  const auto alike = known_.find(workload.op);
+  const auto size = work_of(ops_, workload);
+  if (alike == known_.end() || !size) return std::nullopt;
+  std::vector<Neighbour> neighbours;
+  for (const Workload& known : alike->second) {
+    if (!are_on_one_curve(known, workload)) continue;
+    const Timing* timing = newest_here(kernel, known.id());
+    if (timing == nullptr || timing->outcome != Outcome::ok) continue;
+    const auto known_size = work_of(ops_, known);
+    neighbours.push_back(
+        {{known_size->flops + known_size->bytes, timing->summary.median_s}, timing});
+  }
+  std::ranges::sort(neighbours, {}, [](const Neighbour& n) { return n.point.work; });
+  std::vector<CostPoint> points;
+  for (const Neighbour& neighbour : neighbours) points.push_back(neighbour.point);
+  const auto between = interpolate(points, size->flops + size->bytes);
+  if (!between) return std::nullopt;
+  return Estimate{.seconds = between->seconds,
+                  .low_s = between->seconds / between->spread,
+                  .high_s = between->seconds * between->spread,
+                  .origin = Origin::interpolated,
+                  .records = {neighbours[between->below].timing->measurement,
+                              neighbours[between->above].timing->measurement}};
+}
+
 std::optional<Estimate> StoredCosts::from_roofline(const KernelInfo& kernel,
                                                    const Workload& workload) const {
   if (!roofline_) return std::nullopt;
-  const Op* op = ops_.find(workload.op);
-  if (op == nullptr || !op->work) return std::nullopt;
-  const std::vector<TensorType> types = types_of(workload.inputs);
-  const Work work = op->work({types, workload.attributes});
-  const double flops = static_cast<double>(work.flops.constant().value_or(0));
-  const double bytes = static_cast<double>(work.bytes.constant().value_or(0));
-  const double bound = std::max(flops / roofline_->flops_per_s, bytes / roofline_->bytes_per_s);
+  const auto size = work_of(ops_, workload);
+  if (!size) return std::nullopt;
+  const double bound =
+      std::max(size->flops / roofline_->flops_per_s, size->bytes / roofline_->bytes_per_s);
   const double seconds = bound / kernel.expected_efficiency + roofline_->call_s;
   return Estimate{.seconds = seconds,
                   .low_s = seconds / roofline_spread,
@@ -91,16 +146,17 @@ std::optional<Estimate> StoredCosts::from_roofline(const KernelInfo& kernel,
 }
 
 std::optional<Estimate> StoredCosts::estimate(const KernelInfo& kernel, const Workload& workload) {
-  const Timing* here = newest_here(kernel, workload);
+  const Timing* here = newest_here(kernel, workload.id());
   if (here != nullptr && here->outcome != Outcome::ok) return std::nullopt;
   if (here != nullptr) return estimate_of(*here, Origin::measured_here);
   if (auto elsewhere = from_elsewhere(kernel, workload)) return elsewhere;
+  if (auto between = from_neighbours(kernel, workload)) return between;
   return from_roofline(kernel, workload);
 }
 
 std::optional<std::string> StoredCosts::failure(const KernelInfo& kernel,
                                                 const Workload& workload) {
-  const Timing* here = newest_here(kernel, workload);
+  const Timing* here = newest_here(kernel, workload.id());
   if (here == nullptr || here->outcome == Outcome::ok) return std::nullopt;
   return std::string(to_string(here->outcome)) + (here->reason.empty() ? "" : ": " + here->reason);
 }

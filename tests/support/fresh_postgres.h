@@ -1,7 +1,6 @@
 #pragma once
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include <string>
 
 #include "common/store/private_postgres.h"
+#include "common/store/store.h"
 
 namespace paceline::testing {
 
@@ -30,18 +30,45 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
-// The URL of a new, empty database on a server that all tests of this process share. For the main
-// thread: the server ends with the thread that starts it.
+// A server that all tests of this process share. First called by the main thread: the server ends with
+// the thread that starts it.
+class TestServer {
+ public:
+  static TestServer& shared() {
+    static TestServer server;
+    return server;
+  }
+
+  // The URL of a new database: empty, or a copy of another one that nobody is connected to.
+  std::string create(const std::string& name, const std::string& copied = "template1") {
+    pqxx::connection connection(server_.url());
+    pqxx::nontransaction(connection).exec(
+        fmt::format("create database {} template {}", name, copied));
+    std::string url = server_.url();
+    return url.replace(url.find("/paceline?"), std::string("/paceline?").size(), "/" + name + "?");
+  }
+  std::string next_name() { return fmt::format("test_{}", ++count_); }
+
+ private:
+  ScratchFolder folder_;
+  PrivatePostgres server_ =
+      PrivatePostgres::start(folder_.path() / "server", {.is_durable = false});
+  int count_ = 0;
+};
+
 inline std::string fresh_postgres_url() {
-  static const ScratchFolder folder;
-  static const PrivatePostgres server =
-      PrivatePostgres::start(folder.path() / "server", {.is_durable = false});
-  static int count = 0;
-  const std::string name = fmt::format("test_{}", ++count);
-  pqxx::connection connection(server.url());
-  pqxx::nontransaction(connection).exec("create database " + name);
-  std::string url = server.url();
-  return url.replace(url.find("/paceline?"), std::string("/paceline?").size(), "/" + name + "?");
+  return TestServer::shared().create(TestServer::shared().next_name());
+}
+
+// The URL of a new store, initialised: copying one is faster than going through the steps.
+inline std::string fresh_postgres_store_url() {
+  TestServer& server = TestServer::shared();
+  static const bool is_made = [&] {
+    open_store(server.create("initialised"), OpenMode::initialise);
+    return true;
+  }();
+  static_cast<void>(is_made);
+  return server.create(server.next_name(), "initialised");
 }
 
 }  // namespace paceline::testing

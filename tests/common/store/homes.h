@@ -43,8 +43,8 @@ class OnBothHomes : public ::testing::TestWithParam<const char*> {
   std::string fresh_url() const { return fresh_url(GetParam()); }
   bool is_sqlite() const { return std::string_view(GetParam()) == "sqlite"; }
 
-  const std::string url_ = fresh_url();
-  const std::unique_ptr<Store> store_ = open_store(url_, OpenMode::initialise);
+  const std::string url_ = is_sqlite() ? fresh_sqlite_url() : fresh_postgres_store_url();
+  const std::unique_ptr<Store> store_ = open_store(url_);
 };
 
 #define PACELINE_ON_BOTH_HOMES(suite)                                                          \

@@ -30,26 +30,25 @@ std::string refusal_of(const std::filesystem::path& folder) {
 TEST(PrivatePostgres, KeepsItsDataOverARestart) {
   const ScratchFolder scratch;
   {
-    const auto server = PrivatePostgres::start(scratch.path() / "server", for_tests);
+    const auto server = PrivatePostgres::start(scratch.path() / "server");
     open_store(server.url(), OpenMode::initialise);
     EXPECT_EQ(PrivatePostgres::find_running(scratch.path() / "server"), server.pid());
   }
   EXPECT_EQ(PrivatePostgres::find_running(scratch.path() / "server"), std::nullopt);
-  const auto server = PrivatePostgres::start(scratch.path() / "server", for_tests);
+  const auto server = PrivatePostgres::start(scratch.path() / "server");
   EXPECT_NO_THROW(open_store(server.url()));
 }
 
 TEST(PrivatePostgres, RecoversAfterACrash) {
   const ScratchFolder scratch;
   {
-    const auto killed = PrivatePostgres::start(scratch.path() / "server");
+    const auto killed = PrivatePostgres::start(scratch.path() / "server", for_tests);
     open_store(killed.url(), OpenMode::initialise);
     ::kill(killed.pid(), SIGKILL);
   }
+  const auto server = PrivatePostgres::start(scratch.path() / "server", for_tests);
 
-  const auto server = PrivatePostgres::start(scratch.path() / "server");
-
-  EXPECT_NO_THROW(open_store(server.url()));
+  EXPECT_NO_THROW(open_store(server.url(), OpenMode::initialise));
 }
 
 TEST(PrivatePostgres, RefusesAFolderWhereOneRuns) {

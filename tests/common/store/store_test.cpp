@@ -258,6 +258,27 @@ TEST_P(StoreTest, AnswersTimingsOfWhatWasAskedOnly) {
   EXPECT_EQ(count({.workloads = {id}, .machine_model_key = "another"}), 0u);
 }
 
+TEST_P(StoreTest, AnswersTimingsOfAllWorkloadsOfAnOp) {
+  put_identities(*store_);
+  const std::vector<Workload> others = {some_workload(41)};
+  store_->put(others);
+  Measurement other = some_measurement();
+  other.workload = others[0].id();
+  store_->put(std::vector<Measurement>{some_measurement(), other});
+
+  EXPECT_EQ(store_->timings({.ops = {"softmax"}}).size(), 2u);
+  EXPECT_EQ(store_->timings({.workloads = {other.workload}, .ops = {"softmax"}}).size(), 2u);
+  EXPECT_EQ(store_->timings({.workloads = {other.workload}, .ops = {"exp"}}).size(), 1u);
+}
+
+TEST_P(StoreTest, FindsManyWorkloadsAtOnce) {
+  const std::vector<Workload> workloads = {some_workload(1), some_workload(2), some_workload(3)};
+  store_->put(workloads);
+  const std::vector<WorkloadId> ids = {workloads[2].id(), WorkloadId::random(), workloads[0].id()};
+
+  EXPECT_THAT(store_->find(ids), ::testing::UnorderedElementsAre(workloads[0], workloads[2]));
+}
+
 TEST_P(StoreTest, AnswersTheNewestRoofline) {
   store_->put(some_machine());
   const Roofline old{.machine = some_machine().id(),
@@ -299,6 +320,8 @@ TEST_P(StoreTest, AnswersAQueryAsText) {
   const auto table = store_->query("select name, null as absent, 1 + 1 as two from kernel;");
 
   EXPECT_THAT(table.columns, ElementsAre("name", "absent", "two"));
+  EXPECT_FALSE(table.is_number[0]);
+  EXPECT_TRUE(table.is_number[2]);
   EXPECT_THAT(table.rows, ElementsAre(ElementsAre("softmax_rows", "", "2")));
 }
 
