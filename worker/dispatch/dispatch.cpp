@@ -63,8 +63,10 @@ Decision GraphDispatcher::decide(const Graph& graph, const Bindings& bindings) {
     measure_missing(graph, bindings, regimes, [](int, int, const Workload&) {});
   }
   const std::vector<Workload> workloads = workloads_of(graph, bindings, ops_);
-  StoredCosts costs(ops_, machine_, environment_, timings_for(workloads, options_.regime),
-                    roofline());
+  std::vector<Timing> timings = timings_for(workloads, options_.regime);
+  std::vector<Workload> neighbours = add_neighbours(workloads, timings);
+  StoredCosts costs(ops_, machine_, environment_, std::move(timings), roofline(),
+                    std::move(neighbours));
   return choose(graph, bindings, ops_, infos_, costs, options_.choose);
 }
 
@@ -120,6 +122,26 @@ std::vector<Timing> GraphDispatcher::timings_for(std::span<const Workload> workl
   return store_->timings({.workloads = ids_of(workloads),
                           .regime = regime,
                           .machine_model_key = machine_.model_key()});
+}
+
+std::vector<Workload> GraphDispatcher::add_neighbours(std::span<const Workload> workloads,
+                                                      std::vector<Timing>& timings) {
+  if (store_ == nullptr) return {};
+  std::set<WorkloadId> known;
+  for (const Timing& timing : timings) known.insert(timing.workload);
+  std::set<std::string> ops;
+  for (const Workload& workload : workloads) {
+    if (!known.contains(workload.id())) ops.insert(workload.op);
+  }
+  if (ops.empty()) return {};
+  std::set<WorkloadId> found;
+  for (Timing& timing : store_->timings({.ops = {ops.begin(), ops.end()},
+                                         .regime = options_.regime,
+                                         .machine_model_key = machine_.model_key()})) {
+    found.insert(timing.workload);
+    if (!known.contains(timing.workload)) timings.push_back(std::move(timing));
+  }
+  return store_->find(std::vector<WorkloadId>(found.begin(), found.end()));
 }
 
 std::optional<Roofline> GraphDispatcher::roofline() {

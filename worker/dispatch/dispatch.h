@@ -53,6 +53,10 @@ class GraphDispatcher {
  private:
   std::vector<Timing> timings_for(std::span<const Workload> workloads,
                                   std::optional<Regime> regime);
+  // Adds the rows of other workloads of the ops that some of `workloads` has no row for, and returns
+  // those workloads: what lies between them can be interpolated.
+  std::vector<Workload> add_neighbours(std::span<const Workload> workloads,
+                                       std::vector<Timing>& timings);
   std::vector<MeasureTask> missing(std::span<const Workload> workloads,
                                    std::span<const Regime> regimes);
   void keep(const Workload& workload, std::span<const Measurement> measurements);
