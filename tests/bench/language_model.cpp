@@ -1,0 +1,126 @@
+// Loading and decoding of a model in the shape of Qwen3-0.6B, with random weights that are written
+// on the first run: resident memory at each step, and tokens a second.
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+#include <string>
+
+#include "common/base/time.h"
+#include "common/models/model.h"
+#include "common/ops/all_ops.h"
+#include "kernels/all_kernels.h"
+#include "tests/support/random_model.h"
+#include "worker/compile/compile.h"
+#include "worker/dispatch/dispatch.h"
+#include "worker/generate/generator.h"
+
+namespace paceline {
+namespace {
+
+struct Arguments {
+  std::filesystem::path folder = "qwen3-0.6b-random";
+  std::string store = "none";
+  int threads = 1;
+  std::int64_t prompt = 64;
+  std::int64_t new_tokens = 16;
+};
+
+// "VmRSS", "RssAnon" or "RssFile" of this process, in MiB.
+double resident_mib(const std::string& key) {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  while (status >> word) {
+    if (word == key + ":") {
+      status >> word;
+      return std::stod(word) / 1024;
+    }
+  }
+  return 0;
+}
+
+void print_memory(const char* when) {
+  fmt::print("{:<28} resident {:8.1f} MiB: own {:8.1f}, mapped from files {:8.1f}\n", when,
+             resident_mib("VmRSS"), resident_mib("RssAnon"), resident_mib("RssFile"));
+}
+
+class Bench {
+ public:
+  explicit Bench(const Arguments& arguments) : arguments_(arguments) {
+    if (arguments.store != "none") store_ = open_store(arguments.store);
+  }
+
+  void run() {
+    print_memory("start");
+    const std::int64_t start_ns = monotonic_ns();
+    const Model model = load_model(arguments_.folder, {.form = ModelForm::generate});
+    fmt::print("loaded in {:.1f} ms\n", 1e-6 * static_cast<double>(monotonic_ns() - start_ns));
+    print_memory("loaded");
+    const Graph graph = prepare(model.graph, ops::all_ops(), kernels::all_kernels());
+    const auto states = std::make_shared<States>();
+    Session prompt = session(model, graph, states, arguments_.prompt, 0);
+    Session token = session(model, graph, states, 1, arguments_.prompt);
+    fmt::print("ready in {:.1f} ms\n", 1e-6 * static_cast<double>(monotonic_ns() - start_ns));
+    print_memory("compiled");
+    generate(prompt, token, model);
+    print_memory("after generating");
+  }
+
+ private:
+  Session session(const Model& model, const Graph& graph, std::shared_ptr<States> states,
+                  std::int64_t count, std::int64_t past) {
+    const Bindings bindings = {{"B", 1},
+                               {"N", count},
+                               {"past", past},
+                               {"capacity", arguments_.prompt + arguments_.new_tokens}};
+    GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store_.get(),
+                               {.threads = arguments_.threads});
+    const Decision decision = dispatcher.decide(graph, bindings);
+    Plan plan = compile(decision.path, ops::all_ops(), kernels::all_kernels(), bindings,
+                        {.threads = arguments_.threads});
+    return Session(std::move(plan), ops::all_ops(), kernels::all_kernels(), model.weights,
+                   {.threads = arguments_.threads, .states = std::move(states)});
+  }
+
+  void generate(Session& prompt_session, Session& token_session, const Model& model) const {
+    Generator generator(prompt_session, token_session,
+                        {model.vocabulary, {}, model.positions_max});
+    std::vector<std::int64_t> prompt(static_cast<std::size_t>(arguments_.prompt));
+    std::iota(prompt.begin(), prompt.end(), std::int64_t{1});
+    std::vector<std::int64_t> arrivals_ns;
+    GenerateOptions options{.new_tokens_max = arguments_.new_tokens, .sampling = {},
+                            .on_token = [&](std::int64_t) { arrivals_ns.push_back(monotonic_ns()); }};
+    generator.generate(prompt, options);  // Touches the weights once.
+    arrivals_ns.clear();
+    const std::int64_t start_ns = monotonic_ns();
+    generator.generate(prompt, options);
+    const double prompt_s = 1e-9 * static_cast<double>(arrivals_ns.front() - start_ns);
+    const double decode_s = 1e-9 * static_cast<double>(arrivals_ns.back() - arrivals_ns.front());
+    fmt::print("threads {}: prompt of {} tokens {:.1f} tokens/s, decode {:.2f} tokens/s\n",
+               arguments_.threads, arguments_.prompt,
+               static_cast<double>(arguments_.prompt) / prompt_s,
+               static_cast<double>(arrivals_ns.size() - 1) / decode_s);
+  }
+
+  Arguments arguments_;
+  std::unique_ptr<Store> store_;
+};
+
+}  // namespace
+}  // namespace paceline
+
+int main(int argc, char** argv) {
+  CLI::App app{"A Qwen3-0.6B-shaped model: memory while loading, tokens a second."};
+  paceline::Arguments arguments;
+  app.add_option("--folder", arguments.folder, "Where the model is, or is written to");
+  app.add_option("--store", arguments.store, "Store to choose by, or none");
+  app.add_option("--threads", arguments.threads, "Threads");
+  app.add_option("--prompt", arguments.prompt, "Prompt tokens");
+  app.add_option("--new", arguments.new_tokens, "New tokens");
+  CLI11_PARSE(app, argc, argv);
+  paceline::test::write_random_qwen3(arguments.folder, {}, 1);
+  paceline::Bench(arguments).run();
+}
