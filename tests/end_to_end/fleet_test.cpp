@@ -1,0 +1,191 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "common/base/time.h"
+#include "tests/support/running_program.h"
+#include "tests/support/scratch.h"
+
+namespace paceline::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+// Processes of this build's programs and of this folder's database.
+std::vector<std::string> running_programs(const std::filesystem::path& folder) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::error_code gone;
+    const auto program = std::filesystem::read_symlink(entry.path() / "exe", gone);
+    if (gone || entry.path().filename() == std::to_string(::getpid())) continue;
+    std::ifstream file(entry.path() / "cmdline");
+    const std::string command{std::istreambuf_iterator<char>(file), {}};
+    const bool is_ours = program.parent_path() == std::filesystem::canonical(binary_folder()) &&
+                         program.filename().string().starts_with("paceline");
+    if (is_ours || command.find(folder.string()) != std::string::npos) found.push_back(command);
+  }
+  return found;
+}
+
+// A private fleet in a folder of its own, taken down at the end of the test.
+class PrivateFleet : public ::testing::Test {
+ protected:
+  PrivateFleet() {
+    // As root the database runs as another user.
+    std::filesystem::permissions(scratch_.path(), std::filesystem::perms(0755));
+    write_spec();
+  }
+  ~PrivateFleet() override {
+    paceline({"fleet", "down"});
+    EXPECT_TRUE(eventually(10s, [&] { return running_programs(scratch_.path()).empty(); }))
+        << ::testing::PrintToString(running_programs(scratch_.path()));
+  }
+
+  RunningProgram start(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "paceline");
+    return RunningProgram(std::move(arguments), scratch_.path(),
+                          {{"PACELINE_FLEET_FOLDER", (scratch_ / "fleet").string()},
+                           {"PACELINE_STORE", ""}});
+  }
+  Ended paceline(std::vector<std::string> arguments) { return start(std::move(arguments)).wait(); }
+  json ask(std::vector<std::string> arguments) {
+    arguments.push_back("--json");
+    const Ended ended = paceline(std::move(arguments));
+    EXPECT_EQ(ended.exit_code, 0) << ended.errors;
+    return ended.exit_code == 0 ? json::parse(ended.output) : json();
+  }
+
+  void write_spec() {
+    const auto model = std::filesystem::path(PACELINE_TEST_DATA) / "models" / "gpt2";
+    std::ofstream(scratch_ / "campaign.toml") << "name = \"test\"\n"
+                                              << "model = \"" << model.string() << "\"\n"
+                                              << "bind = [\"B=1,N=8\", {B = 1, N = 1}]\n"
+                                              << "[budget]\nsitting_seconds = 0.2\n";
+  }
+
+  static bool eventually(Duration limit, const std::function<bool()>& is_true) {
+    const auto deadline = monotonic_ns() + limit.count();
+    while (!is_true()) {
+      if (monotonic_ns() > deadline) return false;
+      std::this_thread::sleep_for(50ms);
+    }
+    return true;
+  }
+
+  bool has_measured(std::int64_t count) {
+    return eventually(120s, [&] {
+      const json campaigns = ask({"campaign", "list"});
+      return !campaigns.empty() && !campaigns[0]["lanes"].empty() &&
+             campaigns[0]["lanes"][0]["done"] >= count;
+    });
+  }
+
+  pid_t pid_of(const std::string& name) {
+    const json state = json::parse(read_text_file(scratch_ / "fleet" / "fleet.json"));
+    for (const json& process : state["processes"]) {
+      if (process["name"] == name) return process["pid"];
+    }
+    return -1;
+  }
+
+  std::string busy_worker() {
+    std::string name;
+    eventually(30s, [&] {
+      const json status = ask({"fleet", "status"});
+      for (const json& worker : status["workers"]) {
+        if (worker["state"] == "measuring") name = worker["name"];
+      }
+      return !name.empty();
+    });
+    return name;
+  }
+
+  // The campaign's end as `submit --wait --json` told it: every workload measured, none lost.
+  void expect_complete(RunningProgram& submitted) {
+    const Ended ended = submitted.wait();
+    ASSERT_EQ(ended.exit_code, 0) << ended.errors;
+    const json campaign = json::parse(ended.output);
+    EXPECT_EQ(campaign["state"], "done");
+    ASSERT_EQ(campaign["lanes"].size(), 1u);
+    const json& lane = campaign["lanes"][0];
+    EXPECT_GT(lane["total"], 10);
+    EXPECT_EQ(lane["done"], lane["total"]);
+    const json report = ask({"campaign", "report", campaign["id"]});
+    EXPECT_GE(report["best"].size(), 2 * lane["total"].get<std::size_t>());
+  }
+
+  Scratch scratch_;
+};
+
+TEST_F(PrivateFleet, CompletesACampaignWhenAWorkerIsKilledMidway) {
+  ask({"fleet", "up", "--lease-seconds", "3"});
+  auto submitted = start(
+      {"campaign", "submit", (scratch_ / "campaign.toml").string(), "--wait", "--json"});
+  ASSERT_TRUE(has_measured(2));
+  const std::string victim = busy_worker();
+  ASSERT_FALSE(victim.empty());
+  ASSERT_EQ(::kill(pid_of(victim), SIGKILL), 0);
+  expect_complete(submitted);
+}
+
+TEST_F(PrivateFleet, CompletesACampaignWhenTheCoordinatorIsKilledMidway) {
+  ask({"fleet", "up"});
+  auto submitted = start(
+      {"campaign", "submit", (scratch_ / "campaign.toml").string(), "--wait", "--json"});
+  ASSERT_TRUE(has_measured(2));
+  const pid_t before = pid_of("coordinator");
+  ASSERT_EQ(::kill(before, SIGKILL), 0);
+  std::this_thread::sleep_for(1s);
+  ask({"fleet", "up"});
+  EXPECT_NE(pid_of("coordinator"), before);
+  expect_complete(submitted);
+}
+
+TEST_F(PrivateFleet, MeasuresNothingTwice) {
+  ask({"fleet", "up"});
+  const std::vector<std::string> submit = {"campaign", "submit",
+                                           (scratch_ / "campaign.toml").string(), "--wait"};
+  ask(submit);
+  const json again = ask(submit);
+  EXPECT_EQ(again["lanes"][0]["known"], again["lanes"][0]["total"]);
+  EXPECT_EQ(again["spent_s"], 0);
+}
+
+TEST_F(PrivateFleet, InTheForegroundLeavesNothingBehindEvenWhenKilled) {
+  auto fleet = start({"fleet", "up", "--foreground"});
+  ASSERT_TRUE(eventually(60s, [&] { return fleet.output().find("fleet is up") != std::string::npos; }));
+  fleet.process().signal(SIGKILL);
+  fleet.wait();
+  EXPECT_TRUE(eventually(10s, [&] { return running_programs(scratch_.path()).empty(); }));
+}
+
+TEST_F(PrivateFleet, GoesDownAndComesUpAgainWithItsData) {
+  const json first = ask({"fleet", "up", "--workers", "1"});
+  ask({"fleet", "down"});
+  EXPECT_TRUE(eventually(10s, [&] { return running_programs(scratch_.path()).empty(); }));
+  EXPECT_EQ(ask({"fleet", "down"})["stopped"], 0);
+  EXPECT_EQ(ask({"fleet", "up", "--workers", "1"})["store"], first["store"]);
+}
+
+TEST_F(PrivateFleet, SaysInOneLineWhatIsMissing) {
+  const Ended none = paceline({"campaign", "list"});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.errors, HasSubstr("run `paceline fleet up`"));
+  EXPECT_EQ(std::count(none.errors.begin(), none.errors.end(), '\n'), 1);
+
+  std::ofstream(scratch_ / "bad.toml") << "model = \"x\"\nbind = [\"N=1\"]\nregime = \"hot\"\n";
+  const Ended unknown = paceline({"campaign", "submit", (scratch_ / "bad.toml").string()});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.errors, HasSubstr("unknown key regime"));
+  EXPECT_THAT(unknown.errors, HasSubstr("bad.toml:3"));
+}
+
+}  // namespace
+}  // namespace paceline::testing
