@@ -8,9 +8,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "common/base/digest.h"
 #include "common/base/file.h"
-#include "tests/support/run_program.h"
+#include "tests/support/running_program.h"
+#include "tests/support/scratch.h"
 
 namespace paceline {
 namespace {
@@ -19,15 +19,12 @@ using ::testing::HasSubstr;
 
 class BadInput : public ::testing::Test {
  protected:
-  BadInput()
-      : model_(std::filesystem::temp_directory_path() /
-               ("paceline-bad-" + Digest::random().to_string())) {
+  BadInput() {
     std::filesystem::copy(data("qwen3"), model_);
     for (const auto& entry : std::filesystem::directory_iterator(model_)) {
       std::filesystem::permissions(entry, std::filesystem::perms::owner_all);
     }
   }
-  ~BadInput() override { std::filesystem::remove_all(model_); }
 
   static std::string data(const std::string& name) {
     return std::string(PACELINE_TEST_DATA) + "/models/" + name;
@@ -43,19 +40,24 @@ class BadInput : public ::testing::Test {
     write_file_atomically(model_ / file, text.replace(at, what.size(), by));
   }
 
-  static void expect_refusal(const std::vector<std::string>& arguments,
-                             const std::string& message) {
-    const test::Ran ran = test::run_program("paceline", arguments);
-    EXPECT_EQ(ran.exit_code, 2) << ran.err;
-    EXPECT_EQ(ran.out, "");
-    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
-    EXPECT_THAT(ran.err, HasSubstr(message));
+  testing::Ended paceline(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "paceline");
+    return testing::RunningProgram(std::move(arguments), scratch_.path(), {{"PACELINE_STORE", ""}})
+        .wait();
+  }
+  void expect_refusal(const std::vector<std::string>& arguments, const std::string& message) {
+    const testing::Ended ended = paceline(arguments);
+    EXPECT_EQ(ended.exit_code, 2) << ended.errors;
+    EXPECT_EQ(ended.output, "");
+    EXPECT_EQ(std::count(ended.errors.begin(), ended.errors.end(), '\n'), 1) << ended.errors;
+    EXPECT_THAT(ended.errors, HasSubstr(message));
   }
   void expect_model_refused(const std::string& message) {
     expect_refusal({"run", model_, "--input", inputs_of("qwen3"), "--store", "none"}, message);
   }
 
-  const std::filesystem::path model_;
+  testing::Scratch scratch_;
+  const std::filesystem::path model_ = scratch_ / "model";
 };
 
 TEST_F(BadInput, TruncatedWeights) {
@@ -122,7 +124,7 @@ TEST_F(BadInput, UnreachableStore) {
 
 TEST_F(BadInput, StoreOfANewerSchema) {
   const std::string store = model_ / "newer.db";
-  ASSERT_EQ(test::run_program("paceline", {"store", "init", "--store", store}).exit_code, 0);
+  ASSERT_EQ(paceline({"store", "init", "--store", store}).exit_code, 0);
   sqlite3* database = nullptr;
   ASSERT_EQ(sqlite3_open(store.c_str(), &database), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(database, "insert into schema_step values (9999, '9999_add_wonders', 'x', 0)",

@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -18,9 +19,9 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 using ::testing::HasSubstr;
 
-// Processes of this build's programs and of this folder's database.
-std::vector<std::string> running_programs(const std::filesystem::path& folder) {
-  std::vector<std::string> found;
+// Processes of this build's programs and of this folder's database, by id.
+std::map<std::string, std::string> running_programs(const std::filesystem::path& folder) {
+  std::map<std::string, std::string> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     std::error_code gone;
     const auto program = std::filesystem::read_symlink(entry.path() / "exe", gone);
@@ -29,7 +30,9 @@ std::vector<std::string> running_programs(const std::filesystem::path& folder) {
     const std::string command{std::istreambuf_iterator<char>(file), {}};
     const bool is_ours = program.parent_path() == std::filesystem::canonical(binary_folder()) &&
                          program.filename().string().starts_with("paceline");
-    if (is_ours || command.find(folder.string()) != std::string::npos) found.push_back(command);
+    if (is_ours || command.find(folder.string()) != std::string::npos) {
+      found[entry.path().filename()] = command;
+    }
   }
   return found;
 }
@@ -44,8 +47,7 @@ class PrivateFleet : public ::testing::Test {
   }
   ~PrivateFleet() override {
     paceline({"fleet", "down"});
-    EXPECT_TRUE(eventually(10s, [&] { return running_programs(scratch_.path()).empty(); }))
-        << ::testing::PrintToString(running_programs(scratch_.path()));
+    EXPECT_TRUE(is_gone()) << ::testing::PrintToString(left_running());
   }
 
   RunningProgram start(std::vector<std::string> arguments) {
@@ -77,6 +79,16 @@ class PrivateFleet : public ::testing::Test {
       std::this_thread::sleep_for(50ms);
     }
     return true;
+  }
+
+  // What was not running before the test.
+  std::map<std::string, std::string> left_running() {
+    auto running = running_programs(scratch_.path());
+    std::erase_if(running, [this](const auto& process) { return before_.contains(process.first); });
+    return running;
+  }
+  bool is_gone() {
+    return eventually(10s, [this] { return left_running().empty(); });
   }
 
   bool has_measured(std::int64_t count) {
@@ -121,7 +133,21 @@ class PrivateFleet : public ::testing::Test {
     EXPECT_GE(report["best"].size(), 2 * lane["total"].get<std::size_t>());
   }
 
+  // A run by the fleet's store rests on measurements alone.
+  void expect_run_by_measurements() {
+    const std::string model = std::string(PACELINE_TEST_DATA) + "/models/gpt2";
+    const std::string store = ask({"fleet", "status"})["store"];
+    const json run = ask({"run", model, "--bind", "B=1", "--bind", "N=8", "--random", "1",
+                          "--store", store});
+    EXPECT_GT(run["choices"]["nodes"], 10);
+    EXPECT_EQ(run["choices"]["measured"], run["choices"]["nodes"]);
+    const Ended rows = paceline({"store", "query", "select count(*) as rows from measurement",
+                                 "--csv", "--store", store});
+    EXPECT_GT(std::stoi(rows.output.substr(rows.output.find('\n') + 1)), 50);
+  }
+
   Scratch scratch_;
+  const std::map<std::string, std::string> before_ = running_programs(scratch_.path());
 };
 
 TEST_F(PrivateFleet, CompletesACampaignWhenAWorkerIsKilledMidway) {
@@ -133,6 +159,7 @@ TEST_F(PrivateFleet, CompletesACampaignWhenAWorkerIsKilledMidway) {
   ASSERT_FALSE(victim.empty());
   ASSERT_EQ(::kill(pid_of(victim), SIGKILL), 0);
   expect_complete(submitted);
+  expect_run_by_measurements();
 }
 
 TEST_F(PrivateFleet, CompletesACampaignWhenTheCoordinatorIsKilledMidway) {
@@ -163,13 +190,13 @@ TEST_F(PrivateFleet, InTheForegroundLeavesNothingBehindEvenWhenKilled) {
   ASSERT_TRUE(eventually(60s, [&] { return fleet.output().find("fleet is up") != std::string::npos; }));
   fleet.process().signal(SIGKILL);
   fleet.wait();
-  EXPECT_TRUE(eventually(10s, [&] { return running_programs(scratch_.path()).empty(); }));
+  EXPECT_TRUE(is_gone()) << ::testing::PrintToString(left_running());
 }
 
 TEST_F(PrivateFleet, GoesDownAndComesUpAgainWithItsData) {
   const json first = ask({"fleet", "up", "--workers", "1"});
   ask({"fleet", "down"});
-  EXPECT_TRUE(eventually(10s, [&] { return running_programs(scratch_.path()).empty(); }));
+  EXPECT_TRUE(is_gone()) << ::testing::PrintToString(left_running());
   EXPECT_EQ(ask({"fleet", "down"})["stopped"], 0);
   EXPECT_EQ(ask({"fleet", "up", "--workers", "1"})["store"], first["store"]);
 }

@@ -3,31 +3,33 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "common/base/digest.h"
 #include "common/models/safetensors.h"
-#include "tests/support/run_program.h"
+#include "tests/support/running_program.h"
+#include "tests/support/scratch.h"
 
 namespace paceline {
 namespace {
-
-using test::run_program;
 
 class RecordedModel : public ::testing::TestWithParam<std::string> {
  protected:
   std::string folder() const { return std::string(PACELINE_TEST_DATA) + "/models/" + GetParam(); }
   std::string golden_file() const { return folder() + "/golden.safetensors"; }
   TensorMap golden() const { return read_safetensors(golden_file()).tensors; }
+  testing::Ended paceline(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "paceline");
+    return testing::RunningProgram(std::move(arguments), scratch_.path(), {}).wait();
+  }
+
+  testing::Scratch scratch_;
 };
 
 TEST_P(RecordedModel, RunsAsItsPublicImplementation) {
-  const std::string output = std::filesystem::temp_directory_path() /
-                             ("paceline-" + Digest::random().to_string() + ".safetensors");
-  const auto ran = run_program("paceline", {"run", folder(), "--input", golden_file(), "--output",
-                                            output, "--store", "none"});
-  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const std::string output = scratch_ / "output.safetensors";
+  const auto ended = paceline(
+      {"run", folder(), "--input", golden_file(), "--output", output, "--store", "none"});
+  ASSERT_EQ(ended.exit_code, 0) << ended.errors;
 
   const TensorMap recorded = golden();
   for (const auto& [name, tensor] : read_safetensors(output).tensors) {
@@ -35,7 +37,6 @@ TEST_P(RecordedModel, RunsAsItsPublicImplementation) {
     ASSERT_NE(expected, recorded.end()) << name;
     EXPECT_LT(compare(tensor.view(), expected->second.view()).relative, 1e-4) << name;
   }
-  std::filesystem::remove(output);
 }
 
 TEST_P(RecordedModel, GeneratesTheRecordedTokens) {
@@ -48,12 +49,12 @@ TEST_P(RecordedModel, GeneratesTheRecordedTokens) {
   const std::vector<std::int64_t> expected(tokens + prompt_length,
                                            tokens + sequence->second.element_count());
 
-  const auto ran = run_program(
-      "paceline", {"generate", folder(), "--tokens", fmt::format("{}", fmt::join(prompt, ",")),
-                   "--max-new", std::to_string(expected.size()), "--json", "--store", "none"});
+  const auto ended =
+      paceline({"generate", folder(), "--tokens", fmt::format("{}", fmt::join(prompt, ",")),
+                "--max-new", std::to_string(expected.size()), "--json", "--store", "none"});
 
-  ASSERT_EQ(ran.exit_code, 0) << ran.err;
-  EXPECT_EQ(nlohmann::json::parse(ran.out)["tokens"].get<std::vector<std::int64_t>>(), expected);
+  ASSERT_EQ(ended.exit_code, 0) << ended.errors;
+  EXPECT_EQ(nlohmann::json::parse(ended.output)["tokens"].get<std::vector<std::int64_t>>(), expected);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, RecordedModel,
