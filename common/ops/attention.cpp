@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "common/ops/support/compose.h"
-#include "common/ops/support/index.h"
 #include "common/ops/support/infer.h"
 
 namespace paceline::ops {
@@ -57,13 +56,17 @@ Types infer(const OpInputs& in) {
   return {{in[0].dtype, {extent.batch, extent.heads, extent.queries, extent.value_width}}};
 }
 
+// Beyond any axis, and far enough from the largest integer to be added to a position.
+constexpr std::int64_t reach_max = std::int64_t{1} << 48;
+
 // Which keys a query may see by `causal` and `window`. Query i stands at key position i + L - N.
 struct Sight {
   bool causal;
-  std::int64_t window;
+  std::int64_t window;  // 0: none.
 
   explicit Sight(const Attributes& attributes)
-      : causal(attributes.get<bool>("causal")), window(attributes.get<std::int64_t>("window")) {}
+      : causal(attributes.get<bool>("causal")),
+        window(std::min(attributes.get<std::int64_t>("window"), reach_max)) {}
 
   bool sees(std::int64_t position, std::int64_t key) const {
     if (causal && key > position) return false;
@@ -71,7 +74,7 @@ struct Sight {
     return key > position - window && (causal || key < position + window);
   }
   std::int64_t count(std::int64_t position, std::int64_t keys) const {
-    const std::int64_t reach = window == 0 ? std::numeric_limits<std::int32_t>::max() : window;
+    const std::int64_t reach = window == 0 ? reach_max : window;
     const std::int64_t first = std::max<std::int64_t>(0, position - reach + 1);
     const std::int64_t end = std::min(keys, position + (causal ? 1 : reach));
     return std::max<std::int64_t>(0, end - first);
@@ -143,9 +146,9 @@ class Reference {
 
  private:
   const double* row(int input, std::int64_t b, std::int64_t head, std::int64_t position) const {
-    const Tensor& tensor = call_.inputs[input];
-    return tensor.as<double>() +
-           offset_of(std::array{b, head, position, std::int64_t{0}}, tensor.extents());
+    const Extents& extents = call_.inputs[input].extents();
+    return call_.inputs[input].as<double>() +
+           ((b * extents[1] + head) * extents[2] + position) * extents[3];
   }
 
   double masked(double score, const std::array<std::int64_t, 4>& index) const {
@@ -160,12 +163,12 @@ class Reference {
     const Extents& q = call_.inputs[0].extents();
     const Extents& k = call_.inputs[1].extents();
     const std::int64_t group = h / (q[1] / k[1]);
+    const double* query = row(0, b, h, i);
     std::vector<double> scores(k[2]);
     for (std::int64_t j = 0; j < k[2]; ++j) {
+      const double* key = row(1, b, group, j);
       double score = 0;
-      for (std::int64_t d = 0; d < q[3]; ++d) {
-        score += row(0, b, h, i)[d] * row(1, b, group, j)[d];
-      }
+      for (std::int64_t d = 0; d < q[3]; ++d) score += query[d] * key[d];
       score *= scale_;
       if (softcap_ > 0) score = softcap_ * std::tanh(score / softcap_);
       const bool seen = sight_.sees(i + k[2] - q[2], j);

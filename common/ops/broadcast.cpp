@@ -7,6 +7,7 @@ namespace {
 
 Types infer(const OpInputs& in) {
   const Shape& shape = in.attributes.get<Shape>("shape");
+  expect_extents(shape);
   const std::size_t rank = in[0].shape.size();
   bool fits = rank <= shape.size();
   for (std::size_t i = 0; fits && i < rank; ++i) {
@@ -20,14 +21,14 @@ Types infer(const OpInputs& in) {
 void reference(const ReferenceCall& call) {
   const Tensor& x = call.inputs[0];
   const Tensor& out = call.outputs[0];
-  const std::size_t added = out.extents().size() - x.extents().size();
+  std::vector<std::int64_t> strides = row_major_strides(x.extents());
+  for (std::size_t axis = 0; axis < strides.size(); ++axis) {
+    if (x.extents()[axis] == 1) strides[axis] = 0;
+  }
+  strides.insert(strides.begin(), out.extents().size() - strides.size(), 0);
   std::int64_t target = 0;
   for_each_index(out.extents(), [&](const std::vector<std::int64_t>& index) {
-    Extents source(index.begin() + added, index.end());
-    for (std::size_t axis = 0; axis < source.size(); ++axis) {
-      if (x.extents()[axis] == 1) source[axis] = 0;
-    }
-    copy_elements(x, offset_of(source, x.extents()), out, target++);
+    copy_elements(x, offset_of(index, strides), out, target++);
   });
 }
 

@@ -7,8 +7,7 @@ namespace {
 Types infer(const OpInputs& in) {
   const TensorType out{in.attributes.get<Dtype>("dtype"), {in.attributes.get<Dim>("extent")}};
   expect(Elements::numbers, out);
-  const auto extent = out.shape[0].constant();
-  if (extent && *extent < 0) throw invalid("the extent is negative: {}", *extent);
+  expect_extents(out.shape);
   return {out};
 }
 

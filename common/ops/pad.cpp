@@ -31,10 +31,11 @@ void reference(const ReferenceCall& call) {
   const Tensor value = Tensor::of<double>({}, {call.attributes.get<double>("value")});
   const Tensor filler = value.cast(out.dtype());
   for (std::int64_t i = 0; i < out.element_count(); ++i) copy_elements(filler, 0, out, i);
+  const std::vector<std::int64_t> strides = row_major_strides(out.extents());
+  const std::int64_t first = offset_of(low, strides);
   std::int64_t source = 0;
-  for_each_index(x.extents(), [&](std::vector<std::int64_t> index) {
-    for (std::size_t axis = 0; axis < index.size(); ++axis) index[axis] += low[axis];
-    copy_elements(x, source++, out, offset_of(index, out.extents()));
+  for_each_index(x.extents(), [&](const std::vector<std::int64_t>& index) {
+    copy_elements(x, source++, out, first + offset_of(index, strides));
   });
 }
 

@@ -33,11 +33,12 @@ void reference(const ReferenceCall& call) {
   const Tensor& x = call.inputs[0];
   const Tensor& out = call.outputs[0];
   const std::vector<int> order = order_of(call.attributes, x.extents().size());
+  const std::vector<std::int64_t> own = row_major_strides(x.extents());
+  std::vector<std::int64_t> strides;
+  for (const int axis : order) strides.push_back(own[axis]);
   std::int64_t target = 0;
   for_each_index(out.extents(), [&](const std::vector<std::int64_t>& index) {
-    Extents source(order.size());
-    for (std::size_t axis = 0; axis < order.size(); ++axis) source[order[axis]] = index[axis];
-    copy_elements(x, offset_of(source, x.extents()), out, target++);
+    copy_elements(x, offset_of(index, strides), out, target++);
   });
 }
 

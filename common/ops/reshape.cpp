@@ -7,6 +7,7 @@ namespace {
 
 Types infer(const OpInputs& in) {
   const Shape& shape = in.attributes.get<Shape>("shape");
+  expect_extents(shape);
   if (element_count(shape) != count(in[0])) {
     throw invalid("element counts differ: {} and {}", to_string(in[0].shape), to_string(shape));
   }

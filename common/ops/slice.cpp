@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include "common/ops/support/index.h"
 #include "common/ops/support/infer.h"
@@ -12,7 +13,7 @@ Dim length_of(const Dim& start, const Dim& stop, std::int64_t step) {
   const Dim distance = step > 0 ? stop - start : start - stop;
   const std::int64_t stride = step > 0 ? step : -step;
   if (const auto fixed = distance.constant()) {
-    return *fixed <= 0 ? 0 : (*fixed + stride - 1) / stride;
+    return *fixed <= 0 ? 0 : (*fixed - 1) / stride + 1;
   }
   if (const auto length = distance.divide_exactly(stride)) return *length;
   throw invalid("a step of {} must divide the symbolic distance {}", step, distance.to_string());
@@ -34,7 +35,9 @@ Types infer(const OpInputs& in) {
   const Dim& start = in.attributes.get<Dim>("start");
   const Dim& stop = in.attributes.get<Dim>("stop");
   const std::int64_t step = in.attributes.get<std::int64_t>("step");
-  if (step == 0) throw invalid("a step of 0 goes nowhere");
+  if (step == 0 || step == std::numeric_limits<std::int64_t>::min()) {
+    throw invalid("the step may be neither 0 nor beyond any axis: {}", step);
+  }
   TensorType out{in[0].dtype, in[0].shape};
   out.shape[axis] = length_of(start, stop, step);
   // Backwards, stop = -1 lies before the first element.

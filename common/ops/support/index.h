@@ -27,12 +27,11 @@ void for_each_index(const Extents& extents, Visit&& visit) {
   }
 }
 
-// Where the element at `index` of a dense tensor lies.
-inline std::int64_t offset_of(std::span<const std::int64_t> index, const Extents& extents) {
+// Where the element at `index` lies.
+inline std::int64_t offset_of(std::span<const std::int64_t> index,
+                              std::span<const std::int64_t> strides) {
   std::int64_t offset = 0;
-  for (std::size_t axis = 0; axis < extents.size(); ++axis) {
-    offset = offset * extents[axis] + index[axis];
-  }
+  for (std::size_t axis = 0; axis < strides.size(); ++axis) offset += index[axis] * strides[axis];
   return offset;
 }
 

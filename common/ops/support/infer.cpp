@@ -33,6 +33,13 @@ void expect(Elements allowed, const TensorType& type) {
   throw invalid("expected {}: {}", names, type.to_string());
 }
 
+void expect_extents(const Shape& shape) {
+  for (const Dim& extent : shape) {
+    const auto fixed = extent.constant();
+    if (fixed && *fixed < 0) throw invalid("an extent is negative: {}", to_string(shape));
+  }
+}
+
 void expect_rank(int rank_min, const TensorType& type) {
   if (rank_of(type) < rank_min) {
     throw invalid("expected {} or more axes: {}", rank_min, type.to_string());

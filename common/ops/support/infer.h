@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "common/base/error.h"
@@ -19,6 +19,7 @@ enum class Elements { floats, numbers, signed_numbers, booleans, indices, any };
 std::vector<Dtype> dtypes_of(Elements allowed);
 void expect(Elements allowed, const TensorType& type);
 
+void expect_extents(const Shape& shape);  // None is negative, as far as constants say.
 void expect_rank(int rank_min, const TensorType& type);
 void expect_equal_dtypes(const OpInputs& in);
 void expect_equal_types(const OpInputs& in);  // Dtypes and shapes.

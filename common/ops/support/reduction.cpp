@@ -43,12 +43,13 @@ void reduce(const ReferenceCall& call, T start, T (*combine)(T, T)) {
   for (std::size_t axis = 0; axis < kept.size(); ++axis) {
     if (reduced[axis]) kept[axis] = 1;
   }
+  std::vector<std::int64_t> strides = row_major_strides(kept);
+  for (std::size_t axis = 0; axis < kept.size(); ++axis) {
+    if (reduced[axis]) strides[axis] = 0;
+  }
   const T* element = x.as<T>();
-  for_each_index(x.extents(), [&](std::vector<std::int64_t> index) {
-    for (std::size_t axis = 0; axis < index.size(); ++axis) {
-      if (reduced[axis]) index[axis] = 0;
-    }
-    T& total = out[offset_of(index, kept)];
+  for_each_index(x.extents(), [&](const std::vector<std::int64_t>& index) {
+    T& total = out[offset_of(index, strides)];
     total = combine(total, *element++);
   });
 }

@@ -109,7 +109,8 @@ TEST(Attention, GivesNanForQueriesThatSeeNoKey) {
 }
 
 TEST(Attention, KeepsTheLastKeysOfACausalWindow) {
-  for (const std::int64_t window : {1, 2, 4, 9}) {
+  for (const std::int64_t window : {std::int64_t{1}, std::int64_t{2}, std::int64_t{4},
+                                    std::int64_t{9}, std::numeric_limits<std::int64_t>::max()}) {
     const Sizes s{.n = 4, .l = 7};
     const Operands in = draw_operands(s);
     const auto bias = [&](auto, auto, std::int64_t i, std::int64_t j) {

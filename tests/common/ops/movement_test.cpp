@@ -113,7 +113,7 @@ TEST(Iota, CountsFromItsStart) {
       [] {
         test::infer("iota", {}, {{"extent", Dim(-2)}});
       },
-      ThrowsMessage<Error>(HasSubstr("the extent is negative: -2")));
+      ThrowsMessage<Error>(HasSubstr("an extent is negative: [-2]")));
 }
 
 TEST(UpdateSlice, ReplacesRowsFromStart) {

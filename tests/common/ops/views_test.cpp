@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "common/base/random.h"
 #include "tests/support/evaluate.h"
 
@@ -67,6 +69,14 @@ TEST(Reshape, RefusesAnotherElementCount) {
         test::infer("reshape", {{Dtype::f32, {B, 6}}}, {{"shape", Shape{B, 4}}});
       },
       ThrowsMessage<Error>(HasSubstr("element counts differ: [B,6] and [B,4]")));
+}
+
+TEST(Reshape, RefusesNegativeExtents) {
+  EXPECT_THAT(
+      [] {
+        test::infer("reshape", {{Dtype::f32, {6}}}, {{"shape", Shape{-2, -3}}});
+      },
+      ThrowsMessage<Error>(HasSubstr("an extent is negative: [-2,-3]")));
 }
 
 TEST(Reshape, OfDenseSymbolsIsAView) {
@@ -205,7 +215,7 @@ TEST(Slice, RefusesBoundsThatLieOutside) {
   EXPECT_THAT([&] { test::infer("slice", {x}, slicing(5, -1, -1)); },
               ThrowsMessage<Error>(HasSubstr("start = 5 lies outside [0, 4]")));
   EXPECT_THAT([&] { test::infer("slice", {x}, slicing(0, 5, 0)); },
-              ThrowsMessage<Error>(HasSubstr("a step of 0")));
+              ThrowsMessage<Error>(HasSubstr("the step may be neither 0")));
   EXPECT_THAT(
       [&] {
         test::infer("slice", {{Dtype::f32, {N}}}, slicing(0, N, 2));
