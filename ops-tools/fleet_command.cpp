@@ -201,8 +201,8 @@ void print_started(const FleetFolder& folder, const UpArguments& arguments,
       "fleet is up in {}\n"
       "  {} workers of {} threads, one coordinator, PostgreSQL\n\n"
       "  export PACELINE_STORE='{}'\n"
-      "  paceline campaign submit MODEL --bind N=128 --wait\n"
-      "  paceline run MODEL --bind N=128\n"
+      "  paceline campaign submit MODEL --bind B=1 --bind N=128 --wait\n"
+      "  paceline run MODEL --input F.safetensors\n"
       "  paceline fleet down\n",
       folder.path().string(), arguments.workers, arguments.threads, state.store_url);
   std::fflush(stdout);
