@@ -14,9 +14,9 @@
 
 namespace paceline {
 
-// Remembers and talks: carries messages to the dispatcher, makes durable what it decides, and answers.
-// Nothing is sent before what it says is in the database, so that it can be killed at any moment.
-// One thread.
+// Remembers and talks: carries messages to the dispatcher, makes durable what it decides, and
+// answers. Nothing is sent before what it says is in the database, so that it can be killed at any
+// moment. One thread.
 class Coordinator {
  public:
   struct Options {
@@ -29,8 +29,8 @@ class Coordinator {
   // Takes up what an earlier coordinator left. Throws when the store cannot be opened.
   Coordinator(Options options, wire::ServerSocket& socket);
 
-  // Until the first signal. When the store fails it drops what it has in memory and goes on from the
-  // database as soon as that answers.
+  // Until the first signal. When the store fails it drops what it has in memory and goes on from
+  // the database as soon as that answers.
   void run(const StopSignal& stop);
 
  private:
@@ -60,7 +60,7 @@ class Coordinator {
   std::unique_ptr<Store> store_;
   std::unique_ptr<FleetStore> fleet_;
   std::unique_ptr<fleet::Dispatcher> dispatcher_;
-  std::map<std::string, WorkerId> workers_;    // By address.
+  std::map<std::string, WorkerId> workers_;  // By address.
   std::map<WorkerId, std::string> addresses_;
   // Decided but not yet durable, and what is to be sent when it is.
   std::vector<fleet::Action> decided_;

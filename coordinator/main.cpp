@@ -57,16 +57,29 @@ Arguments parse(int argc, char** argv) {
   arguments.options.name = "coordinator";
   for (int found; (found = ::getopt_long(argc, argv, "", options, nullptr)) != -1;) {
     switch (found) {
-      case 's': arguments.options.store_url = optarg; break;
-      case 'l': arguments.listen = optarg; break;
-      case 'k': arguments.keys = optarg; break;
+      case 's':
+        arguments.options.store_url = optarg;
+        break;
+      case 'l':
+        arguments.listen = optarg;
+        break;
+      case 'k':
+        arguments.keys = optarg;
+        break;
       case 'e':
         arguments.options.policy.lease_valid = std::chrono::seconds(parse_seconds(optarg));
         break;
-      case 'n': arguments.options.name = optarg; break;
-      case 'v': arguments.log_level = optarg; break;
-      case 'h': arguments.wants_help = true; break;
-      default: throw paceline::invalid("see --help");  // getopt has named the option.
+      case 'n':
+        arguments.options.name = optarg;
+        break;
+      case 'v':
+        arguments.log_level = optarg;
+        break;
+      case 'h':
+        arguments.wants_help = true;
+        break;
+      default:
+        throw paceline::invalid("see --help");  // getopt has named the option.
     }
   }
   if (optind < argc) throw paceline::invalid("unexpected argument, see --help: {}", argv[optind]);

@@ -11,7 +11,8 @@
 // Between the wire's structs and the dispatcher's.
 namespace paceline {
 
-// The message that carries an action to a worker, and which; nullopt for actions that are no message.
+// The message that carries an action to a worker, and which; nullopt for actions that are no
+// message.
 struct Outgoing {
   WorkerId worker;
   wire::Message message;

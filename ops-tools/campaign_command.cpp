@@ -117,22 +117,23 @@ void print(const wire::CampaignStatus& campaign) {
     rows.push_back(std::move(row));
   }
   fmt::print("{}", format_table({"machine", "workers", "workloads", "measured", "known", "skipped",
-                                 "failed", "at work"}, rows));
+                                 "failed", "at work"},
+                                rows));
   for (const wire::TaskFailure& failure : campaign.failures) {
     fmt::print("failed: {}: {}\n", failure.workload, failure.reason);
   }
 }
 
-// On a terminal one line that is rewritten, elsewhere a line for each change; on standard error, so that
+// On a terminal one line that is rewritten, elsewhere a line for each change; on standard error, so
+// that
 // --json stays alone on the other.
 class ProgressLine {
  public:
   void show(const wire::CampaignStatus& campaign) {
     const Totals totals = totals_of(campaign);
-    const std::string line =
-        fmt::format("{} {}/{} workloads, {} measured, {} known, {} failed, {} at work",
-                    campaign.state, totals.ended(), totals.total, totals.done, totals.known,
-                    totals.failed, totals.leased);
+    const std::string line = fmt::format(
+        "{} {}/{} workloads, {} measured, {} known, {} failed, {} at work", campaign.state,
+        totals.ended(), totals.total, totals.done, totals.known, totals.failed, totals.leased);
     if (line == shown_) return;
     shown_ = line;
     fmt::print(stderr, "{}{}{}", is_terminal_ ? "\r\033[K" : "", line, is_terminal_ ? "" : "\n");
@@ -195,7 +196,8 @@ void finish(const wire::CampaignStatus& campaign, bool as_json) {
 CampaignSpec spec_of(const SubmitArguments& arguments) {
   const std::filesystem::path path = arguments.what;
   if (path.extension() == ".toml") {
-    if (!arguments.bind.empty()) throw invalid("--bind stands in the campaign file: {}", path.string());
+    if (!arguments.bind.empty())
+      throw invalid("--bind stands in the campaign file: {}", path.string());
     return read_campaign_spec(path);
   }
   CampaignSpec spec;
@@ -203,11 +205,13 @@ CampaignSpec spec_of(const SubmitArguments& arguments) {
   spec.name = path.filename().string();
   spec.bindings = combine_bindings(arguments.bind);
   spec.priority = arguments.priority;
-  if (!arguments.threads.empty()) spec.threads.assign(arguments.threads.begin(), arguments.threads.end());
+  if (!arguments.threads.empty())
+    spec.threads.assign(arguments.threads.begin(), arguments.threads.end());
   if (arguments.form == "generate") spec.form = ModelForm::generate;
   if (!arguments.dtype.empty()) {
     const auto dtype = parse_dtype(arguments.dtype);
-    if (!dtype || !is_float(*dtype)) throw invalid("--dtype takes f64, f32, f16 or bf16: {}", arguments.dtype);
+    if (!dtype || !is_float(*dtype))
+      throw invalid("--dtype takes f64, f32, f16 or bf16: {}", arguments.dtype);
     spec.dtypes = {dtype};
   }
   return spec;
@@ -236,8 +240,7 @@ wire::Submit prepare_submission(const CampaignSpec& spec) {
   for (const auto& dtype : spec.dtypes) {
     const Model model = load_model(spec.model, {.form = spec.form, .dtype = dtype});
     for (const Bindings& bindings : spec.bindings) check_bound(model.graph, bindings);
-    submit.graphs.push_back(
-        to_text(prepare(model.graph, ops::all_ops(), kernels::all_kernels())));
+    submit.graphs.push_back(to_text(prepare(model.graph, ops::all_ops(), kernels::all_kernels())));
   }
   return submit;
 }
@@ -364,7 +367,8 @@ void add_submit(CLI::App& campaign) {
       ->check(CLI::Range(0, 4096));
   command->add_option("--priority", arguments->priority, "Higher goes first (default 0)")
       ->check(CLI::Range(-1000, 1000));
-  command->add_flag("--wait", arguments->waits, "Until it has ended; exit code 1 when tasks failed");
+  command->add_flag("--wait", arguments->waits,
+                    "Until it has ended; exit code 1 when tasks failed");
   command->add_flag("--json", arguments->json, "Print one JSON document");
   arguments->fleet.add_to(*command);
   command->callback([arguments] { submit(*arguments); });

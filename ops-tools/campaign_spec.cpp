@@ -1,8 +1,8 @@
 #include "ops-tools/campaign_spec.h"
 
+#include <toml++/toml.h>
 #include <map>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "common/base/error.h"
 #include "ops-tools/command.h"

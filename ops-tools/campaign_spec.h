@@ -42,8 +42,8 @@ struct CampaignSpec {
 // Throws `invalid` naming file, line and key, and what is allowed there.
 CampaignSpec read_campaign_spec(const std::filesystem::path& file);
 
-// Of `--bind N=40 --bind N=1 --bind B=1`: every combination of the values given for each symbol; one text
-// may bind several, "B=1,N=40".
+// Of `--bind N=40 --bind N=1 --bind B=1`: every combination of the values given for each symbol;
+// one text may bind several, "B=1,N=40".
 std::vector<Bindings> combine_bindings(const std::vector<std::string>& texts);
 
 }  // namespace paceline

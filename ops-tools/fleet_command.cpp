@@ -42,23 +42,24 @@ struct UpArguments {
 class PrivateFleet {
  public:
   PrivateFleet(const FleetFolder& folder, const UpArguments& arguments)
-      : folder_(folder), arguments_(arguments), state_(folder.load().value_or(FleetFolder::State())) {}
+      : folder_(folder),
+        arguments_(arguments),
+        state_(folder.load().value_or(FleetFolder::State())) {}
 
   void start() {
     std::filesystem::create_directories(folder_.logs());
     wire::make_key_folder(folder_.keys());
     start_postgres();
     open_store(state_.store_url, OpenMode::initialise);
-    start_process("coordinator",
-                  {"paceline-coordinator", "--store", state_.store_url, "--listen",
-                   folder_.endpoint(), "--keys", folder_.keys().string(), "--lease-seconds",
-                   fmt::format("{}", arguments_.lease_seconds)});
+    start_process("coordinator", {"paceline-coordinator", "--store", state_.store_url, "--listen",
+                                  folder_.endpoint(), "--keys", folder_.keys().string(),
+                                  "--lease-seconds", fmt::format("{}", arguments_.lease_seconds)});
     for (int i = 1; i <= arguments_.workers; ++i) {
       const std::string name = fmt::format("worker-{}", i);
-      start_process(name, {"paceline-worker", "--connect", folder_.endpoint(), "--keys",
-                           folder_.keys().string(), "--threads",
-                           fmt::format("{}", arguments_.threads), "--spool",
-                           folder_.spool(name).string(), "--name", name});
+      start_process(name,
+                    {"paceline-worker", "--connect", folder_.endpoint(), "--keys",
+                     folder_.keys().string(), "--threads", fmt::format("{}", arguments_.threads),
+                     "--spool", folder_.spool(name).string(), "--name", name});
     }
     wait_until_ready();
   }
@@ -158,9 +159,9 @@ void signal_running(const std::vector<ProcessMark>& processes, int number) {
 std::int64_t stop_processes(const std::vector<ProcessMark>& processes) {
   const auto ran = std::ranges::count_if(
       processes, [](const ProcessMark& process) { return process.is_running(); });
-  for (const auto& [number, patience] : {std::pair{SIGTERM, drain_patience},
-                                         std::pair{SIGTERM, stop_patience},
-                                         std::pair{SIGKILL, stop_patience}}) {
+  for (const auto& [number, patience] :
+       {std::pair{SIGTERM, drain_patience}, std::pair{SIGTERM, stop_patience},
+        std::pair{SIGKILL, stop_patience}}) {
     signal_running(processes, number);
     wait_for_end(processes, patience);
   }
@@ -282,14 +283,15 @@ void drain(const FleetOption& option, const std::string& name) {
 
 void add_up(CLI::App& fleet) {
   auto arguments = std::make_shared<UpArguments>();
-  CLI::App* command = fleet.add_subcommand(
-      "up", "Start what does not run yet: PostgreSQL, a coordinator, workers");
+  CLI::App* command =
+      fleet.add_subcommand("up", "Start what does not run yet: PostgreSQL, a coordinator, workers");
   command->add_option("--workers", arguments->workers, "How many (default 2)")
       ->check(CLI::Range(1, 1024));
   command->add_option("--threads", arguments->threads, "That kernels may use (default 1)")
       ->check(CLI::Range(1, 1024));
-  command->add_option("--lease-seconds", arguments->lease_seconds,
-                      "A silent worker loses its work after this (default 10)")
+  command
+      ->add_option("--lease-seconds", arguments->lease_seconds,
+                   "A silent worker loses its work after this (default 10)")
       ->check(CLI::Range(2, 3600));
   command->add_option("--folder", arguments->folder, "For everything (default: of your data)");
   command->add_flag("--foreground", arguments->stays, "Stay until Ctrl-C, then stop everything");

@@ -93,9 +93,8 @@ std::optional<FleetFolder::State> FleetFolder::load() const {
 void FleetFolder::save(const State& state) const {
   json processes = json::array();
   for (const ProcessMark& process : state.processes) {
-    processes.push_back({{"name", process.name},
-                         {"pid", process.pid},
-                         {"started_ticks", process.started_ticks}});
+    processes.push_back(
+        {{"name", process.name}, {"pid", process.pid}, {"started_ticks", process.started_ticks}});
   }
   const json document = {{"store", state.store_url}, {"processes", processes}};
   write_file_atomically(path_ / "fleet.json", document.dump(2) + "\n");

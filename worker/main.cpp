@@ -51,25 +51,37 @@ int parse_threads(const char* text) {
 }
 
 Arguments parse(int argc, char** argv) {
-  static const option options[] = {{"connect", required_argument, nullptr, 'c'},
-                                   {"keys", required_argument, nullptr, 'k'},
-                                   {"threads", required_argument, nullptr, 't'},
-                                   {"spool", required_argument, nullptr, 's'},
-                                   {"name", required_argument, nullptr, 'n'},
-                                   {"log-level", required_argument, nullptr, 'v'},
-                                   {"help", no_argument, nullptr, 'h'},
-                                   {}};
+  static const option options[] = {
+      {"connect", required_argument, nullptr, 'c'}, {"keys", required_argument, nullptr, 'k'},
+      {"threads", required_argument, nullptr, 't'}, {"spool", required_argument, nullptr, 's'},
+      {"name", required_argument, nullptr, 'n'},    {"log-level", required_argument, nullptr, 'v'},
+      {"help", no_argument, nullptr, 'h'},          {}};
   Arguments arguments;
   for (int found; (found = ::getopt_long(argc, argv, "", options, nullptr)) != -1;) {
     switch (found) {
-      case 'c': arguments.connect = optarg; break;
-      case 'k': arguments.keys = optarg; break;
-      case 't': arguments.threads = parse_threads(optarg); break;
-      case 's': arguments.spool = optarg; break;
-      case 'n': arguments.name = optarg; break;
-      case 'v': arguments.log_level = optarg; break;
-      case 'h': arguments.wants_help = true; break;
-      default: throw paceline::invalid("see --help");  // getopt has named the option.
+      case 'c':
+        arguments.connect = optarg;
+        break;
+      case 'k':
+        arguments.keys = optarg;
+        break;
+      case 't':
+        arguments.threads = parse_threads(optarg);
+        break;
+      case 's':
+        arguments.spool = optarg;
+        break;
+      case 'n':
+        arguments.name = optarg;
+        break;
+      case 'v':
+        arguments.log_level = optarg;
+        break;
+      case 'h':
+        arguments.wants_help = true;
+        break;
+      default:
+        throw paceline::invalid("see --help");  // getopt has named the option.
     }
   }
   if (optind < argc) throw paceline::invalid("unexpected argument, see --help: {}", argv[optind]);

@@ -2,8 +2,8 @@
 
 namespace paceline {
 
-// Counts SIGTERM and SIGINT from its making on, for loops of daemons that look at it between steps; the
-// signals also interrupt waits. One a program.
+// Counts SIGTERM and SIGINT from its making on, for loops of daemons that look at it between steps;
+// the signals also interrupt waits. One a program.
 class StopSignal {
  public:
   StopSignal();

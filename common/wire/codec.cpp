@@ -281,7 +281,9 @@ Ask read(schema::Ask::Reader in) {
   return {read_id<CampaignId>(in.getCampaign())};
 }
 
-void write(const Done& done, schema::Done::Builder out) { out.setCampaign(bytes_of(done.campaign)); }
+void write(const Done& done, schema::Done::Builder out) {
+  out.setCampaign(bytes_of(done.campaign));
+}
 
 Done read(schema::Done::Reader in) { return {read_id<CampaignId>(in.getCampaign())}; }
 
@@ -356,8 +358,12 @@ void write(const WorkerStatus& worker, schema::WorkerStatus::Builder out) {
 }
 
 WorkerStatus read(schema::WorkerStatus::Reader in) {
-  return {read_id<WorkerId>(in.getId()), read(in.getName()),     read(in.getState()),
-          read(in.getMachine()),         read(in.getResource()), read(in.getWorkload()),
+  return {read_id<WorkerId>(in.getId()),
+          read(in.getName()),
+          read(in.getState()),
+          read(in.getMachine()),
+          read(in.getResource()),
+          read(in.getWorkload()),
           in.getSilentS()};
 }
 
@@ -411,24 +417,42 @@ struct MessageWriter {
 
 Message read(schema::Message::Reader in) {
   switch (in.which()) {
-    case schema::Message::HELLO: return read(in.getHello());
-    case schema::Message::HEARTBEAT: return read(in.getHeartbeat());
-    case schema::Message::RESULT: return read(in.getResult());
-    case schema::Message::GOODBYE: return read(in.getGoodbye());
-    case schema::Message::WELCOME: return read(in.getWelcome());
-    case schema::Message::INTRODUCE: return Introduce{};
-    case schema::Message::LEASE: return read(in.getLease());
-    case schema::Message::RENEWED: return read(in.getRenewed());
-    case schema::Message::ACK: return read(in.getAck());
-    case schema::Message::REVOKE: return read(in.getRevoke());
-    case schema::Message::DRAIN: return Drain{};
-    case schema::Message::SUBMIT: return read(in.getSubmit());
-    case schema::Message::CONTROL: return read(in.getControl());
-    case schema::Message::ASK: return read(in.getAsk());
-    case schema::Message::DONE: return read(in.getDone());
-    case schema::Message::STATUS: return read(in.getStatus());
-    case schema::Message::REFUSED: return read(in.getRefused());
-    case schema::Message::UNSUPPORTED: return read(in.getUnsupported());
+    case schema::Message::HELLO:
+      return read(in.getHello());
+    case schema::Message::HEARTBEAT:
+      return read(in.getHeartbeat());
+    case schema::Message::RESULT:
+      return read(in.getResult());
+    case schema::Message::GOODBYE:
+      return read(in.getGoodbye());
+    case schema::Message::WELCOME:
+      return read(in.getWelcome());
+    case schema::Message::INTRODUCE:
+      return Introduce{};
+    case schema::Message::LEASE:
+      return read(in.getLease());
+    case schema::Message::RENEWED:
+      return read(in.getRenewed());
+    case schema::Message::ACK:
+      return read(in.getAck());
+    case schema::Message::REVOKE:
+      return read(in.getRevoke());
+    case schema::Message::DRAIN:
+      return Drain{};
+    case schema::Message::SUBMIT:
+      return read(in.getSubmit());
+    case schema::Message::CONTROL:
+      return read(in.getControl());
+    case schema::Message::ASK:
+      return read(in.getAsk());
+    case schema::Message::DONE:
+      return read(in.getDone());
+    case schema::Message::STATUS:
+      return read(in.getStatus());
+    case schema::Message::REFUSED:
+      return read(in.getRefused());
+    case schema::Message::UNSUPPORTED:
+      return read(in.getUnsupported());
   }
   throw unsupported("message of a kind that protocol {} does not know: {}", protocol_version,
                     static_cast<unsigned>(in.which()));

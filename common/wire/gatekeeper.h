@@ -8,10 +8,10 @@
 
 namespace paceline::wire {
 
-// Decides whose CURVE handshake with a server in `context` succeeds: keys on the allow list, which is
-// read again when its file changes. A broken list admits nobody. Runs a thread (ZeroMQ RFC 27) that
-// ends when the context is shut down; make it before any server socket binds. Each message of an
-// admitted peer then carries user_id() of its key.
+// Decides whose CURVE handshake with a server in `context` succeeds: keys on the allow list, which
+// is read again when its file changes. A broken list admits nobody. Runs a thread (ZeroMQ RFC 27)
+// that ends when the context is shut down; make it before any server socket binds. Each message of
+// an admitted peer then carries user_id() of its key.
 class Gatekeeper {
  public:
   Gatekeeper(zmq::context_t& context, std::filesystem::path allow_list);

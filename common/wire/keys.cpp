@@ -4,12 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <zmq.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <sstream>
-#include <zmq.h>
 
 #include "common/base/error.h"
 #include "common/base/file.h"

@@ -33,8 +33,8 @@ struct AllowedKey {
   std::string public_key;
 };
 
-// One line each: "worker NAME PUBLIC-KEY" or "client NAME PUBLIC-KEY"; lines that start with '#' are
-// comments. Throws `invalid` with file and line.
+// One line each: "worker NAME PUBLIC-KEY" or "client NAME PUBLIC-KEY"; lines that start with '#'
+// are comments. Throws `invalid` with file and line.
 std::vector<AllowedKey> read_allow_list(const std::filesystem::path& file);
 void write_allow_list(const std::filesystem::path& file, const std::vector<AllowedKey>& keys);
 

@@ -8,9 +8,9 @@ namespace {
 
 // In the order of Message.
 constexpr std::array<std::string_view, std::variant_size_v<Message>> message_names = {
-    "hello", "heartbeat", "result", "goodbye", "welcome", "introduce", "lease",   "renewed",
-    "ack",   "revoke",    "drain",  "submit",  "control", "ask",       "done",    "status",
-    "refused", "unsupported"};
+    "hello",   "heartbeat", "result", "goodbye", "welcome", "introduce",
+    "lease",   "renewed",   "ack",    "revoke",  "drain",   "submit",
+    "control", "ask",       "done",   "status",  "refused", "unsupported"};
 
 constexpr std::array<std::string_view, 4> action_names = {"pause", "resume", "cancel", "drain"};
 

@@ -32,8 +32,8 @@ struct Hello {
 
 // Keeps leases alive and asks for more. Repeating or losing one does no harm.
 struct Heartbeat {
-  std::int64_t sent_ns = 0;   // The worker's monotonic clock; echoed, never compared with another.
-  std::uint32_t credit = 0;   // Leases that it would hold at once; 0 while it drains.
+  std::int64_t sent_ns = 0;  // The worker's monotonic clock; echoed, never compared with another.
+  std::uint32_t credit = 0;  // Leases that it would hold at once; 0 while it drains.
   std::vector<LeaseId> leases;    // That it holds.
   std::vector<LeaseId> released;  // That it stopped working on when they were revoked.
 };
@@ -44,7 +44,7 @@ struct Result {
   LeaseId lease;
   std::uint32_t epoch = 0;
   std::uint32_t block = 0;
-  std::string workload;  // Text.
+  std::string workload;     // Text.
   Environment environment;  // That it was measured in; the hello's, but for its threads.
   std::vector<Measurement> measurements;
   std::string failure;  // Why the sitting could not be held at all; empty when it was.
@@ -62,7 +62,8 @@ struct Welcome {
   std::uint32_t heartbeat_ms = 0;
 };
 
-// Coordinator to worker: who are you? Say hello. After a restart, or on a connection it does not know.
+// Coordinator to worker: who are you? Say hello. After a restart, or on a connection it does not
+// know.
 struct Introduce {};
 
 // Kernels to be compared with each other in each regime, their blocks interleaved.
@@ -146,7 +147,8 @@ struct Done {
   CampaignId campaign;
 };
 
-// A campaign's tasks on one class of workers. total = done + known + skipped + failed + what is open.
+// A campaign's tasks on one class of workers. total = done + known + skipped + failed + what is
+// open.
 struct LaneStatus {
   std::string machine;  // CPU model, for people.
   EnvironmentId environment;

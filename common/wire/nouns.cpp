@@ -81,14 +81,22 @@ Shape read_shape(capnp::List<capnp::Text>::Reader list) {
 Attribute read(schema::Attribute::Value::Reader in) {
   using Value = schema::Attribute::Value;
   switch (in.which()) {
-    case Value::BOOLEAN: return in.getBoolean();
-    case Value::INTEGER: return in.getInteger();
-    case Value::REAL: return in.getReal();
-    case Value::TEXT: return read(in.getText());
-    case Value::DTYPE: return read_dtype(in.getDtype());
-    case Value::INTEGERS: return read_numbers<std::int64_t>(in.getIntegers());
-    case Value::DIM: return Dim::parse(read(in.getDim()));
-    case Value::SHAPE: return read_shape(in.getShape());
+    case Value::BOOLEAN:
+      return in.getBoolean();
+    case Value::INTEGER:
+      return in.getInteger();
+    case Value::REAL:
+      return in.getReal();
+    case Value::TEXT:
+      return read(in.getText());
+    case Value::DTYPE:
+      return read_dtype(in.getDtype());
+    case Value::INTEGERS:
+      return read_numbers<std::int64_t>(in.getIntegers());
+    case Value::DIM:
+      return Dim::parse(read(in.getDim()));
+    case Value::SHAPE:
+      return read_shape(in.getShape());
   }
   throw unsupported("message with an attribute of an unknown kind: {}",
                     static_cast<unsigned>(in.which()));
@@ -143,9 +151,7 @@ Accepts read(schema::Kernel::Accepts::Reader in) {
   return accepts;
 }
 
-std::optional<double> read_clock(double mhz) {
-  return mhz > 0 ? std::optional(mhz) : std::nullopt;
-}
+std::optional<double> read_clock(double mhz) { return mhz > 0 ? std::optional(mhz) : std::nullopt; }
 
 template <typename Id>
 std::optional<Id> read_optional_id(capnp::Data::Reader data) {
@@ -346,8 +352,8 @@ Measurement read(schema::Measurement::Reader in) {
   measurement.samples_s = read_numbers<double>(in.getSamplesS());
   measurement.blocks = read_numbers<std::int32_t>(in.getBlocks());
   if (measurement.samples_s.size() != measurement.blocks.size()) {
-    throw invalid("message with a block for not each sample: {} and {}",
-                  measurement.blocks.size(), measurement.samples_s.size());
+    throw invalid("message with a block for not each sample: {} and {}", measurement.blocks.size(),
+                  measurement.samples_s.size());
   }
   for (const auto discarded : in.getDiscarded()) {
     measurement.discarded.push_back(

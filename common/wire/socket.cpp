@@ -133,10 +133,10 @@ ClientSocket::ClientSocket(const std::string& endpoint, const std::string& serve
 
 ClientSocket::ClientSocket(const std::string& endpoint, const std::filesystem::path& key_folder,
                            Role role)
-    : ClientSocket(endpoint, read_public_key(key_folder / key_files::coordinator_public),
-                   read_secret_key(key_folder / (role == Role::worker ? key_files::worker_secret
-                                                                      : key_files::client_secret))) {
-}
+    : ClientSocket(
+          endpoint, read_public_key(key_folder / key_files::coordinator_public),
+          read_secret_key(key_folder / (role == Role::worker ? key_files::worker_secret
+                                                             : key_files::client_secret))) {}
 
 ClientSocket::ClientSocket(ClientSocket&&) noexcept = default;
 ClientSocket& ClientSocket::operator=(ClientSocket&&) noexcept = default;

@@ -42,8 +42,8 @@ class ServerSocket {
   std::string endpoint_;
 };
 
-// A worker's or client's end: a DEALER that finds the coordinator again by itself. A key that is not
-// on the allow list hears nothing. One thread.
+// A worker's or client's end: a DEALER that finds the coordinator again by itself. A key that is
+// not on the allow list hears nothing. One thread.
 class ClientSocket {
  public:
   ClientSocket(const std::string& endpoint, const std::string& server_public_key,

@@ -12,8 +12,8 @@ namespace paceline {
 
 namespace {
 
-using fleet::Cells;
 using fleet::cell;
+using fleet::Cells;
 using store::Column;
 using store::ColumnKind;
 using store::SqlValue;
@@ -22,7 +22,8 @@ using store::SqlValue;
 constexpr std::int64_t failures_shown = 20;
 
 constexpr std::string_view insert_campaign =
-    "insert into campaign (id, name, model, graphs, bindings, threads, regimes, tolerance, priority, "
+    "insert into campaign (id, name, model, graphs, bindings, threads, regimes, tolerance, "
+    "priority, "
     "seconds_per_sitting, seconds_max, state, reason, spent_s, submitted_ns) "
     "values ($1, $2, $3, $4::jsonb, $5::jsonb, $6::jsonb, $7::jsonb, $8, $9, $10, $11, 'running', "
     "'', 0, $12) on conflict do nothing";
@@ -31,14 +32,16 @@ constexpr std::string_view update_campaign =
     "update campaign set state = $2, reason = $3, spent_s = $4, finished_ns = $5 where id = $1";
 
 constexpr std::string_view upsert_lane =
-    "insert into lane (campaign, class, machine, environment, total_units, cursor_unit, done_units, "
+    "insert into lane (campaign, class, machine, environment, total_units, cursor_unit, "
+    "done_units, "
     "known_units, skipped_units, failed_units) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
     "on conflict (campaign, class) do update set cursor_unit = excluded.cursor_unit, "
     "done_units = excluded.done_units, known_units = excluded.known_units, "
     "skipped_units = excluded.skipped_units, failed_units = excluded.failed_units";
 
 constexpr std::string_view upsert_task =
-    "insert into task (id, campaign, class, unit, workload, workload_text, threads, sittings, state, "
+    "insert into task (id, campaign, class, unit, workload, workload_text, threads, sittings, "
+    "state, "
     "strikes, reason, epoch) values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11, $12) "
     "on conflict (id) do update set sittings = excluded.sittings, state = excluded.state, "
     "strikes = excluded.strikes, reason = excluded.reason, epoch = excluded.epoch";
@@ -91,8 +94,10 @@ std::vector<SqlValue> update_of(const fleet::Campaign& campaign) {
 }
 
 std::vector<SqlValue> row_of(const fleet::Lane& lane) {
-  return {cell(lane.campaign), cell(lane.worker_class), lane.machine, cell(lane.environment),
-          lane.total,          lane.cursor,             lane.done,    lane.known,
+  return {cell(lane.campaign), cell(lane.worker_class),
+          lane.machine,        cell(lane.environment),
+          lane.total,          lane.cursor,
+          lane.done,           lane.known,
           lane.skipped,        lane.failed};
 }
 
@@ -112,9 +117,14 @@ std::vector<SqlValue> row_of(const fleet::Task& task) {
 }
 
 std::vector<SqlValue> row_of(const fleet::Lease& lease) {
-  return {cell(lease.id),    cell(lease.task),          cell(lease.worker),
-          lease.worker_name, lease.resource,            std::int64_t{lease.epoch},
-          to_unix_ns(lease.granted), std::string(lease.revoked ? "true" : "false")};
+  return {cell(lease.id),
+          cell(lease.task),
+          cell(lease.worker),
+          lease.worker_name,
+          lease.resource,
+          std::int64_t{lease.epoch},
+          to_unix_ns(lease.granted),
+          std::string(lease.revoked ? "true" : "false")};
 }
 
 fleet::Campaign read_campaign(Cells& cells) {
@@ -141,14 +151,19 @@ constexpr std::string_view campaign_columns =
     "id, name, model, regimes::text, tolerance, priority, seconds_per_sitting, seconds_max, state, "
     "reason, spent_s, submitted_ns, finished_ns";
 
-const std::vector<Column> campaign_kinds = {
-    {"id", ColumnKind::text},           {"name", ColumnKind::text},
-    {"model", ColumnKind::text},        {"regimes", ColumnKind::text},
-    {"tolerance", ColumnKind::real},    {"priority", ColumnKind::integer},
-    {"seconds_per_sitting", ColumnKind::real}, {"seconds_max", ColumnKind::real},
-    {"state", ColumnKind::text},        {"reason", ColumnKind::text},
-    {"spent_s", ColumnKind::real},      {"submitted_ns", ColumnKind::integer},
-    {"finished_ns", ColumnKind::integer}};
+const std::vector<Column> campaign_kinds = {{"id", ColumnKind::text},
+                                            {"name", ColumnKind::text},
+                                            {"model", ColumnKind::text},
+                                            {"regimes", ColumnKind::text},
+                                            {"tolerance", ColumnKind::real},
+                                            {"priority", ColumnKind::integer},
+                                            {"seconds_per_sitting", ColumnKind::real},
+                                            {"seconds_max", ColumnKind::real},
+                                            {"state", ColumnKind::text},
+                                            {"reason", ColumnKind::text},
+                                            {"spent_s", ColumnKind::real},
+                                            {"submitted_ns", ColumnKind::integer},
+                                            {"finished_ns", ColumnKind::integer}};
 
 fleet::Lane read_lane(Cells cells) {
   fleet::Lane lane;
@@ -156,8 +171,8 @@ fleet::Lane read_lane(Cells cells) {
   lane.worker_class = cells.id<fleet::ClassId>();
   lane.machine = cells.text();
   lane.environment = cells.id<EnvironmentId>();
-  for (std::int64_t* count : {&lane.total, &lane.cursor, &lane.done, &lane.known, &lane.skipped,
-                              &lane.failed}) {
+  for (std::int64_t* count :
+       {&lane.total, &lane.cursor, &lane.done, &lane.known, &lane.skipped, &lane.failed}) {
     *count = cells.integer();
   }
   return lane;
@@ -196,25 +211,28 @@ fleet::Lease read_lease(Cells cells) {
 }
 
 const std::vector<Column> lane_kinds = {
-    {"campaign", ColumnKind::text},       {"class", ColumnKind::text},
-    {"machine", ColumnKind::text},        {"environment", ColumnKind::text},
-    {"total", ColumnKind::integer},       {"cursor", ColumnKind::integer},
-    {"done", ColumnKind::integer},        {"known", ColumnKind::integer},
-    {"skipped", ColumnKind::integer},     {"failed", ColumnKind::integer}};
+    {"campaign", ColumnKind::text},   {"class", ColumnKind::text},
+    {"machine", ColumnKind::text},    {"environment", ColumnKind::text},
+    {"total", ColumnKind::integer},   {"cursor", ColumnKind::integer},
+    {"done", ColumnKind::integer},    {"known", ColumnKind::integer},
+    {"skipped", ColumnKind::integer}, {"failed", ColumnKind::integer}};
 
 const std::vector<Column> task_kinds = {
-    {"id", ColumnKind::text},           {"campaign", ColumnKind::text},
-    {"class", ColumnKind::text},        {"unit", ColumnKind::integer},
-    {"workload", ColumnKind::text},     {"workload_text", ColumnKind::text},
-    {"threads", ColumnKind::integer},   {"sittings", ColumnKind::text},
-    {"state", ColumnKind::text},        {"strikes", ColumnKind::integer},
-    {"reason", ColumnKind::text},       {"epoch", ColumnKind::integer}};
+    {"id", ColumnKind::text},         {"campaign", ColumnKind::text},
+    {"class", ColumnKind::text},      {"unit", ColumnKind::integer},
+    {"workload", ColumnKind::text},   {"workload_text", ColumnKind::text},
+    {"threads", ColumnKind::integer}, {"sittings", ColumnKind::text},
+    {"state", ColumnKind::text},      {"strikes", ColumnKind::integer},
+    {"reason", ColumnKind::text},     {"epoch", ColumnKind::integer}};
 
-const std::vector<Column> lease_kinds = {
-    {"id", ColumnKind::text},          {"task", ColumnKind::text},
-    {"worker", ColumnKind::text},      {"worker_name", ColumnKind::text},
-    {"resource", ColumnKind::text},    {"epoch", ColumnKind::integer},
-    {"granted_ns", ColumnKind::integer}, {"revoked", ColumnKind::boolean}};
+const std::vector<Column> lease_kinds = {{"id", ColumnKind::text},
+                                         {"task", ColumnKind::text},
+                                         {"worker", ColumnKind::text},
+                                         {"worker_name", ColumnKind::text},
+                                         {"resource", ColumnKind::text},
+                                         {"epoch", ColumnKind::integer},
+                                         {"granted_ns", ColumnKind::integer},
+                                         {"revoked", ColumnKind::boolean}};
 
 wire::CampaignStatus status_of(const fleet::Campaign& campaign) {
   wire::CampaignStatus status;
@@ -281,10 +299,14 @@ void FleetStore::save(const std::vector<fleet::Action>& actions, Time now) {
 
 void FleetStore::save(const wire::Hello& hello, const fleet::ClassId& worker_class,
                       const std::string& key_name, Time now) {
-  const std::vector<SqlValue> row = {cell(hello.worker),          hello.name,
-                                     hello.resource,              cell(worker_class),
-                                     cell(hello.machine.id()),    cell(hello.environment.id()),
-                                     key_name,                    to_unix_ns(now)};
+  const std::vector<SqlValue> row = {cell(hello.worker),
+                                     hello.name,
+                                     hello.resource,
+                                     cell(worker_class),
+                                     cell(hello.machine.id()),
+                                     cell(hello.environment.id()),
+                                     key_name,
+                                     to_unix_ns(now)};
   database_->write([&] { database_->execute(upsert_worker, row); });
 }
 
@@ -296,12 +318,14 @@ void FleetStore::save_departure(const WorkerId& worker, Time now) {
 
 std::vector<StoredCampaign> FleetStore::active_campaigns() {
   auto kinds = campaign_kinds;
-  for (const char* name : {"graphs", "bindings", "threads"}) kinds.push_back({name, ColumnKind::text});
+  for (const char* name : {"graphs", "bindings", "threads"})
+    kinds.push_back({name, ColumnKind::text});
   std::vector<StoredCampaign> campaigns;
   database_->read([&] {
     const std::string sql = fmt::format(
         "select {}, graphs::text, bindings::text, threads::text from campaign "
-        "where finished_ns is null", campaign_columns);
+        "where finished_ns is null",
+        campaign_columns);
     for (const auto& row : database_->select(sql, {}, kinds)) {
       Cells cells(row);
       StoredCampaign& stored = campaigns.emplace_back();
@@ -320,8 +344,10 @@ std::vector<fleet::Lane> FleetStore::lanes(const std::string& where,
   const std::string sql =
       "select campaign, class, lane.machine, environment, total_units, cursor_unit, done_units, "
       "known_units, skipped_units, failed_units from lane join campaign on campaign.id = campaign "
-      "where " + where + " order by campaign, class";
-  for (const auto& row : database_->select(sql, of, lane_kinds)) lanes.push_back(read_lane(Cells(row)));
+      "where " +
+      where + " order by campaign, class";
+  for (const auto& row : database_->select(sql, of, lane_kinds))
+    lanes.push_back(read_lane(Cells(row)));
   return lanes;
 }
 
@@ -333,12 +359,14 @@ fleet::Memory FleetStore::active_work() {
              "select task.id, campaign, class, unit, workload, workload_text, task.threads, "
              "sittings::text, task.state, strikes, task.reason, epoch "
              "from task join campaign on campaign.id = campaign where finished_ns is null "
-             "and task.state in ('queued', 'leased', 'failed') order by unit", {}, task_kinds)) {
+             "and task.state in ('queued', 'leased', 'failed') order by unit",
+             {}, task_kinds)) {
       memory.tasks.push_back(read_task(Cells(row)));
     }
-    for (const auto& row : database_->select(
-             "select id, task, worker, worker_name, resource, epoch, granted_ns, revoked from lease "
-             "where ended_ns is null", {}, lease_kinds)) {
+    for (const auto& row : database_->select("select id, task, worker, worker_name, resource, "
+                                             "epoch, granted_ns, revoked from lease "
+                                             "where ended_ns is null",
+                                             {}, lease_kinds)) {
       memory.leases.push_back(read_lease(Cells(row)));
     }
   });
@@ -359,7 +387,8 @@ std::vector<wire::CampaignStatus> FleetStore::status(const std::optional<Campaig
   std::vector<wire::CampaignStatus> all;
   database_->read([&] {
     const std::string where = campaign ? " where id = $1" : "";
-    const std::vector<SqlValue> of = campaign ? std::vector{cell(*campaign)} : std::vector<SqlValue>();
+    const std::vector<SqlValue> of =
+        campaign ? std::vector{cell(*campaign)} : std::vector<SqlValue>();
     const std::string sql = fmt::format("select {} from campaign{} order by submitted_ns desc",
                                         campaign_columns, where);
     for (const auto& row : database_->select(sql, of, campaign_kinds)) {
@@ -371,18 +400,20 @@ std::vector<wire::CampaignStatus> FleetStore::status(const std::optional<Campaig
       for (const fleet::Lane& lane : lanes("campaign = $1", id)) {
         const std::vector<SqlValue> key = {cell(lane.campaign), cell(lane.worker_class)};
         const auto leased = database_->select(
-            "select count(*) from task where campaign = $1 and class = $2 and state = 'leased'", key,
-            std::vector<Column>{{"count", ColumnKind::integer}});
-        status.lanes.push_back({lane.machine, lane.environment, 0, lane.total, lane.done, lane.known,
-                                lane.skipped, lane.failed, std::get<std::int64_t>(leased[0][0])});
+            "select count(*) from task where campaign = $1 and class = $2 and state = 'leased'",
+            key, std::vector<Column>{{"count", ColumnKind::integer}});
+        status.lanes.push_back({lane.machine, lane.environment, 0, lane.total, lane.done,
+                                lane.known, lane.skipped, lane.failed,
+                                std::get<std::int64_t>(leased[0][0])});
       }
       const std::vector<SqlValue> shown = {cell(status.id), failures_shown};
       const std::vector<Column> kinds = {{"id", ColumnKind::text},
                                          {"workload_text", ColumnKind::text},
                                          {"reason", ColumnKind::text}};
-      for (const auto& row : database_->select(
-               "select id, workload_text, reason from task "
-               "where campaign = $1 and state = 'failed' order by unit limit $2", shown, kinds)) {
+      for (const auto& row :
+           database_->select("select id, workload_text, reason from task "
+                             "where campaign = $1 and state = 'failed' order by unit limit $2",
+                             shown, kinds)) {
         Cells cells(row);
         auto id = cells.id<TaskId>();
         auto workload = cells.text();

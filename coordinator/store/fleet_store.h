@@ -23,8 +23,7 @@ struct StoredCampaign {
 // The fleet's tables. One thread; failures as Database's.
 class FleetStore {
  public:
-  explicit FleetStore(std::unique_ptr<store::Database> database)
-      : database_(std::move(database)) {}
+  explicit FleetStore(std::unique_ptr<store::Database> database) : database_(std::move(database)) {}
   // Throws `invalid` for a URL that is not PostgreSQL's; the schema must be there.
   static FleetStore open(const std::string& url);
 

@@ -116,7 +116,7 @@ struct Lease {
   std::string resource;
   std::uint32_t epoch = 0;
   Time granted;
-  Time expires;  // By the coordinator's clock, with margin: the worker stops earlier.
+  Time expires;          // By the coordinator's clock, with margin: the worker stops earlier.
   bool revoked = false;  // Not renewed; the resource is free when the worker says so or at expiry.
 };
 

@@ -25,8 +25,8 @@ std::vector<KernelId> candidates(const WorkerClass& worker_class, const Workload
   return ids;
 }
 
-// What has not been measured. Regimes that lack the same kernels share a sitting, so that each kernel
-// is checked once for both.
+// What has not been measured. Regimes that lack the same kernels share a sitting, so that each
+// kernel is checked once for both.
 std::vector<Sitting> missing_sittings(const Campaign& campaign, const KnownTimings& known,
                                       const std::vector<KernelId>& kernels,
                                       const WorkloadId& workload,
@@ -493,8 +493,8 @@ void Dispatcher::grant(Worker& worker, Task& task) {
   save(task);
   actions_.push_back(SaveLease{lease});
   const Campaign& campaign = campaigns_.at(task.campaign).campaign;
-  actions_.push_back(GrantLease{lease, task, worker.sent_ns, campaign.tolerance,
-                                campaign.seconds_per_sitting});
+  actions_.push_back(
+      GrantLease{lease, task, worker.sent_ns, campaign.tolerance, campaign.seconds_per_sitting});
 }
 
 // Leases.

@@ -25,8 +25,8 @@ struct WorkerArrived {
 };
 struct WorkerHeard {
   WorkerId worker;
-  std::int64_t sent_ns = 0;  // By the worker's clock: orders its messages, and is echoed.
-  int credit = 0;            // Leases that it would hold at once.
+  std::int64_t sent_ns = 0;       // By the worker's clock: orders its messages, and is echoed.
+  int credit = 0;                 // Leases that it would hold at once.
   std::vector<LeaseId> leases;    // That it holds.
   std::vector<LeaseId> released;  // That it has stopped working on after a revocation.
 };
@@ -121,9 +121,9 @@ struct AskToIntroduce {
   WorkerId worker;
 };
 
-using Action = std::variant<SaveCampaign, SaveLane, SaveTask, SaveLease, EndLease, LoadKnown,
-                            GrantLease, RenewLeases, RevokeLease, DrainWorker, Acknowledge,
-                            AskToIntroduce>;
+using Action =
+    std::variant<SaveCampaign, SaveLane, SaveTask, SaveLease, EndLease, LoadKnown, GrantLease,
+                 RenewLeases, RevokeLease, DrainWorker, Acknowledge, AskToIntroduce>;
 
 struct Policy {
   Duration lease_valid = std::chrono::seconds(10);
@@ -138,7 +138,7 @@ struct Policy {
 struct Memory {
   std::vector<Campaign> campaigns;  // Running and paused ones.
   std::vector<Lane> lanes;
-  std::vector<Task> tasks;  // Queued, leased and failed ones.
+  std::vector<Task> tasks;    // Queued, leased and failed ones.
   std::vector<Lease> leases;  // Live ones.
 };
 
@@ -153,7 +153,8 @@ struct WorkerView {
   Time heard = {};
 };
 
-// Expands campaigns into tasks, grants them as leases, and takes them back when workers fall silent.
+// Expands campaigns into tasks, grants them as leases, and takes them back when workers fall
+// silent.
 //
 // Plain state: no clock, no socket, no thread, no database. `step` takes the time and what happened
 // and returns what is to be done. A resource has at most one live lease, by this clock and with
@@ -248,7 +249,7 @@ class Dispatcher {
 
   Policy policy_;
   std::map<CampaignId, ActiveCampaign> campaigns_;
-  std::unordered_map<TaskId, Task> tasks_;    // That have not ended well.
+  std::unordered_map<TaskId, Task> tasks_;     // That have not ended well.
   std::unordered_map<LeaseId, Lease> leases_;  // Live ones.
   std::map<WorkerId, Worker> workers_;
   std::map<std::string, Resource> resources_;

@@ -52,9 +52,9 @@ class PrivateFleet : public ::testing::Test {
 
   RunningProgram start(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "paceline");
-    return RunningProgram(std::move(arguments), scratch_.path(),
-                          {{"PACELINE_FLEET_FOLDER", (scratch_ / "fleet").string()},
-                           {"PACELINE_STORE", ""}});
+    return RunningProgram(
+        std::move(arguments), scratch_.path(),
+        {{"PACELINE_FLEET_FOLDER", (scratch_ / "fleet").string()}, {"PACELINE_STORE", ""}});
   }
   Ended paceline(std::vector<std::string> arguments) { return start(std::move(arguments)).wait(); }
   json ask(std::vector<std::string> arguments) {
@@ -137,12 +137,12 @@ class PrivateFleet : public ::testing::Test {
   void expect_run_by_measurements() {
     const std::string model = std::string(PACELINE_TEST_DATA) + "/models/gpt2";
     const std::string store = ask({"fleet", "status"})["store"];
-    const json run = ask({"run", model, "--bind", "B=1", "--bind", "N=8", "--random", "1",
-                          "--store", store});
+    const json run =
+        ask({"run", model, "--bind", "B=1", "--bind", "N=8", "--random", "1", "--store", store});
     EXPECT_GT(run["choices"]["nodes"], 10);
     EXPECT_EQ(run["choices"]["measured"], run["choices"]["nodes"]);
-    const Ended rows = paceline({"store", "query", "select count(*) as rows from measurement",
-                                 "--csv", "--store", store});
+    const Ended rows = paceline(
+        {"store", "query", "select count(*) as rows from measurement", "--csv", "--store", store});
     EXPECT_GT(std::stoi(rows.output.substr(rows.output.find('\n') + 1)), 50);
   }
 
@@ -152,8 +152,8 @@ class PrivateFleet : public ::testing::Test {
 
 TEST_F(PrivateFleet, CompletesACampaignWhenAWorkerIsKilledMidway) {
   ask({"fleet", "up", "--lease-seconds", "3"});
-  auto submitted = start(
-      {"campaign", "submit", (scratch_ / "campaign.toml").string(), "--wait", "--json"});
+  auto submitted =
+      start({"campaign", "submit", (scratch_ / "campaign.toml").string(), "--wait", "--json"});
   ASSERT_TRUE(has_measured(2));
   const std::string victim = busy_worker();
   ASSERT_FALSE(victim.empty());
@@ -164,8 +164,8 @@ TEST_F(PrivateFleet, CompletesACampaignWhenAWorkerIsKilledMidway) {
 
 TEST_F(PrivateFleet, CompletesACampaignWhenTheCoordinatorIsKilledMidway) {
   ask({"fleet", "up"});
-  auto submitted = start(
-      {"campaign", "submit", (scratch_ / "campaign.toml").string(), "--wait", "--json"});
+  auto submitted =
+      start({"campaign", "submit", (scratch_ / "campaign.toml").string(), "--wait", "--json"});
   ASSERT_TRUE(has_measured(2));
   const pid_t before = pid_of("coordinator");
   ASSERT_EQ(::kill(before, SIGKILL), 0);
@@ -187,7 +187,8 @@ TEST_F(PrivateFleet, MeasuresNothingTwice) {
 
 TEST_F(PrivateFleet, InTheForegroundLeavesNothingBehindEvenWhenKilled) {
   auto fleet = start({"fleet", "up", "--foreground"});
-  ASSERT_TRUE(eventually(60s, [&] { return fleet.output().find("fleet is up") != std::string::npos; }));
+  ASSERT_TRUE(
+      eventually(60s, [&] { return fleet.output().find("fleet is up") != std::string::npos; }));
   fleet.process().signal(SIGKILL);
   fleet.wait();
   EXPECT_TRUE(is_gone()) << ::testing::PrintToString(left_running());

@@ -11,9 +11,9 @@
 namespace paceline {
 namespace {
 
+using paceline::testing::Scratch;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using paceline::testing::Scratch;
 
 CampaignSpec read(const std::string& text) {
   const Scratch scratch;

@@ -162,8 +162,7 @@ void Cluster::deliver_to_coordinator(int slot, const WorkerId& sender,
     transmit([this, slot, sender] {
       Slot& target = slots_[slot];
       if (!target.process || target.process->id != sender) return;
-      perform(slot, target.process->duty->receive(clock_of(target),
-                                                  wire::Welcome{1, "sim", 1000}));
+      perform(slot, target.process->duty->receive(clock_of(target), wire::Welcome{1, "sim", 1000}));
     });
   } else if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
     step(to_event(sender, *heartbeat));
@@ -185,7 +184,8 @@ void Cluster::deliver_to_coordinator(int slot, const WorkerId& sender,
 void Cluster::start_worker(int index) {
   Slot& slot = slots_[index];
   wire::Hello hello;
-  hello.worker = WorkerId{Hasher("sim-worker").add(static_cast<std::int64_t>(++processes_)).finish()};
+  hello.worker =
+      WorkerId{Hasher("sim-worker").add(static_cast<std::int64_t>(++processes_)).finish()};
   hello.name = slot.name;
   hello.resource = slot.resource;
   slot.process = Process{hello.worker, std::make_unique<Duty>(hello)};
@@ -244,7 +244,8 @@ wire::Result Cluster::hold(int index, const Duty::StartSitting& sitting) {
   for (const KernelId& kernel : sitting.sitting.kernels) {
     for (const Regime regime : sitting.sitting.regimes) {
       Measurement& measurement = result.measurements.emplace_back();
-      measurement.id = {Hasher("sim-measurement").add(static_cast<std::int64_t>(++drawn_)).finish()};
+      measurement.id = {
+          Hasher("sim-measurement").add(static_cast<std::int64_t>(++drawn_)).finish()};
       measurement.kernel = kernel;
       measurement.environment = result.environment.id();
       measurement.regime = regime;

@@ -21,16 +21,16 @@ namespace paceline::testing {
 struct Faults {
   double lose = 0;
   double repeat = 0;
-  double delay = 0;             // Chance of a delay of up to 15 seconds.
-  double kill_worker_s = 0;     // Mean time between deaths of some worker.
+  double delay = 0;          // Chance of a delay of up to 15 seconds.
+  double kill_worker_s = 0;  // Mean time between deaths of some worker.
   double kill_coordinator_s = 0;
-  double clock_drift = 0;       // Largest relative error of a worker's clock.
-  double pollute = 0;           // Chance for each kernel of a sitting.
-  int poisonous_unit = -1;      // Kills every worker that measures it.
+  double clock_drift = 0;   // Largest relative error of a worker's clock.
+  double pollute = 0;       // Chance for each kernel of a sitting.
+  int poisonous_unit = -1;  // Kills every worker that measures it.
 };
 
-// A coordinator and workers with the decisions of the real ones, and a network, a database, spools and
-// clocks that are simulated in one thread from one seed.
+// A coordinator and workers with the decisions of the real ones, and a network, a database, spools
+// and clocks that are simulated in one thread from one seed.
 class Cluster {
  public:
   struct Shape {

@@ -30,7 +30,8 @@ void expect_everything_measured(const Cluster& cluster, std::uint64_t seed) {
       EXPECT_EQ(lane.done, lane.total) << "seed " << seed << ": failed " << lane.failed;
     }
   }
-  // Kernels and environment are the same on both models, so a key stands for two timings a campaign.
+  // Kernels and environment are the same on both models, so a key stands for two timings a
+  // campaign.
   EXPECT_THAT(cluster.timings(), SizeIs(units * 2 * 2)) << "seed " << seed;
   for (const auto& [key, count] : cluster.timings()) EXPECT_GE(count, 4) << "seed " << seed;
 }

@@ -46,7 +46,8 @@ class RunningProgram {
   }
 
  private:
-  Subprocess start(std::vector<std::string> command, std::map<std::string, std::string> environment) {
+  Subprocess start(std::vector<std::string> command,
+                   std::map<std::string, std::string> environment) {
     command.front() = (binary_folder() / command.front()).string();
     const int output = ::open(output_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     const int errors = ::open(errors_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

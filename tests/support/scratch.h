@@ -17,7 +17,8 @@ class Scratch {
   Scratch& operator=(const Scratch&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  friend std::filesystem::path operator/(const Scratch& scratch, const std::filesystem::path& name) {
+  friend std::filesystem::path operator/(const Scratch& scratch,
+                                         const std::filesystem::path& name) {
     return scratch.path_ / name;
   }
 

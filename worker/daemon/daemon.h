@@ -11,8 +11,8 @@
 
 namespace paceline {
 
-// What a worker says of itself: this machine, its environment at `threads`, the kernels of this program
-// and, as resource, the host whose memory bandwidth its measurements need alone.
+// What a worker says of itself: this machine, its environment at `threads`, the kernels of this
+// program and, as resource, the host whose memory bandwidth its measurements need alone.
 wire::Hello introduce(int threads, const std::string& name);
 
 // Carries messages between the coordinator, the duty and the measuring thread. One thread.

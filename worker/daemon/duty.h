@@ -16,8 +16,8 @@ namespace paceline {
 // What a worker owes its coordinator: the leases it holds, the sittings that are next, the results
 // that have not been acknowledged.
 //
-// Plain state: no clock, no socket, no thread. Times are the worker's monotonic nanoseconds. Callers
-// carry the actions out; one sitting is under way at a time.
+// Plain state: no clock, no socket, no thread. Times are the worker's monotonic nanoseconds.
+// Callers carry the actions out; one sitting is under way at a time.
 class Duty {
  public:
   struct StartSitting {
@@ -36,8 +36,7 @@ class Duty {
   };
   struct ResendResults {};
   struct Leave {};  // Drained: everything that was begun is finished.
-  using Action =
-      std::variant<StartSitting, KeepResult, SendMessage, Forget, ResendResults, Leave>;
+  using Action = std::variant<StartSitting, KeepResult, SendMessage, Forget, ResendResults, Leave>;
 
   explicit Duty(wire::Hello hello) : hello_(std::move(hello)) {}
 

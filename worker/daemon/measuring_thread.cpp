@@ -116,10 +116,10 @@ MeasureTask MeasuringThread::task_of(const Duty::StartSitting& sitting) const {
   }
   task.regimes = sitting.sitting.regimes;
   task.seed = seed_of(lease.id);
-  task.budget.time = lease.seconds_max > 0
-                         ? std::chrono::duration_cast<Duration>(
-                               std::chrono::duration<double>(lease.seconds_max))
-                         : sitting_default;
+  task.budget.time =
+      lease.seconds_max > 0
+          ? std::chrono::duration_cast<Duration>(std::chrono::duration<double>(lease.seconds_max))
+          : sitting_default;
   task.campaign = lease.campaign;
   task.task = lease.task;
   task.lease = lease.id;

@@ -16,7 +16,8 @@
 
 namespace paceline {
 
-// Holds sittings on a thread of its own, so that heartbeats go on meanwhile. One other thread owns it.
+// Holds sittings on a thread of its own, so that heartbeats go on meanwhile. One other thread owns
+// it.
 class MeasuringThread {
  public:
   // `kernels` are those that leases may name.

@@ -55,8 +55,9 @@ Spool::Spool(const std::filesystem::path& file) : impl_(std::make_unique<Impl>()
   impl_->run("pragma locking_mode = exclusive");
   impl_->run("pragma journal_mode = wal");
   impl_->run("pragma synchronous = full");
-  impl_->run("create table if not exists result (position integer primary key, "
-             "key text not null unique, message blob not null)");
+  impl_->run(
+      "create table if not exists result (position integer primary key, "
+      "key text not null unique, message blob not null)");
 }
 
 Spool::~Spool() = default;
@@ -66,8 +67,8 @@ void Spool::keep(const wire::Result& result) {
       impl_->prepare("insert or ignore into result (key, message) values (?1, ?2)");
   const std::string bytes = wire::encode(result);
   impl_->bind_text(insert, 1, key_of(result.task, result.lease, result.block));
-  impl_->check_status(sqlite3_bind_blob64(insert.get(), 2, bytes.data(), bytes.size(),
-                                          SQLITE_TRANSIENT));
+  impl_->check_status(
+      sqlite3_bind_blob64(insert.get(), 2, bytes.data(), bytes.size(), SQLITE_TRANSIENT));
   impl_->check_status(sqlite3_step(insert.get()));
 }
 

@@ -8,12 +8,12 @@
 
 namespace paceline {
 
-// Results that the coordinator has not acknowledged, in a file that outlives the worker: the next one
-// sends them. One process at a time, one thread.
+// Results that the coordinator has not acknowledged, in a file that outlives the worker: the next
+// one sends them. One process at a time, one thread.
 class Spool {
  public:
-  // Creates the file and its folder. Throws `unavailable` when it cannot be written or another worker
-  // holds it, naming it.
+  // Creates the file and its folder. Throws `unavailable` when it cannot be written or another
+  // worker holds it, naming it.
   explicit Spool(const std::filesystem::path& file);
   ~Spool();
 

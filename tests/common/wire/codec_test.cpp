@@ -9,8 +9,8 @@
 namespace paceline::wire {
 namespace {
 
-using ::testing::HasSubstr;
 using paceline::testing::sample_messages;
+using ::testing::HasSubstr;
 
 TEST(Codec, EveryMessageComesBackAsItWas) {
   for (const Message& message : sample_messages()) {

@@ -12,8 +12,8 @@
 namespace paceline::wire {
 namespace {
 
-using ::testing::HasSubstr;
 using paceline::testing::Scratch;
+using ::testing::HasSubstr;
 
 TEST(Keys, ASecretIsReadByItsOwnerAlone) {
   const Scratch scratch;

@@ -13,8 +13,8 @@ namespace paceline::wire {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 using paceline::testing::Scratch;
+using ::testing::HasSubstr;
 
 // A server with a key folder, on an address that the system gives.
 class Sockets : public ::testing::Test {

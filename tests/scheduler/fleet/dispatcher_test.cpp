@@ -9,12 +9,12 @@ namespace paceline::fleet {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
-using ::testing::SizeIs;
 using paceline::testing::numbered_campaign;
 using paceline::testing::numbered_workload;
 using paceline::testing::worker_class;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 WorkerId worker_id(int number) { return {Hasher("test-worker").add(number).finish()}; }
 
@@ -61,9 +61,9 @@ class Fleet : public ::testing::Test {
   }
   std::vector<GrantLease> finish(int worker, const GrantLease& grant, std::uint32_t block = 0,
                                  std::vector<KernelId> polluted = {}, std::string failure = "") {
-    return only<GrantLease>(step(SittingReturned{worker_id(worker), grant.task.id, grant.lease.id,
-                                                 block, std::move(polluted), std::move(failure),
-                                                 1.0}));
+    return only<GrantLease>(
+        step(SittingReturned{worker_id(worker), grant.task.id, grant.lease.id, block,
+                             std::move(polluted), std::move(failure), 1.0}));
   }
   // Time passes in silence.
   std::vector<Action> wait(Duration duration) {
@@ -230,8 +230,8 @@ TEST_F(Fleet, SkipsWhatIsKnown) {
   const auto members = worker_class("machine");
   for (const KernelInfo& kernel : members->kernels) {
     for (const Regime regime : {Regime::hot, Regime::cold}) {
-      known_.insert(timing_key(kernel.id(), numbered_workload(0).id(), members->environment.id(),
-                               regime));
+      known_.insert(
+          timing_key(kernel.id(), numbered_workload(0).id(), members->environment.id(), regime));
     }
   }
   known_.insert(timing_key(members->kernels[0].id(), numbered_workload(1).id(),
@@ -249,8 +249,7 @@ TEST_F(Fleet, SkipsWorkloadsThatNoKernelTakes) {
   Campaign campaign = numbered_campaign(1);
   Unit unit{numbered_workload(0), 0};
   unit.workload.op = "cumsum";
-  campaign.units =
-      std::make_shared<paceline::testing::ListedUnits>(std::vector<Unit>{unit});
+  campaign.units = std::make_shared<paceline::testing::ListedUnits>(std::vector<Unit>{unit});
   step(CampaignSubmitted{campaign});
   arrive(1);
   EXPECT_THAT(hear(1), IsEmpty());
@@ -383,8 +382,9 @@ TEST_F(Fleet, GoesOnFromWhatAnEarlierCoordinatorSaved) {
   arrive(1);
   const auto grant = hear(1).at(0);
   Dispatcher next{Policy{}};
-  next.restore({.campaigns = {*campaign_}, .lanes = {*lane_}, .tasks = {*task_},
-                .leases = {grant.lease}}, now_);
+  next.restore(
+      {.campaigns = {*campaign_}, .lanes = {*lane_}, .tasks = {*task_}, .leases = {grant.lease}},
+      now_);
   dispatcher_ = std::move(next);
   arrive(1);
   EXPECT_THAT(hear(1, {grant.lease.id}), IsEmpty());

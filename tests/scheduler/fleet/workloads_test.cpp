@@ -21,7 +21,8 @@ Graph layers() {
     d = neg(c)
     unused = sin(x)
     output y = d
-  })", ops::all_ops());
+  })",
+                     ops::all_ops());
 }
 
 std::vector<std::string> texts(const std::vector<Workload>& workloads) {

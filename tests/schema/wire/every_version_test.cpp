@@ -10,8 +10,8 @@
 namespace paceline::wire {
 namespace {
 
-// Beside this file, version_N/KIND.bin holds what that version of the protocol wrote for the sample of
-// each kind (tests/support/messages.cpp). Files are only ever added.
+// Beside this file, version_N/KIND.bin holds what that version of the protocol wrote for the sample
+// of each kind (tests/support/messages.cpp). Files are only ever added.
 std::filesystem::path file_of(int version, const Message& message) {
   return std::filesystem::path(PACELINE_TEST_DATA).parent_path() / "schema" / "wire" /
          ("version_" + std::to_string(version)) / (std::string(name_of(message)) + ".bin");

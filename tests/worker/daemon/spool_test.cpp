@@ -13,9 +13,9 @@
 namespace paceline {
 namespace {
 
+using paceline::testing::Scratch;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using paceline::testing::Scratch;
 
 wire::Result result(std::uint32_t block) {
   auto result = std::get<wire::Result>(paceline::testing::sample_messages()[2]);
