@@ -213,24 +213,32 @@ class Lowering {
                                  const Draft::Operands& operands) const {
     const TensorType& type = graph_.node(index).outputs[output];
     if (op.updates_input && output == 0 &&
-        may_overwrite(index, 0, type, operands, Plan::Storage::state)) {
+        may_overwrite(index, output, 0, type, operands, Plan::Storage::state)) {
       return 0;
     }
     for (const auto& [to, from] : op.in_place) {
-      if (to == output && may_overwrite(index, from, type, operands, Plan::Storage::slot))
+      if (to == output && may_overwrite(index, output, from, type, operands, Plan::Storage::slot))
         return from;
     }
     if (op.updates_input && output == 0 &&
-        may_overwrite(index, 0, type, operands, Plan::Storage::slot)) {
+        may_overwrite(index, output, 0, type, operands, Plan::Storage::slot)) {
       return 0;
     }
     return std::nullopt;
   }
 
+  // Whether the op lets `output` take the bytes of `input`.
+  static bool yields(const Op& op, int output, int input) {
+    return (op.updates_input && output == 0 && input == 0) ||
+           std::ranges::count(op.in_place, std::pair(output, input)) > 0;
+  }
+
   // Nothing reads the input's memory later, and each element of the output takes the bytes of the
-  // same element of the input.
-  bool may_overwrite(std::int32_t index, int input, const TensorType& type,
+  // same element of the input. Other operands there must be such inputs too: x * w + x may not
+  // overwrite x.
+  bool may_overwrite(std::int32_t index, int output, int input, const TensorType& type,
                      const Draft::Operands& operands, Plan::Storage storage) const {
+    const Op& op = ops_.get(graph_.node(index).op);
     const ValueRef group = groups_.group_of(graph_.node(index).inputs[input]);
     if (groups_.is_pinned(group)) return false;
     for (const std::int32_t reader : groups_.readers(group)) {
@@ -240,11 +248,11 @@ class Lowering {
     if (draft_.buffers[place.buffer].storage != storage) return false;
     if (!is_dense(place.strided) || place.strided.offset != 0) return false;
     if (place.dtype != type.dtype || place.strided.shape != type.shape) return false;
-    return std::all_of(operands.inputs.begin(), operands.inputs.end(),
-                       [&](const Place& other) {
-                         return other.buffer != place.buffer || other == place;
-                       }) &&
-           std::none_of(operands.outputs.begin(), operands.outputs.end(),
+    for (int i = 0; i < static_cast<int>(operands.inputs.size()); ++i) {
+      const Place& other = operands.inputs[i];
+      if (other.buffer == place.buffer && !(other == place && yields(op, output, i))) return false;
+    }
+    return std::none_of(operands.outputs.begin(), operands.outputs.end(),
                         [&](const Place& taken) { return taken.buffer == place.buffer; });
   }
 

@@ -90,17 +90,14 @@ class PlanValidator {
     if (in_slot) written_[written.index] = true;
   }
 
-  // The same elements in the same places, with the op's consent for one of the inputs that lie
-  // there.
+  // The same elements in the same places, with the op's consent.
   bool may_share(const Plan::Instruction& instruction, std::size_t output,
                  std::size_t input) const {
     if (instruction.outputs[output] != instruction.inputs[input]) return false;
     const Op& op = ops_.get(instruction.op);
     if (op.updates_input && output == 0 && input == 0) return true;
-    return std::any_of(op.in_place.begin(), op.in_place.end(), [&](const auto& pair) {
-      return pair.first == static_cast<int>(output) &&
-             instruction.inputs[pair.second] == instruction.inputs[input];
-    });
+    return std::ranges::count(op.in_place,
+                              std::pair(static_cast<int>(output), static_cast<int>(input))) > 0;
   }
 
   const Plan& plan_;
