@@ -1,7 +1,6 @@
-#include <cmath>
-
 #include "common/ops/support/compose.h"
 #include "common/ops/support/infer.h"
+#include "common/ops/support/norms.h"
 
 namespace paceline::ops {
 
@@ -19,20 +18,11 @@ Types infer(const OpInputs& in) {
 }
 
 void reference(const ReferenceCall& call) {
-  const double epsilon = call.attributes.get<double>("epsilon");
+  const LayerNorm norm{call.attributes.get<double>("epsilon")};
   const std::int64_t width = call.inputs[1].element_count();
-  const double* weight = call.inputs[1].as<double>();
-  const double* bias = call.inputs[2].as<double>();
   for (std::int64_t first = 0; first < call.inputs[0].element_count(); first += width) {
-    const double* x = call.inputs[0].as<double>() + first;
-    double mean = 0;
-    for (std::int64_t i = 0; i < width; ++i) mean += x[i] / width;
-    double variance = 0;
-    for (std::int64_t i = 0; i < width; ++i) variance += (x[i] - mean) * (x[i] - mean) / width;
-    const double deviation = std::sqrt(variance + epsilon);
-    for (std::int64_t i = 0; i < width; ++i) {
-      call.outputs[0].as<double>()[first + i] = (x[i] - mean) / deviation * weight[i] + bias[i];
-    }
+    norm(call.inputs[0].as<double>() + first, call.inputs[1].as<double>(),
+         call.inputs[2].as<double>(), width, call.outputs[0].as<double>() + first);
   }
 }
 

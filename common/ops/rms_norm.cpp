@@ -1,7 +1,6 @@
-#include <cmath>
-
 #include "common/ops/support/compose.h"
 #include "common/ops/support/infer.h"
+#include "common/ops/support/norms.h"
 
 namespace paceline::ops {
 
@@ -18,18 +17,12 @@ Types infer(const OpInputs& in) {
 }
 
 void reference(const ReferenceCall& call) {
-  const double epsilon = call.attributes.get<double>("epsilon");
-  const double offset = call.attributes.get<double>("weight_offset");
+  const RmsNorm norm{call.attributes.get<double>("epsilon"),
+                     call.attributes.get<double>("weight_offset")};
   const std::int64_t width = call.inputs[1].element_count();
-  const double* weight = call.inputs[1].as<double>();
   for (std::int64_t first = 0; first < call.inputs[0].element_count(); first += width) {
-    const double* x = call.inputs[0].as<double>() + first;
-    double squares = 0;
-    for (std::int64_t i = 0; i < width; ++i) squares += x[i] * x[i];
-    const double rms = std::sqrt(squares / width + epsilon);
-    for (std::int64_t i = 0; i < width; ++i) {
-      call.outputs[0].as<double>()[first + i] = x[i] / rms * (weight[i] + offset);
-    }
+    norm(call.inputs[0].as<double>() + first, call.inputs[1].as<double>(), width,
+         call.outputs[0].as<double>() + first);
   }
 }
 

@@ -1,0 +1,25 @@
+#include "kernels/cpu/support/norms.h"
+
+namespace paceline::kernels::cpu {
+namespace {
+
+void run(const Call& call) {
+  Floats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
+    const auto weight = lane_of<T>(call.inputs[2]), bias = lane_of<T>(call.inputs[3]);
+    add_then<T>(call, [&](const Lane<const T>& sum, const Lane<T>& out) {
+      normalise(call.state<LayerNorm>(), sum, weight, bias, out);
+    });
+  });
+}
+
+}  // namespace
+
+Kernel add_layer_norm_plain() {
+  return {
+      .info = plain_info("add_layer_norm", Floats::list()),
+      .prepare = prepare<LayerNorm>,
+      .run = run,
+  };
+}
+
+}  // namespace paceline::kernels::cpu
