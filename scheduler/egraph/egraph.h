@@ -1,0 +1,173 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "common/graph/graph.h"
+#include "common/graph/kernel_info.h"
+#include "scheduler/egraph/evaluation.h"
+#include "scheduler/egraph/explanation.h"
+#include "scheduler/egraph/facts.h"
+#include "scheduler/egraph/ids.h"
+#include "scheduler/egraph/operator.h"
+
+namespace paceline::egraph {
+
+class ProofForest;
+class ClassValues;
+
+// An operator over classes. Two nodes of one class have equal values.
+struct ENode {
+  OperatorId op;
+  std::vector<ClassId> children;  // Canonical after rebuild; sorted where the op commutes.
+};
+
+// Why two classes are one.
+struct Reason {
+  std::string_view rule;
+  Precision precision = Precision::exact;
+  // Terms that the rule took for equal (explanations only): what was matched, and what stands
+  // there.
+  std::vector<std::pair<ClassId, ClassId>> premises = {};
+};
+
+struct EGraphOptions {
+  bool explain = false;
+  std::optional<Evaluation> check = {};  // Test mode.
+};
+
+// Many equivalent forms of the values of a graph, shared: an e-graph with deferred rebuilding and
+// class facts (Willsey et al., egg: Fast and Extensible Equality Saturation, POPL 2021).
+//
+// Classes whose children are all known constants get their value: small ones as a constant, equal
+// elements as a broadcast scalar. One thread; the OpSet must outlive it.
+class EGraph {
+ public:
+  explicit EGraph(const OpSet& ops, EGraphOptions options = {});
+  ~EGraph();
+  EGraph(const EGraph&) = delete;
+  EGraph& operator=(const EGraph&) = delete;
+
+  const OpSet& ops() const { return *ops_; }
+
+  // The class of one output of an op on classes. Attributes may be partial. Throws what inference
+  // throws.
+  ClassId add(std::string_view op, Attributes attributes, std::vector<ClassId> children,
+              std::int32_t output = 0);
+  // As above, with complete attributes.
+  ClassId add(const Op& op, const Attributes& attributes, std::vector<ClassId> children,
+              std::int32_t output = 0);
+  ClassId add_leaf(const Node& leaf);  // An input, weight, state or constant.
+  ClassId add_constant(Tensor elements);
+  // The same value everywhere, of this type: a constant scalar, broadcast unless rank 0. Throws
+  // `invalid` for a value that the (integer) dtype lacks.
+  ClassId add_splat(double value, const TensorType& type);
+
+  // Every value of a graph: its class by node and output.
+  std::vector<std::vector<ClassId>> add_graph(const Graph& graph);
+  // The same with the graph's inputs, in order, standing for classes.
+  std::vector<std::vector<ClassId>> add_graph(const Graph& graph, std::span<const ClassId> inputs);
+
+  // False when they were one already, or when a rule would put another form beside a state's
+  // version. Congruence follows at rebuild(). Throws `internal` naming the rule when types
+  // disagree, and in test mode when values do.
+  bool merge(ClassId a, ClassId b, Reason reason);
+  void rebuild();
+  bool is_rebuilt() const { return pending_.empty() && facts_pending_.empty(); }
+
+  ClassId find(ClassId id) const;
+  bool same(ClassId a, ClassId b) const { return find(a) == find(b); }
+  const Facts& facts(ClassId id) const { return classes_[find(id).value].facts; }
+
+  // Rebuilt graphs only: canonical ids in order of creation.
+  std::vector<ClassId> classes() const;
+  std::span<const NodeId> nodes_of(ClassId id) const { return classes_[find(id).value].nodes; }
+  // Nodes with a child in the class, some more than once.
+  std::span<const NodeId> parents_of(ClassId id) const { return classes_[find(id).value].parents; }
+  // Nodes of an op (any attributes, any output) that live.
+  std::span<const NodeId> nodes_with(const Op& op) const;
+  bool is_live(NodeId node) const { return live_[node.value]; }
+
+  // References stay valid while nodes are added.
+  const ENode& node(NodeId id) const { return nodes_[id.value]; }
+  const Operator& operator_of(NodeId id) const { return operators_[nodes_[id.value].op]; }
+  const Operators& operators() const { return operators_; }
+  // The children with which a node was added; with `explain` those of the exact term.
+  std::span<const ClassId> original_children(NodeId id) const;
+
+  std::int64_t node_count() const { return live_count_; }
+  std::int64_t class_count() const { return class_count_; }
+
+  bool explains() const { return forest_ != nullptr; }
+  // Why two terms are equal, by the ids under which they were added. Throws `invalid` when they are
+  // not, or when the e-graph was made without `explain`.
+  Explanation explain(ClassId a, ClassId b) const;
+
+  // Test mode only: the elements of a class.
+  const Tensor& value(ClassId id) const;
+
+ private:
+  struct Class {
+    std::vector<NodeId> nodes;
+    std::vector<NodeId> parents;
+    Facts facts;
+    bool is_folded = false;  // Its constant form was added.
+  };
+  struct Key {
+    OperatorId op;
+    std::span<const ClassId> children;
+  };
+  struct Hash {
+    using is_transparent = void;
+    const EGraph* graph;
+    std::size_t operator()(const Key& key) const;
+    std::size_t operator()(NodeId id) const;
+  };
+  struct Equal {
+    using is_transparent = void;
+    const EGraph* graph;
+    bool operator()(NodeId a, NodeId b) const { return a == b; }
+    bool operator()(const Key& key, NodeId id) const;
+    bool operator()(NodeId id, const Key& key) const { return (*this)(key, id); }
+  };
+
+  void canonicalize(ENode& node) const;
+  ClassId add_node(OperatorId op, std::vector<ClassId> children);
+  ClassId create(ENode node, Facts facts);
+  Facts infer_facts(const ENode& node) const;
+  void infer_values(const ENode& node, Facts& facts) const;
+  void infer_splat(const Operator& op, const ENode& node, Facts& facts) const;
+  void fold(ClassId id);
+  void repair(NodeId id);
+  void refresh_facts(NodeId id);
+  bool join_facts(Facts& into, const Facts& from) const;
+  void expect_equal_types(ClassId a, ClassId b, const Reason& reason) const;
+  void drop_dead();
+
+  const OpSet* ops_;
+  Operators operators_;
+  std::deque<ENode> nodes_;
+  std::vector<std::vector<ClassId>> originals_;  // With explanations.
+  std::vector<bool> live_;
+  std::deque<Class> classes_;                // By id; merged ones are empty.
+  mutable std::vector<std::int32_t> union_;  // Union-find, with path halving.
+  std::unordered_set<NodeId, Hash, Equal> known_;
+  std::vector<std::vector<NodeId>> by_op_;  // By index in the OpSet.
+  std::vector<NodeId> pending_;             // Their children have merged.
+  std::vector<NodeId> facts_pending_;       // Facts of their children have grown.
+  std::vector<ClassId> touched_;            // Classes that may list dead nodes.
+  std::int64_t live_count_ = 0;
+  std::int64_t class_count_ = 0;
+  std::unique_ptr<ProofForest> forest_;
+  std::unique_ptr<ClassValues> values_;
+};
+
+}  // namespace paceline::egraph
