@@ -34,13 +34,17 @@ Json to_json(const StoreCounts& counts) {
           {"environments", counts.environments},
           {"kernels", counts.kernels},
           {"workloads", counts.workloads},
-          {"measurements", counts.measurements}};
+          {"measurements", counts.measurements},
+          {"paths", counts.paths},
+          {"path_measurements", counts.path_measurements}};
 }
 
 std::string describe(const StoreCounts& counts) {
-  return fmt::format("{} measurements, {} workloads, {} kernels, {} machines, {} environments",
-                     counts.measurements, counts.workloads, counts.kernels, counts.machines,
-                     counts.environments);
+  return fmt::format(
+      "{} measurements, {} workloads, {} kernels, {} machines, {} environments, {} paths timed {} "
+      "times",
+      counts.measurements, counts.workloads, counts.kernels, counts.machines, counts.environments,
+      counts.paths, counts.path_measurements);
 }
 
 void print(const StoreArguments& arguments, const Json& document, const std::string& text) {

@@ -234,6 +234,7 @@ std::string to_json(const std::vector<double>& values) { return array_text(value
 std::string to_json(const std::vector<std::int32_t>& values) { return dump(values); }
 std::string to_json(const std::vector<std::string>& values) { return dump(values); }
 std::string to_json(const std::map<std::string, std::string>& values) { return dump(values); }
+std::string to_json(const Bindings& bindings) { return dump(bindings); }
 std::string to_json(const std::vector<Machine::Cache>& caches) { return array_text(caches); }
 std::string to_json(const std::vector<Machine::Gpu>& gpus) { return array_text(gpus); }
 std::string to_json(const std::vector<Measurement::Discarded>& discarded) {
@@ -260,6 +261,10 @@ template <>
 std::map<std::string, std::string> from_json(std::string_view text) {
   return read_cell(
       text, [](const Json& json) { return json.get<std::map<std::string, std::string>>(); });
+}
+template <>
+Bindings from_json(std::string_view text) {
+  return read_cell(text, [](const Json& json) { return json.get<Bindings>(); });
 }
 template <>
 std::vector<Machine::Cache> from_json(std::string_view text) {

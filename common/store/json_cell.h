@@ -20,6 +20,7 @@ std::string to_json(const std::vector<double>& values);
 std::string to_json(const std::vector<std::int32_t>& values);
 std::string to_json(const std::vector<std::string>& values);
 std::string to_json(const std::map<std::string, std::string>& values);
+std::string to_json(const Bindings& bindings);
 std::string to_json(const std::vector<Machine::Cache>& caches);
 std::string to_json(const std::vector<Machine::Gpu>& gpus);
 std::string to_json(const std::vector<Measurement::Discarded>& discarded);

@@ -199,9 +199,12 @@ class PostgresDatabase : public Database {
   std::int64_t insert_chunk(const Table& table, std::string rows) {
     const std::string columns = column_list(table);
     const std::vector<SqlValue> parameters = {std::move(rows) + ']'};
-    return execute(fmt::format("insert into \"{0}\" ({1}) select {1} from "
-                               "json_populate_recordset(null::\"{0}\", $1::json) "
-                               "on conflict do nothing", table.name, columns), parameters);
+    // The row type by a row that is not there: null::"path" would be the geometric type.
+    return execute(
+        fmt::format("insert into \"{0}\" ({1}) select {1} from json_populate_recordset("
+                    "(select row from \"{0}\" row limit 0), $1::json) on conflict do nothing",
+                    table.name, columns),
+        parameters);
   }
 
   static QueryTable table_of(const pqxx::result& result) {

@@ -354,6 +354,114 @@ Measurement RowOf<Measurement>::from_row(const SqlRow& cells) {
   return m;
 }
 
+const Table& RowOf<GraphText>::table() {
+  static const Table table = {"graph", {{"id", text}, {"name", text}, {"text", text}}};
+  return table;
+}
+
+SqlRow RowOf<GraphText>::to_row(const GraphText& graph) {
+  return {graph.id.to_string(), graph.name, graph.text};
+}
+
+GraphText RowOf<GraphText>::from_row(const SqlRow& cells) {
+  RowReader row(cells);
+  return {.id = row.id<GraphId>(), .name = row.text(), .text = row.text()};
+}
+
+const Table& RowOf<PathText>::table() {
+  static const Table table = {"path", {{"id", text}, {"graph", text}, {"text", text}}};
+  return table;
+}
+
+SqlRow RowOf<PathText>::to_row(const PathText& path) {
+  return {path.id.to_string(), path.graph.to_string(), path.text};
+}
+
+PathText RowOf<PathText>::from_row(const SqlRow& cells) {
+  RowReader row(cells);
+  return {.id = row.id<PathId>(), .graph = row.id<GraphId>(), .text = row.text()};
+}
+
+const Table& RowOf<PathMeasurement>::table() {
+  static const Table table = {"path_measurement",
+                              {{"id", text},
+                               {"path", text},
+                               {"machine", text},
+                               {"environment", text},
+                               {"bindings", json},
+                               {"regime", text},
+                               {"outcome", text},
+                               {"reason", text},
+                               {"predicted_s", real},
+                               {"median_s", real},
+                               {"low_s", real},
+                               {"high_s", real},
+                               {"minimum_s", real},
+                               {"samples_s", json},
+                               {"sample_blocks", json},
+                               {"error_relative", real},
+                               {"error_elementwise", real},
+                               {"noise_floor", real},
+                               {"method", integer},
+                               {"finished_ns", integer},
+                               {"node", text}}};
+  return table;
+}
+
+SqlRow RowOf<PathMeasurement>::to_row(const PathMeasurement& m) {
+  const bool ok = m.outcome == Outcome::ok;
+  const auto when_ok = [&](double seconds) { return ok ? SqlValue(seconds) : SqlValue(); };
+  return {m.id.to_string(),
+          m.path.to_string(),
+          m.machine.to_string(),
+          m.environment.to_string(),
+          to_json(m.bindings),
+          cell(to_string(m.regime)),
+          cell(to_string(m.outcome)),
+          m.reason,
+          m.predicted_s,
+          when_ok(m.summary.median_s),
+          when_ok(m.summary.low_s),
+          when_ok(m.summary.high_s),
+          when_ok(m.summary.minimum_s),
+          to_json(m.samples_s),
+          to_json(m.blocks),
+          error_cell(m.error_relative),
+          error_cell(m.error_elementwise),
+          m.noise_floor,
+          cell(m.method),
+          to_unix_ns(m.finished),
+          m.node};
+}
+
+PathMeasurement RowOf<PathMeasurement>::from_row(const SqlRow& cells) {
+  RowReader row(cells);
+  PathMeasurement m;
+  m.id = row.id<PathMeasurementId>();
+  m.path = row.id<PathId>();
+  m.machine = row.id<MachineId>();
+  m.environment = row.id<EnvironmentId>();
+  m.bindings = row.json<Bindings>();
+  m.regime = row.name(parse_regime);
+  m.outcome = row.name(parse_outcome);
+  m.reason = row.text();
+  m.predicted_s = row.real_or(0);
+  m.summary.median_s = row.real_or(0);
+  m.summary.low_s = row.real_or(0);
+  m.summary.high_s = row.real_or(0);
+  m.summary.minimum_s = row.real_or(0);
+  m.samples_s = row.json<std::vector<double>>();
+  m.blocks = row.json<std::vector<std::int32_t>>();
+  m.error_relative = read_error(row);
+  m.error_elementwise = read_error(row);
+  m.noise_floor = row.real();
+  m.method = row.small();
+  m.finished = row.time();
+  m.node = row.text();
+  m.summary.samples = static_cast<int>(m.samples_s.size());
+  return m;
+}
+
 const Table& RowOf<Timing>::table() {
   static const Table table = {"timing",
                               {{"m.id", text},

@@ -53,6 +53,27 @@ struct RowOf<Measurement> {
   static Measurement from_row(const SqlRow& row);
 };
 
+template <>
+struct RowOf<PathMeasurement> {
+  static const Table& table();
+  static SqlRow to_row(const PathMeasurement& m);
+  static PathMeasurement from_row(const SqlRow& row);
+};
+
+template <>
+struct RowOf<PathText> {
+  static const Table& table();
+  static SqlRow to_row(const PathText& path);
+  static PathText from_row(const SqlRow& row);
+};
+
+template <>
+struct RowOf<GraphText> {
+  static const Table& table();
+  static SqlRow to_row(const GraphText& graph);
+  static GraphText from_row(const SqlRow& row);
+};
+
 // What timings() selects: no table, the columns of a join.
 template <>
 struct RowOf<Timing> {

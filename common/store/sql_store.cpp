@@ -14,6 +14,7 @@ namespace paceline::store {
 namespace {
 
 constexpr int identities_per_batch = 1000;
+constexpr int texts_per_batch = 50;
 constexpr int measurements_per_batch = 200;  // With a few hundred samples each: a megabyte.
 
 const Table& op_table() {
@@ -84,6 +85,10 @@ class SqlStore : public Store {
   void put(std::span<const KernelInfo> kernels) override { put_with_ops(kernels); }
   void put(std::span<const Workload> workloads) override { put_with_ops(workloads); }
 
+  void put(std::span<const GraphText> graphs) override { put_all(graphs); }
+  void put(std::span<const PathText> paths) override { put_all(paths); }
+  void put(std::span<const PathMeasurement> measurements) override { put_all(measurements); }
+
   std::int64_t put(std::span<const Measurement> measurements) override {
     const auto rows = rows_of(measurements);
     const auto sightings = sightings_of(measurements);
@@ -135,6 +140,21 @@ class SqlStore : public Store {
         "where machine = $1 and threads = $2 order by measured_ns desc limit 1", parameters);
   }
 
+  std::vector<PathMeasurement> path_measurements(GraphId graph, MachineId machine,
+                                                 EnvironmentId environment) override {
+    const std::vector<SqlValue> parameters = {graph.to_string(), machine.to_string(),
+                                              environment.to_string()};
+    std::vector<SqlRow> rows;
+    database_->read([&] {
+      rows = read_rows<PathMeasurement>(
+          "where path in (select id from path where graph = $1) and machine = $2 "
+          "and environment = $3 order by finished_ns desc, id desc",
+          parameters);
+    });
+    return nouns_of<PathMeasurement>(rows);
+  }
+  std::optional<PathText> find(PathId id) override { return find_one<PathText>(id); }
+
   void for_each_batch(const std::function<void(const Batch&)>& visit) override {
     database_->read([&] {
       visit_pages<Machine>(visit, &Batch::machines, identities_per_batch);
@@ -145,6 +165,9 @@ class SqlStore : public Store {
       rooflines.rooflines = nouns_of<Roofline>(read_rows<Roofline>("", {}));
       visit(rooflines);
       visit_pages<Measurement>(visit, &Batch::measurements, measurements_per_batch);
+      visit_pages<GraphText>(visit, &Batch::graphs, texts_per_batch);
+      visit_pages<PathText>(visit, &Batch::paths, texts_per_batch);
+      visit_pages<PathMeasurement>(visit, &Batch::path_measurements, measurements_per_batch);
     });
   }
 
@@ -154,17 +177,23 @@ class SqlStore : public Store {
                                  {"environments", ColumnKind::integer},
                                  {"kernels", ColumnKind::integer},
                                  {"workloads", ColumnKind::integer},
-                                 {"measurements", ColumnKind::integer}}};
+                                 {"measurements", ColumnKind::integer},
+                                 {"paths", ColumnKind::integer},
+                                 {"path_measurements", ColumnKind::integer}}};
     const SqlRow row = select(
         "select (select count(*) from machine), (select count(*) from environment), "
         "(select count(*) from kernel), (select count(*) from workload), "
-        "(select count(*) from measurement)", {}, table).front();
+        "(select count(*) from measurement), (select count(*) from path), "
+        "(select count(*) from path_measurement)",
+        {}, table).front();
     const auto count = [&](int i) { return std::get<std::int64_t>(row[i]); };
     return {.machines = count(0),
             .environments = count(1),
             .kernels = count(2),
             .workloads = count(3),
-            .measurements = count(4)};
+            .measurements = count(4),
+            .paths = count(5),
+            .path_measurements = count(6)};
   }
 
   QueryTable query(std::string_view sql) override { return database_->query(sql); }

@@ -44,13 +44,18 @@ StoreCounts merge(Store& from, Store& to) {
     if (!batch.workloads.empty()) to.put(std::span(batch.workloads));
     for (const Roofline& roofline : batch.rooflines) to.put(roofline);
     if (!batch.measurements.empty()) measurements += to.put(std::span(batch.measurements));
+    if (!batch.graphs.empty()) to.put(std::span(batch.graphs));
+    if (!batch.paths.empty()) to.put(std::span(batch.paths));
+    if (!batch.path_measurements.empty()) to.put(std::span(batch.path_measurements));
   });
   const StoreCounts after = to.counts();
   return {.machines = after.machines - before.machines,
           .environments = after.environments - before.environments,
           .kernels = after.kernels - before.kernels,
           .workloads = after.workloads - before.workloads,
-          .measurements = measurements};
+          .measurements = measurements,
+          .paths = after.paths - before.paths,
+          .path_measurements = after.path_measurements - before.path_measurements};
 }
 
 }  // namespace paceline

@@ -13,6 +13,7 @@
 #include "common/graph/kernel_info.h"
 #include "common/graph/machine.h"
 #include "common/graph/measurement.h"
+#include "common/graph/path_measurement.h"
 #include "common/graph/workload.h"
 
 namespace paceline {
@@ -38,6 +39,8 @@ struct StoreCounts {
   std::int64_t kernels = 0;
   std::int64_t workloads = 0;
   std::int64_t measurements = 0;
+  std::int64_t paths = 0;
+  std::int64_t path_measurements = 0;
 };
 
 // The timing store: one interface, two homes. Identities go in before the measurements that name
@@ -54,6 +57,9 @@ class Store {
   virtual void put(std::span<const KernelInfo> kernels) = 0;
   virtual void put(std::span<const Workload> workloads) = 0;
   virtual void put(const Roofline& roofline) = 0;
+  virtual void put(std::span<const GraphText> graphs) = 0;
+  virtual void put(std::span<const PathText> paths) = 0;
+  virtual void put(std::span<const PathMeasurement> measurements) = 0;
   // In one transaction. Those whose id is known are skipped. Returns how many were new.
   virtual std::int64_t put(std::span<const Measurement> measurements) = 0;
 
@@ -67,6 +73,10 @@ class Store {
   // Those that are known, in no order.
   virtual std::vector<Workload> find(std::span<const WorkloadId> ids) = 0;
   virtual std::optional<Roofline> roofline(MachineId machine, int threads) = 0;
+  // Of all paths of the graph that were timed whole there. Newest first.
+  virtual std::vector<PathMeasurement> path_measurements(GraphId graph, MachineId machine,
+                                                         EnvironmentId environment) = 0;
+  virtual std::optional<PathText> find(PathId id) = 0;
 
   // For moving rows: identities first, then measurements with samples, in batches.
   struct Batch {
@@ -76,6 +86,9 @@ class Store {
     std::vector<Workload> workloads;
     std::vector<Roofline> rooflines;
     std::vector<Measurement> measurements;
+    std::vector<GraphText> graphs;
+    std::vector<PathText> paths;
+    std::vector<PathMeasurement> path_measurements;
   };
   virtual void for_each_batch(const std::function<void(const Batch&)>& visit) = 0;
 

@@ -95,6 +95,37 @@ inline void put_identities(Store& store) {
   store.put(workloads);
 }
 
+inline GraphText some_graph_text() {
+  return {.id = *GraphId::parse("00112233445566778899aabbccddeeff"),
+          .name = "mlp",
+          .text = "graph \"mlp\" {\n}\n"};
+}
+
+inline PathText some_path_text() {
+  return {.id = *PathId::parse("ffeeddccbbaa99887766554433221100"),
+          .graph = some_graph_text().id,
+          .text = "path {\n}\n"};
+}
+
+inline PathMeasurement some_path_measurement(double median_s = 1e-3) {
+  PathMeasurement m;
+  m.id = PathMeasurementId::random();
+  m.path = some_path_text().id;
+  m.machine = some_machine().id();
+  m.environment = some_environment().id();
+  m.bindings = {{"N", 128}, {"past", 0}};
+  m.predicted_s = 0.9e-3;
+  m.summary = {.median_s = median_s, .low_s = median_s * 0.99, .high_s = median_s * 1.01,
+               .minimum_s = median_s * 0.98};
+  m.samples_s = {median_s, median_s * 0.98};
+  m.blocks = {0, 1};
+  m.error_relative = 3e-7;
+  m.noise_floor = 0.01;
+  m.node = "host-a";
+  m.finished = from_unix_ns(1'795'000'000'123'456'789);
+  return m;
+}
+
 inline std::int64_t put_one(Store& store, const Measurement& measurement) {
   return store.put(std::span(&measurement, 1));
 }

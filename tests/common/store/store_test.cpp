@@ -409,5 +409,32 @@ TEST_P(StoreTest, NoticesARowThatWasEdited) {
               HasSubstr("machine"));
 }
 
+TEST_P(StoreTest, KeepsPathsTimedWholeAndFindsThemByTheirGraph) {
+  put_identities(*store_);
+  const GraphText graph = some_graph_text();
+  const PathText path = some_path_text();
+  const PathMeasurement measurement = some_path_measurement();
+  for (int twice = 0; twice < 2; ++twice) {
+    store_->put(std::span(&graph, 1));
+    store_->put(std::span(&path, 1));
+    store_->put(std::span(&measurement, 1));
+  }
+
+  const auto found =
+      store_->path_measurements(graph.id, measurement.machine, measurement.environment);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].path, path.id);
+  EXPECT_EQ(found[0].bindings, measurement.bindings);
+  EXPECT_EQ(found[0].summary.median_s, measurement.summary.median_s);
+  EXPECT_EQ(found[0].samples_s, measurement.samples_s);
+  EXPECT_EQ(found[0].error_relative, measurement.error_relative);
+  EXPECT_EQ(found[0].finished, measurement.finished);
+  EXPECT_EQ(store_->find(path.id)->text, path.text);
+  EXPECT_EQ(store_->counts().path_measurements, 1);
+  EXPECT_THAT(store_->path_measurements(GraphId::random(), measurement.machine,
+                                        measurement.environment),
+              IsEmpty());
+}
+
 }  // namespace
 }  // namespace paceline::testing
