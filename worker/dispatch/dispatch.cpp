@@ -67,7 +67,8 @@ Decision GraphDispatcher::decide(const Graph& graph, const Bindings& bindings) {
   std::vector<Workload> neighbours = add_neighbours(workloads, timings);
   StoredCosts costs(ops_, machine_, environment_, std::move(timings), roofline(),
                     std::move(neighbours));
-  return choose(graph, bindings, ops_, infos_, costs, options_.choose);
+  return choose(graph, bindings, ops_, KernelChooser(infos_, costs, options_.choose),
+                options_.choose.on_miss);
 }
 
 int GraphDispatcher::measure_missing(const Graph& graph, const Bindings& bindings,
@@ -91,13 +92,17 @@ std::vector<MeasureTask> GraphDispatcher::missing(std::span<const Workload> work
                                                   std::span<const Regime> regimes) {
   std::set<std::tuple<WorkloadId, KernelId, Regime>> known;
   for (const Timing& timing : timings_for(workloads, std::nullopt)) {
-    if (timing.machine == machine_.id() && timing.environment == environment_.id()) {
+    // A polluted measurement is no answer.
+    if (timing.machine == machine_.id() && timing.environment == environment_.id() &&
+        timing.outcome != Outcome::polluted) {
       known.emplace(timing.workload, timing.kernel, timing.regime);
     }
   }
   std::vector<MeasureTask> tasks;
   for (const Workload& workload : workloads) {
-    MeasureTask task{.workload = workload, .regimes = {regimes.begin(), regimes.end()}};
+    MeasureTask task{.workload = workload,
+                     .regimes = {regimes.begin(), regimes.end()},
+                     .budget = options_.budget};
     for (const KernelInfo& info : infos_) {
       if (info.op != workload.op || refusal(info, workload)) continue;
       if (std::any_of(regimes.begin(), regimes.end(), [&](Regime regime) {
@@ -136,8 +141,8 @@ std::vector<Workload> GraphDispatcher::add_neighbours(std::span<const Workload> 
   if (ops.empty()) return {};
   std::set<WorkloadId> found;
   for (Timing& timing : store_->timings({.ops = {ops.begin(), ops.end()},
-                                         .regime = options_.regime,
-                                         .machine_model_key = machine_.model_key()})) {
+                        .regime = options_.regime,
+                        .machine_model_key = machine_.model_key()})) {
     found.insert(timing.workload);
     if (!known.contains(timing.workload)) timings.push_back(std::move(timing));
   }

@@ -30,11 +30,11 @@ class GraphDispatcher {
     ChooseOptions choose;
     int threads = 1;
     Regime regime = Regime::hot;
+    MeasureBudget budget = {};  // Of what it measures itself.
   };
 
   // Without a store every estimate is a roofline's.
-  GraphDispatcher(const OpSet& ops, std::span<const Kernel> kernels, Store* store,
-                  Options options);
+  GraphDispatcher(const OpSet& ops, std::span<const Kernel> kernels, Store* store, Options options);
 
   const Machine& machine() const { return machine_; }
   const Environment& environment() const { return environment_; }
@@ -43,18 +43,19 @@ class GraphDispatcher {
   // OnMiss::measure it measures first what is missing, into the store.
   Decision decide(const Graph& graph, const Bindings& bindings);
 
-  // Measures on this machine what the graph needs and the store lacks: for each workload the kernels
-  // without a row of this machine, environment and kernel content in one of `regimes`. Requires a
-  // store. Calls `progress` after each workload. Returns how many workloads were measured.
+  // Measures on this machine what the graph needs and the store lacks: for each workload the
+  // kernels without a row of this machine, environment and kernel content in one of `regimes`.
+  // Requires a store. Calls `progress` after each workload. Returns how many workloads were
+  // measured.
   using Progress = std::function<void(int done, int total, const Workload& workload)>;
-  int measure_missing(const Graph& graph, const Bindings& bindings,
-                      std::span<const Regime> regimes, const Progress& progress);
+  int measure_missing(const Graph& graph, const Bindings& bindings, std::span<const Regime> regimes,
+                      const Progress& progress);
 
  private:
   std::vector<Timing> timings_for(std::span<const Workload> workloads,
                                   std::optional<Regime> regime);
-  // Adds the rows of other workloads of the ops that some of `workloads` has no row for, and returns
-  // those workloads: what lies between them can be interpolated.
+  // Adds the rows of other workloads of the ops that some of `workloads` has no row for, and
+  // returns those workloads: what lies between them can be interpolated.
   std::vector<Workload> add_neighbours(std::span<const Workload> workloads,
                                        std::vector<Timing>& timings);
   std::vector<MeasureTask> missing(std::span<const Workload> workloads,

@@ -63,7 +63,8 @@ Graph one_exp() {
 class ChooseTest : public ::testing::Test {
  protected:
   Decision decide(const Graph& graph = one_exp()) {
-    return choose(graph, {{"N", 8}}, ops::all_ops(), kernels_, costs_, options_);
+    return choose(graph, {{"N", 8}}, ops::all_ops(), KernelChooser(kernels_, costs_, options_),
+                  options_.on_miss);
   }
   std::string chosen() { return decide().nodes.at(0).kernel; }
 

@@ -1,0 +1,150 @@
+#include "scheduler/choose/kernel_chooser.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/error.h"
+
+namespace paceline {
+namespace {
+
+// The relative rounding of one operation on the type: no kernel that returns it can promise less.
+double rounding(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::bf16:
+      return 0x1p-8;
+    case Dtype::f16:
+      return 0x1p-11;
+    case Dtype::f32:
+      return 0x1p-24;
+    default:
+      return 0x1p-53;
+  }
+}
+
+Verdict verdict_of(const Estimate& a, const Estimate& b) {
+  if (!is_measured(a) || a.origin != b.origin) return Verdict::unknown;
+  const auto summary = [](const Estimate& estimate) {
+    return Summary{
+        .median_s = estimate.seconds, .low_s = estimate.low_s, .high_s = estimate.high_s};
+  };
+  return compare(summary(a), summary(b), std::max(a.noise_floor, b.noise_floor));
+}
+
+// Better founded before faster; the default's place decides between equals.
+bool is_better(const std::optional<Estimate>& a, const std::optional<Estimate>& b) {
+  if (!a || !b) return a.has_value() && !b.has_value();
+  if (a->origin != b->origin) return a->origin < b->origin;
+  return a->seconds < b->seconds;
+}
+
+using Candidate = KernelChooser::Candidate;
+
+// The incumbent stays unless the challenger is better founded or wins outside the noise.
+bool holds_against(const Candidate& incumbent, const Candidate& challenger) {
+  if (!incumbent.estimate || !challenger.estimate) return !challenger.estimate;
+  if (incumbent.estimate->origin != challenger.estimate->origin) return false;
+  return is_measured(*incumbent.estimate) &&
+         verdict_of(*challenger.estimate, *incumbent.estimate) != Verdict::faster;
+}
+
+Error refused(const Workload& workload, const std::vector<Rival>& excluded) {
+  std::string reasons;
+  for (const Rival& rival : excluded) {
+    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", rival.kernel, rival.excluded);
+  }
+  return unsupported("no kernel takes {} ({})", workload.to_text(),
+                     reasons.empty() ? "none computes the op" : reasons);
+}
+
+NodeDecision decision(const Workload& workload, const Candidate& chosen,
+                      KernelChooser::Candidates candidates) {
+  NodeDecision made{.workload = workload,
+                    .kernel = chosen.kernel->name,
+                    .device = {chosen.kernel->device},
+                    .estimate = chosen.estimate,
+                    .rivals = {}};
+  for (const Candidate& candidate : candidates.usable) {
+    if (candidate.kernel == chosen.kernel) continue;
+    const Verdict verdict = chosen.estimate && candidate.estimate
+                                ? verdict_of(*chosen.estimate, *candidate.estimate)
+                                : Verdict::unknown;
+    made.rivals.push_back({candidate.kernel->name, candidate.estimate, verdict, ""});
+  }
+  made.rivals.insert(made.rivals.end(), std::make_move_iterator(candidates.excluded.begin()),
+                     std::make_move_iterator(candidates.excluded.end()));
+  return made;
+}
+
+void sort_best_first(std::vector<Candidate>& candidates) {
+  std::stable_sort(
+      candidates.begin(), candidates.end(),
+      [](const Candidate& a, const Candidate& b) { return is_better(a.estimate, b.estimate); });
+}
+
+}  // namespace
+
+bool is_measured(const Estimate& estimate) {
+  return estimate.origin == Origin::measured_here || estimate.origin == Origin::measured_model;
+}
+
+std::string KernelChooser::exclusion(const Candidate& candidate, const Workload& workload) const {
+  const KernelInfo& kernel = *candidate.kernel;
+  if (auto reason = refusal(kernel, workload)) return *reason;
+  if (options_.plain_only && !kernel.is_plain) return "not a plain kernel";
+  if (auto reason = costs_.failure(kernel, workload)) return *reason;
+  const bool measured = candidate.estimate && is_measured(*candidate.estimate);
+  if (!measured && kernel.precision == Precision::narrows) {
+    return "computes in fewer bits, and nobody has measured with what error";
+  }
+  const double allowed = std::max(options_.tolerance, 2 * rounding(workload.outputs[0].dtype));
+  if (measured && candidate.estimate->error_relative > allowed) {
+    return fmt::format("its error {:.2g} is above the tolerance {:.2g}",
+                       candidate.estimate->error_relative, allowed);
+  }
+  return "";
+}
+
+KernelChooser::Candidates KernelChooser::candidates(const Workload& workload) const {
+  Candidates found;
+  for (const KernelInfo& kernel : kernels_) {
+    if (kernel.op != workload.op) continue;
+    Candidate candidate{&kernel, costs_.estimate(kernel, workload)};
+    std::string reason = exclusion(candidate, workload);
+    if (reason.empty()) {
+      found.usable.push_back(std::move(candidate));
+    } else {
+      found.excluded.push_back(
+          {kernel.name, std::move(candidate.estimate), Verdict::unknown, std::move(reason)});
+    }
+  }
+  std::stable_sort(found.usable.begin(), found.usable.end(),
+                   [](const Candidate& a, const Candidate& b) {
+                     return a.kernel->expected_efficiency > b.kernel->expected_efficiency;
+                   });
+  return found;
+}
+
+NodeDecision KernelChooser::decide(const Workload& workload) const {
+  Candidates found = candidates(workload);
+  if (found.usable.empty()) throw refused(workload, found.excluded);
+  const Candidate incumbent = found.usable.front();
+  sort_best_first(found.usable);
+  const Candidate chosen =
+      holds_against(incumbent, found.usable.front()) ? incumbent : found.usable.front();
+  return decision(workload, chosen, std::move(found));
+}
+
+NodeDecision KernelChooser::decide(const Workload& workload, std::string_view kernel) const {
+  Candidates found = candidates(workload);
+  const auto told = std::find_if(found.usable.begin(), found.usable.end(),
+                                 [&](const Candidate& c) { return c.kernel->name == kernel; });
+  if (told == found.usable.end()) throw refused(workload, found.excluded);
+  const Candidate chosen = *told;
+  sort_best_first(found.usable);
+  return decision(workload, chosen, std::move(found));
+}
+
+}  // namespace paceline

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/graph/kernel_info.h"
+#include "common/graph/measurement.h"
+#include "common/graph/path.h"
+#include "common/graph/workload.h"
+#include "scheduler/cost/cost_source.h"
+
+namespace paceline {
+
+enum class OnMiss {
+  estimate,  // The roofline decides for what nobody measured.
+  measure,   // The caller measures first (choose() then sees the rows).
+  fail,      // An error that lists the workloads without a measurement.
+};
+
+struct ChooseOptions {
+  double tolerance = 1e-4;  // Kernels whose measured error is above it are out.
+  OnMiss on_miss = OnMiss::estimate;
+  bool plain_only = false;  // The untuned baseline: plain kernels alone.
+};
+
+struct Rival {
+  std::string kernel;
+  std::optional<Estimate> estimate;
+  Verdict verdict = Verdict::unknown;  // Of the chosen kernel against this one.
+  std::string excluded;                // Why it was not a candidate; empty when it was.
+};
+
+struct NodeDecision {
+  std::int32_t node = -1;
+  Workload workload;
+  std::string kernel;
+  Device device;
+  std::optional<Estimate> estimate;  // nullopt: the default, by nothing but its being there.
+  std::vector<Rival> rivals;         // Best first.
+};
+
+bool is_measured(const Estimate& estimate);
+
+// Which kernels may compute a workload, and which should. Borrows what it is made of. One thread.
+class KernelChooser {
+ public:
+  struct Candidate {
+    const KernelInfo* kernel = nullptr;
+    std::optional<Estimate> estimate;
+  };
+  struct Candidates {
+    std::vector<Candidate> usable;  // What an author expects most of first: the default.
+    std::vector<Rival> excluded;
+  };
+
+  KernelChooser(std::span<const KernelInfo> kernels, CostSource& costs,
+                const ChooseOptions& options)
+      : kernels_(kernels), costs_(costs), options_(options) {}
+
+  Candidates candidates(const Workload& workload) const;
+  // The fastest; ties and unknowns go to the default. Throws `unsupported` with each kernel's
+  // reason when none takes the workload.
+  NodeDecision decide(const Workload& workload) const;
+  // As told, with what is known of it and its rivals. Throws `unsupported` when that one is out.
+  NodeDecision decide(const Workload& workload, std::string_view kernel) const;
+
+ private:
+  std::string exclusion(const Candidate& candidate, const Workload& workload) const;
+
+  std::span<const KernelInfo> kernels_;
+  CostSource& costs_;
+  const ChooseOptions& options_;
+};
+
+}  // namespace paceline
