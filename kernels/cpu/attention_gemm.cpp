@@ -141,7 +141,7 @@ Dim workspace_bytes(const OpInputs& in, const Resources& resources) {
 std::vector<Kernel> attention_gemm() {
   std::vector<Kernel> family;
   if (openblas_cores().empty()) return family;
-  const OpenblasCore& core = openblas_cores().front();
+  const BlasLibrary& core = openblas_cores().front();
   family.push_back({
       .info = {.name = core.name,
                .op = "attention",

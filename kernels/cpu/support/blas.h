@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 namespace paceline::kernels::cpu {
@@ -139,14 +140,16 @@ void multiply_strided(const Products<T>& blas, const Product<T>& p, bool accumul
 }
 
 // How a product is cut for a number of threads: along its longer side, in equal pieces of whole
-// vectors, and not at all when a piece would be over before a thread has woken up.
+// vectors, and not at all when a piece would be over before a thread has woken up; but in more
+// pieces when they would have more than `elements_max` results.
 struct Cut {
   bool by_rows = false;
   std::int64_t pieces = 1;
   std::int64_t extent = 0;  // Of a piece, along the side that is cut.
 };
 
-inline Cut cut_of(std::int64_t m, std::int64_t n, std::int64_t k, int threads) {
+inline Cut cut_of(std::int64_t m, std::int64_t n, std::int64_t k, int threads,
+                  std::int64_t elements_max = std::numeric_limits<std::int64_t>::max()) {
   constexpr double flops_per_piece_min = 2e5;
   constexpr std::int64_t granule = 16;
   const double flops =
@@ -154,30 +157,41 @@ inline Cut cut_of(std::int64_t m, std::int64_t n, std::int64_t k, int threads) {
   const auto affordable = static_cast<std::int64_t>(std::max(1.0, flops / flops_per_piece_min));
   const bool by_rows = m > n;
   const std::int64_t side = by_rows ? m : n;
-  const std::int64_t wanted = std::min<std::int64_t>(threads, affordable);
+  std::int64_t wanted = std::min<std::int64_t>(threads, affordable);
+  const std::int64_t parts = (m * n - 1) / elements_max / wanted + 1;
+  wanted *= std::min(parts, std::max<std::int64_t>(side / granule / wanted, 1));
   const std::int64_t extent = ((side + wanted - 1) / wanted + granule - 1) / granule * granule;
   const std::int64_t pieces = std::max<std::int64_t>((side + extent - 1) / extent, 1);
   return {by_rows, pieces, pieces == 1 ? side : extent};
 }
 
-// Computes the product in pieces over the current oneTBB arena. `fill(row, rows, column, columns)`
-// runs before each piece and says whether it left something in c to add to.
-template <typename T, typename Fill>
-void parallel_multiply(const Products<T>& blas, const Product<T>& product, int threads,
-                       const Fill& fill) {
-  const Cut cut = cut_of(product.m, product.n, product.k, threads);
+// Part of a product's results.
+struct Tile {
+  std::int64_t row, rows, column, columns;
+};
+
+// Calls body(tile) for each piece of an m x n product, over the current oneTBB arena.
+template <typename Body>
+void parallel_tiles(const Cut& cut, std::int64_t m, std::int64_t n, const Body& body) {
   const auto piece = [&](std::int64_t index) {
     const std::int64_t start = index * cut.extent;
-    const std::int64_t side = cut.by_rows ? product.m : product.n;
-    const std::int64_t extent = std::min(cut.extent, side - start);
-    const std::int64_t row = cut.by_rows ? start : 0, rows = cut.by_rows ? extent : product.m;
-    const std::int64_t column = cut.by_rows ? 0 : start;
-    const std::int64_t columns = cut.by_rows ? product.n : extent;
-    const bool accumulate = fill(row, rows, column, columns);
-    multiply_strided(blas, product.part(row, rows, column, columns), accumulate);
+    const std::int64_t extent = std::min(cut.extent, (cut.by_rows ? m : n) - start);
+    body(cut.by_rows ? Tile{start, extent, 0, n} : Tile{0, m, start, extent});
   };
   if (cut.pieces == 1) return piece(0);
   tbb::parallel_for(std::int64_t{0}, cut.pieces, piece, tbb::simple_partitioner{});
+}
+
+// Computes the product in pieces over the current oneTBB arena. `fill(tile)` runs before each piece
+// and says whether it left something in c to add to.
+template <typename T, typename Fill>
+void parallel_multiply(const Products<T>& blas, const Product<T>& product, int threads,
+                       const Fill& fill) {
+  parallel_tiles(
+      cut_of(product.m, product.n, product.k, threads), product.m, product.n, [&](const Tile& t) {
+        const bool accumulate = fill(t);
+        multiply_strided(blas, product.part(t.row, t.rows, t.column, t.columns), accumulate);
+      });
 }
 
 }  // namespace paceline::kernels::cpu

@@ -7,16 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/cpu/support/blas.h"
+#include "kernels/cpu/support/blas_family.h"
 
 namespace paceline::kernels::cpu {
-
-// OpenBLAS as compiled for one kind of core.
-struct OpenblasCore {
-  std::string name;     // "skylakex"
-  std::string version;  // "0.3.21 SkylakeX"
-  Blas blas;
-};
 
 namespace openblas {
 
@@ -67,7 +60,7 @@ inline std::string lower_case(std::string_view text) {
 // The core type is chosen while the library loads, once for each copy of it: every core type gets a
 // namespace of its own. Nothing comes back when this machine lacks the library, or when OpenBLAS
 // takes another core type than the one asked for, as it does where instructions are missing.
-inline void load(const char* core, std::vector<OpenblasCore>& cores) {
+inline void load(const char* core, std::vector<BlasLibrary>& cores) {
   const ScopedVariable core_type("OPENBLAS_CORETYPE", core);
   const ScopedVariable threads("OPENBLAS_NUM_THREADS", "1");
   void* library = dlmopen(LM_ID_NEWLM, "libopenblas.so.0", RTLD_LAZY | RTLD_LOCAL);
@@ -83,7 +76,7 @@ inline void load(const char* core, std::vector<OpenblasCore>& cores) {
     dlclose(library);
     return;
   }
-  cores.push_back({lower_case(core), version_of(configuration()) + " " + core, blas});
+  cores.push_back({lower_case(core), "openblas", version_of(configuration()) + " " + core, blas});
 }
 
 }  // namespace openblas
@@ -92,9 +85,9 @@ inline void load(const char* core, std::vector<OpenblasCore>& cores) {
 // empty without the library. Each is held to one thread: callers spread their work over the oneTBB
 // arena, so that no second pool fights for the cores. Loaded once, for the life of the program; any
 // thread.
-inline const std::vector<OpenblasCore>& openblas_cores() {
-  static const std::vector<OpenblasCore> cores = [] {
-    std::vector<OpenblasCore> loaded;
+inline const std::vector<BlasLibrary>& openblas_cores() {
+  static const std::vector<BlasLibrary> cores = [] {
+    std::vector<BlasLibrary> loaded;
     for (const char* core :
          {"Sapphirerapids", "Cooperlake", "SkylakeX", "Zen", "Haswell", "Neoversen1", "Armv8"}) {
       openblas::load(core, loaded);
