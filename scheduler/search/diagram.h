@@ -18,6 +18,9 @@ struct Limits {
   std::function<bool()> stop;            // True ends the search with what it has.
 };
 
+// Throws `invalid` for limits that allow nothing.
+void validate(const Limits& limits);
+
 struct Count {
   double log10 = 0;
   std::optional<std::uint64_t> exact;  // Absent from 2^64 on.

@@ -9,7 +9,7 @@ namespace paceline::search {
 struct Extraction {
   Solution best;
   double lower_bound_s = 0;  // No path costs less.
-  bool is_exact = false;     // `best` is as cheap as any.
+  bool is_exact = false;     // `best` is as cheap as any, to a part in 10^9.
   std::int64_t states = 0;   // Of the largest diagram that was built.
 
   double gap() const;  // (best - bound) / best; 0 for a free best path.

@@ -34,7 +34,7 @@ struct Solution {
 };
 
 // Throws `invalid` for a space without roots, a root or child that is no class, and a cost that is
-// negative, not finite or above a billion seconds.
+// negative, not finite or above a million seconds.
 void validate(const Space& space);
 
 // The path that takes `preferred[c]` in each class c that it reaches, with its exact cost. Throws
