@@ -8,11 +8,10 @@
 #include <algorithm>
 #include <array>
 
-#include "kernels/cpu/support/activations.h"
+#include "kernels/cpu/support/activations-inl.h"
 #include "kernels/cpu/support/parallel.h"
 #include "kernels/cpu/support/places.h"
 #include "kernels/cpu/support/simd_kernel.h"
-#include "kernels/cpu/support/simd_math-inl.h"
 
 #ifndef PACELINE_BINARY_SIMD_ONCE
 #define PACELINE_BINARY_SIMD_ONCE
@@ -118,18 +117,8 @@ void run_sub(const Call& call) { run_as<DifferenceOf>(call); }
 void run_mul(const Call& call) { run_as<ProductOf>(call); }
 void run_div(const Call& call) { run_as<QuotientOf>(call); }
 void run_gated(const Call& call) {
-  switch (call.state<GatedState>().activation) {
-    case Activation::relu:
-      return run_as<GatedBy<ReluOf>>(call);
-    case Activation::sigmoid:
-      return run_as<GatedBy<SigmoidOf>>(call);
-    case Activation::silu:
-      return run_as<GatedBy<SiluOf>>(call);
-    case Activation::gelu:
-      return run_as<GatedBy<GeluOf>>(call);
-    case Activation::gelu_tanh:
-      return run_as<GatedBy<GeluTanhOf>>(call);
-  }
+  visit_vector_activation(call.state<GatedState>().activation,
+                          [&]<typename F>(F) { run_as<GatedBy<F>>(call); });
 }
 
 }  // namespace
