@@ -23,6 +23,7 @@ namespace paceline::egraph {
 
 class ProofForest;
 class ClassValues;
+struct ClassValue;
 
 // An operator over classes. Two nodes of one class have equal values.
 struct ENode {
@@ -100,10 +101,13 @@ class EGraph {
   const ENode& node(NodeId id) const { return nodes_[id.value]; }
   const Operator& operator_of(NodeId id) const { return operators_[nodes_[id.value].op]; }
   const Operators& operators() const { return operators_; }
-  // The children with which a node was added; with `explain` those of the exact term.
-  std::span<const ClassId> original_children(NodeId id) const;
+  // The children with which a node was added, which were all added before it; in the order of the
+  // term, where `children` may be sorted.
+  std::span<const ClassId> original_children(NodeId id) const { return originals_[id.value]; }
 
   std::int64_t node_count() const { return live_count_; }
+  // Nodes that ever were: their ids are 0, 1, ...
+  std::int64_t created_count() const { return static_cast<std::int64_t>(nodes_.size()); }
   std::int64_t class_count() const { return class_count_; }
 
   bool explains() const { return forest_ != nullptr; }
@@ -139,23 +143,36 @@ class EGraph {
     bool operator()(NodeId id, const Key& key) const { return (*this)(key, id); }
   };
 
+  int index_of(const Op& op) const;
+  Class& class_at(ClassId id) { return classes_[find(id).value]; }
   void canonicalize(ENode& node) const;
   ClassId add_node(OperatorId op, std::vector<ClassId> children);
-  ClassId create(ENode node, Facts facts);
+  ClassId create(ENode node, std::vector<ClassId> original, Facts facts);
+  std::vector<ClassId> add_outputs(const Node& node, const std::vector<ClassId>& children);
+
+  // In facts.cpp.
+  std::vector<TensorType> infer_outputs(const ENode& node) const;
   Facts infer_facts(const ENode& node) const;
   void infer_values(const ENode& node, Facts& facts) const;
-  void infer_splat(const Operator& op, const ENode& node, Facts& facts) const;
+  void evaluate(const ENode& node, Facts& facts) const;
+  std::optional<double> evaluate_splat(const ENode& node, const TensorType& type) const;
   void fold(ClassId id);
-  void repair(NodeId id);
   void refresh_facts(NodeId id);
-  bool join_facts(Facts& into, const Facts& from) const;
+
+  bool unite(ClassId a, ClassId b, Reason reason, bool is_congruence);
   void expect_equal_types(ClassId a, ClassId b, const Reason& reason) const;
+  void expect_equal_values(ClassId a, ClassId b, const Reason& reason, double more) const;
+  double noise_of(ClassId a, const Reason& reason, bool is_congruence) const;
+  ClassValue compute_value(const ENode& node) const;
+  void absorb(ClassId winner, ClassId loser);
+  void repair(NodeId id);
+  std::vector<std::pair<ClassId, ClassId>> premises(NodeId a, NodeId b) const;
   void drop_dead();
 
   const OpSet* ops_;
   Operators operators_;
   std::deque<ENode> nodes_;
-  std::vector<std::vector<ClassId>> originals_;  // With explanations.
+  std::vector<std::vector<ClassId>> originals_;
   std::vector<bool> live_;
   std::deque<Class> classes_;                // By id; merged ones are empty.
   mutable std::vector<std::int32_t> union_;  // Union-find, with path halving.

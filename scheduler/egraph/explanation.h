@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/graph/kernel_info.h"
@@ -8,9 +9,13 @@
 
 namespace paceline::egraph {
 
+// The rule names that are not rules of anyone: equal children, and a value that is known.
+inline constexpr std::string_view congruence = "congruence";
+inline constexpr std::string_view folding = "fold-constants";
+
 // One reason why two terms are equal.
 struct Step {
-  std::string rule;  // "congruence": equal children, shown by the steps before.
+  std::string rule;
   Precision precision = Precision::exact;
   NodeId before;
   NodeId after;

@@ -26,4 +26,8 @@ struct Facts {
   std::shared_ptr<const Tensor> constant;
 };
 
+// Of one class, from two of its nodes: whether `from` adds to `facts`, and what holds together.
+bool learns(const Facts& facts, const Facts& from);
+void join_facts(Facts& into, const Facts& from);
+
 }  // namespace paceline::egraph

@@ -35,8 +35,10 @@ struct Operator {
 // Each operator once, so that comparing two is comparing ids. References stay valid.
 class Operators {
  public:
-  // `attributes` must be complete.
-  OperatorId intern(const Op& op, const Attributes& attributes, std::int32_t output);
+  // `attributes` must be complete. Ops that may not be shared get a new operator at each call;
+  // their further outputs name the `siblings` that they belong to.
+  OperatorId intern(const Op& op, const Attributes& attributes, std::int32_t output,
+                    OperatorId siblings = {});
   OperatorId intern_leaf(const Node& leaf);
 
   const Operator& operator[](OperatorId id) const { return all_[id.value]; }

@@ -1,9 +1,7 @@
-#include <algorithm>
 #include <map>
 
-#include "common/base/error.h"
-#include "common/base/log.h"
 #include "common/graph/reference.h"
+#include "scheduler/passes/fold_node.h"
 #include "scheduler/passes/passes.h"
 #include "scheduler/passes/rebuild.h"
 
@@ -13,11 +11,6 @@ namespace {
 
 // Larger results are cheaper to compute at each run than to keep in the graph.
 constexpr std::int64_t elements_max = 1 << 16;
-
-bool is_small(const TensorType& type) {
-  const auto count = element_count(type.shape).constant();
-  return count && *count <= elements_max;
-}
 
 class Folder {
  public:
@@ -39,31 +32,19 @@ class Folder {
 
  private:
   bool evaluate(const Node& node, std::int32_t index) {
-    const Op& op = ops_.get(node.op);
-    if (!op.facts.deterministic || op.facts.collective) return false;
-    if (!symbols_of(node.attributes).empty()) return false;
-    if (!std::all_of(node.outputs.begin(), node.outputs.end(), is_small)) return false;
     std::vector<Tensor> inputs;
     for (const ValueRef input : node.inputs) {
       const auto found = known_.find(input.node);
       if (found == known_.end()) return false;
       inputs.push_back(found->second[input.output]);
     }
-    try {
-      known_[index] = round(evaluate_reference(op, inputs, node.attributes, node.outputs), node);
-      return true;
-    } catch (const Error& error) {
-      log::debug("not-folded", {{"op", node.op}, {"cause", error.what()}});
-      return false;
-    }
-  }
-
-  // Later nodes must see what a run would: results rounded to their own dtype.
-  static std::vector<Tensor> round(std::vector<Tensor> results, const Node& node) {
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      results[i] = to_reference(results[i].cast(node.outputs[i].dtype));
-    }
-    return results;
+    auto results =
+        fold_node(ops_.get(node.op), inputs, node.attributes, node.outputs, elements_max);
+    if (!results) return false;
+    // Later nodes must see what a run would: results rounded to their own dtype.
+    for (Tensor& result : *results) result = to_reference(result);
+    known_[index] = *std::move(results);
+    return true;
   }
 
   const Graph& graph_;

@@ -1,0 +1,149 @@
+#include "scheduler/egraph/class_values.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "common/base/random.h"
+#include "common/graph/reference.h"
+
+namespace paceline::egraph {
+
+namespace {
+
+constexpr double tolerance = 1e-9;
+// Rounded constants differ from what they stand for by one unit; sums of them by a few.
+constexpr double slack = 16;
+// From here on, comparisons and indices may rightly come out otherwise.
+constexpr double discrete_noise_max = 1.0 / (1 << 20);
+
+double unit(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f64:
+      return 0x1p-53;
+    case Dtype::f32:
+      return 0x1p-24;
+    case Dtype::f16:
+      return 0x1p-11;
+    case Dtype::bf16:
+      return 0x1p-8;
+    default:
+      return 0;
+  }
+}
+
+double root_mean_square(const std::vector<double>& values) {
+  double squares = 0;
+  for (const double value : values) {
+    if (std::isfinite(value)) squares += value * value;
+  }
+  return std::sqrt(squares / static_cast<double>(std::max<std::size_t>(values.size(), 1)));
+}
+
+bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
+Extents extents_of(const Operator& leaf, const Evaluation& evaluation) {
+  return evaluate(leaf.type.shape, evaluation.bindings);
+}
+
+Random random_for(const Operator& leaf, const Evaluation& evaluation) {
+  Hasher hasher("egraph/leaf");
+  hasher.add(static_cast<std::int64_t>(evaluation.seed)).add(static_cast<int>(leaf.kind));
+  return Random(std::hash<Digest>()(hasher.add(leaf.name).finish()));
+}
+
+double draw_real(const Evaluation& evaluation, Random& random) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  constexpr std::array<double, 6> specials = {std::nan(""), infinity, -infinity, 0.0, -0.0, 1e30};
+  constexpr int one_in = 6;
+  if (evaluation.specials && random.below(one_in) == 0) return specials[random.below(6)];
+  return random.normal();
+}
+
+Tensor draw(const Operator& leaf, const Evaluation& evaluation) {
+  Random random = random_for(leaf, evaluation);
+  const Dtype dtype = leaf.type.dtype;
+  const Extents extents = extents_of(leaf, evaluation);
+  Tensor drawn(is_float(dtype) ? Dtype::f64 : Dtype::i64, extents);
+  const std::int64_t below = dtype == Dtype::boolean ? 2 : evaluation.integers_below;
+  for (std::int64_t i = 0; i < drawn.element_count(); ++i) {
+    if (is_float(dtype)) {
+      drawn.as<double>()[i] = draw_real(evaluation, random);
+    } else {
+      drawn.as<std::int64_t>()[i] = random.below(below);
+    }
+  }
+  return drawn.cast(dtype);
+}
+
+bool is_cast(const Op& op) { return op.name == "cast"; }
+
+}  // namespace
+
+std::string disagreement(const ClassValue& a, const ClassValue& b, double more) {
+  const double noise = std::max({a.noise, b.noise, more});
+  if (a.elements.dtype() != Dtype::f64 && noise > discrete_noise_max) return {};
+  const std::vector<double> left = a.elements.to_doubles(), right = b.elements.to_doubles();
+  if (left.size() != right.size()) {
+    return fmt::format("{} and {} elements", left.size(), right.size());
+  }
+  const double allowed = a.elements.dtype() == Dtype::f64 ? tolerance + slack * noise : 0;
+  const double scale = root_mean_square(left);
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    if (same(left[i], right[i])) continue;
+    const double bound = allowed * std::max({std::abs(left[i]), std::abs(right[i]), scale});
+    if (std::isfinite(bound) && std::abs(left[i] - right[i]) <= bound) continue;
+    return fmt::format("element {} of {}: {} and {}", i, left.size(), left[i], right[i]);
+  }
+  return {};
+}
+
+ClassValue ClassValues::leaf(const Operator& leaf) const {
+  if (leaf.kind == NodeKind::constant) return {to_reference(leaf.constant)};
+  const auto given = evaluation_.values.find(leaf.name);
+  if (given == evaluation_.values.end()) return {to_reference(draw(leaf, evaluation_))};
+  const Tensor& value = given->second;
+  if (value.dtype() != leaf.type.dtype || value.extents() != extents_of(leaf, evaluation_)) {
+    throw invalid("the value given for \"{}\" must be {}: {}{}", leaf.name, leaf.type.to_string(),
+                  to_string(value.dtype()), to_string(value.extents()));
+  }
+  return {to_reference(value)};
+}
+
+ClassValue ClassValues::op(const Operator& op, std::span<const ClassValue* const> children,
+                           std::span<const TensorType> types) const {
+  double noise = 0;
+  std::vector<Tensor> inputs;
+  for (const ClassValue* child : children) {
+    inputs.push_back(child->elements);
+    noise = std::max(noise, child->noise);
+  }
+  // Views move elements and casts round by definition; all else may round elsewhere in another
+  // form.
+  const bool rounds = is_cast(*op.op) ? noise > 0 : op.op->view == nullptr;
+  if (rounds) noise = std::max(noise, unit(types[op.output].dtype));
+  std::vector<TensorType> bound;
+  for (const TensorType& type : types) {
+    const Extents extents = evaluate(type.shape, evaluation_.bindings);
+    bound.push_back({type.dtype, Shape(extents.begin(), extents.end())});
+  }
+  try {
+    const Attributes attributes = op.attributes.bind(evaluation_.bindings);
+    return {evaluate_reference(*op.op, inputs, attributes, bound)[op.output], noise};
+  } catch (const Error& error) {
+    throw unsupported("{} cannot be evaluated on random leaves, give fitting ones: {}", op.op->name,
+                      error.what());
+  }
+}
+
+void ClassValues::join(ClassId winner, ClassId loser, double more) {
+  ClassValue& kept = values_[winner.value];
+  ClassValue& other = values_[loser.value];
+  const double noise = std::max({kept.noise, other.noise, more});
+  if (other.noise < kept.noise) kept = std::move(other);
+  kept.noise = noise;
+  other = {};
+}
+
+}  // namespace paceline::egraph
