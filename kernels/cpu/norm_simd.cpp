@@ -99,6 +99,46 @@ void run_layer_norm(const Call& call) {
   });
 }
 
+// Calls body(row of the sum, row of output 1, element count) for each row of inputs 0 and 1, whose
+// sum lies in output 0 by then. Outputs may lie where the inputs do.
+template <typename T, typename Body>
+void parallel_sums(const Call& call, const Body& body) {
+  const TensorView& x = call.inputs[0];
+  const int last = x.rank - 1;
+  const std::int64_t width = x.extents[last];
+  const Places<4> rows({axes(x, 0, last), axes(call.inputs[1], 0, last),
+                        axes(call.outputs[0], 0, last), axes(call.outputs[1], 0, last)});
+  parallel_ranges(rows.count(), width, call.threads, [&](std::int64_t begin, std::int64_t end) {
+    rows.for_each(begin, end, [&](const auto& at) {
+      const T *a = reinterpret_cast<const T*>(at[0]), *b = reinterpret_cast<const T*>(at[1]);
+      T* sum = reinterpret_cast<T*>(at[2]);
+      for (std::int64_t i = 0; i < width; i += lane_count) {
+        const std::int64_t left = width - i;
+        store_first(hn::Add(load_first(a + i, left), load_first(b + i, left)), sum + i, left);
+      }
+      body(sum, reinterpret_cast<T*>(at[3]), width);
+    });
+  });
+}
+
+void run_add_rms_norm(const Call& call) {
+  SimdFloats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
+    const T* weight = call.inputs[2].as<const T>();
+    parallel_sums<T>(call, [&](const T* sum, T* out, std::int64_t count) {
+      rms_norm_row(sum, weight, out, count, call.state<RmsState>());
+    });
+  });
+}
+
+void run_add_layer_norm(const Call& call) {
+  SimdFloats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
+    const T *weight = call.inputs[2].as<const T>(), *bias = call.inputs[3].as<const T>();
+    parallel_sums<T>(call, [&](const T* sum, T* out, std::int64_t count) {
+      layer_norm_row(sum, weight, bias, out, count, call.state<LayerState>());
+    });
+  });
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace paceline::kernels::cpu
@@ -109,18 +149,29 @@ namespace paceline::kernels::cpu {
 namespace {
 HWY_EXPORT(run_rms_norm);
 HWY_EXPORT(run_layer_norm);
+HWY_EXPORT(run_add_rms_norm);
+HWY_EXPORT(run_add_layer_norm);
 }  // namespace
 
 // Rows anywhere, such as the heads of a permuted view; weights dense.
 std::vector<Kernel> norm_simd() {
-  const std::vector<Strides> strides = {Strides::dense_inner, Strides::dense};
+  const Strides rows = Strides::dense_inner, weights = Strides::dense;
+  const auto info = [](const char* op, std::vector<Strides> strides) {
+    return simd_info(op, op, std::move(strides), 0.6, Precision::reorders);
+  };
   return {
-      {.info = simd_info("rms_norm", "rms_norm", strides, 0.6, Precision::reorders),
+      {.info = info("rms_norm", {rows, weights}),
        .prepare = prepare<RmsState>,
        .run = PACELINE_BEST_TARGET(run_rms_norm)},
-      {.info = simd_info("layer_norm", "layer_norm", strides, 0.6, Precision::reorders),
+      {.info = info("layer_norm", {rows, weights}),
        .prepare = prepare<LayerState>,
        .run = PACELINE_BEST_TARGET(run_layer_norm)},
+      {.info = info("add_rms_norm", {rows, rows, weights}),
+       .prepare = prepare<RmsState>,
+       .run = PACELINE_BEST_TARGET(run_add_rms_norm)},
+      {.info = info("add_layer_norm", {rows, rows, weights}),
+       .prepare = prepare<LayerState>,
+       .run = PACELINE_BEST_TARGET(run_add_layer_norm)},
   };
 }
 
