@@ -14,18 +14,23 @@ std::string slot_text(const Plan::Slot& slot) {
                      fmt::join(slot.above, ","));
 }
 
-std::string tensor_text(const Plan::Tensor& tensor, const ValueNames& names) {
-  const std::string where = tensor.storage == Plan::Storage::slot
-                                ? fmt::format("slot {}", tensor.index)
-                                : names.of({tensor.index, 0});
-  return fmt::format("tensor {}: {} strides {} offset [{}]\n", where, type_text(tensor.type),
-                     to_string(tensor.strides), tensor.offset.to_string());
+std::string place_text(const Plan::Tensor& tensor, const ValueNames& names) {
+  if (tensor.storage == Plan::Storage::slot) return fmt::format("slot {}", tensor.index);
+  if (tensor.storage == Plan::Storage::prepared) return fmt::format("prepared {}", tensor.index);
+  return names.of({tensor.index, 0});
 }
 
-std::string instruction_text(const Plan::Instruction& instruction, const ValueNames& names) {
+std::string tensor_text(const Plan::Tensor& tensor, const ValueNames& names) {
+  return fmt::format("tensor {}: {} strides {} offset [{}]\n", place_text(tensor, names),
+                     type_text(tensor.type), to_string(tensor.strides),
+                     tensor.offset.to_string());
+}
+
+std::string instruction_text(std::string_view verb, const Plan::Instruction& instruction,
+                             const ValueNames& names) {
   std::string text = fmt::format(
-      "run {}: {} = {} on {} ([{}]{}) -> [{}]", names.of({instruction.node, 0}), instruction.op,
-      name_text(instruction.kernel), instruction.device.to_string(),
+      "{} {}: {} = {} on {} ([{}]{}) -> [{}]", verb, names.of({instruction.node, 0}),
+      instruction.op, name_text(instruction.kernel), instruction.device.to_string(),
       fmt::join(instruction.inputs, ","), attributes_text(instruction.attributes),
       fmt::join(instruction.outputs, ","));
   if (instruction.workspace >= 0) text += fmt::format(" workspace {}", instruction.workspace);
@@ -40,7 +45,7 @@ Plan::Storage storage_of(NodeKind kind) {
     case NodeKind::state: return Plan::Storage::state;
     case NodeKind::op: break;
   }
-  throw invalid("a result of an op lies in a slot");
+  throw invalid("a result of an op lies in a slot or is prepared");
 }
 
 class PlanReader {
@@ -59,8 +64,14 @@ class PlanReader {
  private:
   void statement() {
     if (reader_.accept_word("slot")) return slot();
+    if (reader_.accept_word("prepared")) return prepared();
     if (reader_.accept_word("tensor")) return tensor();
-    if (reader_.accept_word("run")) return instruction();
+    if (reader_.accept_word("prepare")) {
+      return plan_.prologue.push_back(instruction(plan_.prepared.size()));
+    }
+    if (reader_.accept_word("run")) {
+      return plan_.instructions.push_back(instruction(plan_.slots.size()));
+    }
     reader_.expect_word("output");
     const std::string name = reader_.name("an output's name");
     reader_.expect("=");
@@ -75,11 +86,26 @@ class PlanReader {
     plan_.slots.push_back(std::move(slot));
   }
 
+  void prepared() {
+    Plan::Prepared prepared{.device = reader_.device()};
+    reader_.expect("[");
+    const std::size_t place = reader_.place();
+    prepared.bytes = reader_.integer();
+    if (prepared.bytes < 0) {
+      reader_.fail_at(place, fmt::format("bytes are at least 0: {}", prepared.bytes));
+    }
+    reader_.expect("]");
+    plan_.prepared.push_back(std::move(prepared));
+  }
+
   void tensor() {
     Plan::Tensor tensor;
     const std::size_t place = reader_.place();
     if (reader_.accept_word("slot")) {
       tensor.index = index_below(plan_.slots.size());
+    } else if (reader_.accept_word("prepared")) {
+      tensor.storage = Plan::Storage::prepared;
+      tensor.index = index_below(plan_.prepared.size());
     } else {
       tensor.index = read_value(reader_, values_).node;
       tensor.storage = reader_.located(
@@ -97,7 +123,7 @@ class PlanReader {
     plan_.tensors.push_back(std::move(tensor));
   }
 
-  void instruction() {
+  Plan::Instruction instruction(std::size_t workspace_count) {
     Plan::Instruction instruction{.node = read_value(reader_, values_).node};
     reader_.expect(":");
     const std::size_t place = reader_.place();
@@ -113,8 +139,8 @@ class PlanReader {
     reader_.expect(")");
     reader_.expect("->");
     instruction.outputs = indices_below(plan_.tensors.size());
-    if (reader_.accept_word("workspace")) instruction.workspace = index_below(plan_.slots.size());
-    plan_.instructions.push_back(std::move(instruction));
+    if (reader_.accept_word("workspace")) instruction.workspace = index_below(workspace_count);
+    return instruction;
   }
 
   Dim bracketed_dim() {
@@ -153,9 +179,15 @@ std::string to_text(const Plan& plan) {
   const ValueNames names(plan.graph);
   std::string text = "plan {\n" + graph_text(plan.graph, names);
   for (const Plan::Slot& slot : plan.slots) text += slot_text(slot);
+  for (const auto& [device, bytes] : plan.prepared) {
+    text += fmt::format("prepared {} [{}]\n", device.to_string(), bytes);
+  }
   for (const Plan::Tensor& tensor : plan.tensors) text += tensor_text(tensor, names);
+  for (const Plan::Instruction& instruction : plan.prologue) {
+    text += instruction_text("prepare", instruction, names);
+  }
   for (const Plan::Instruction& instruction : plan.instructions) {
-    text += instruction_text(instruction, names);
+    text += instruction_text("run", instruction, names);
   }
   for (const auto& [name, tensor] : plan.outputs) {
     text += fmt::format("output {} = {}\n", name_text(name), tensor);

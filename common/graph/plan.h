@@ -13,7 +13,8 @@
 namespace paceline {
 
 // A compiled path: flat instructions over tensors, and where in a device's arena each lies, all as
-// functions of symbols, so that binding another N re-plans nothing. Immutable; any thread.
+// functions of symbols, so that binding another N re-plans nothing. What depends on weights and
+// constants alone is computed once, by the prologue, when they are bound. Immutable; any thread.
 struct Plan {
   // A piece of an arena. It lies above every slot of `above` (an earlier index), at the highest of
   // their ends, or at 0: so slots that live at the same time never overlap, for any binding.
@@ -23,11 +24,19 @@ struct Plan {
     std::vector<std::int32_t> above;
   };
 
-  enum class Storage { input, weight, constant, state, slot };
+  // Memory of its own that one instruction of the prologue fills. What the instructions or outputs
+  // read of it stays resident, like a weight; the rest is freed once the prologue is done with it.
+  struct Prepared {
+    Device device;
+    std::int64_t bytes = 0;
+  };
+
+  enum class Storage { input, weight, constant, state, slot, prepared };
   // One operand: where it is stored, and the view of it.
   struct Tensor {
     Storage storage = Storage::slot;
-    std::int32_t index = -1;  // Of Plan::slots, or of the graph's node (input, weight, ...).
+    // Of Plan::slots, of Plan::prepared, or of the graph's node (input, weight, ...).
+    std::int32_t index = -1;
     TensorType type;
     std::vector<Dim> strides;  // In elements.
     Dim offset = 0;            // In elements.
@@ -41,7 +50,7 @@ struct Plan {
     Device device;
     std::vector<std::int32_t> inputs;   // Of Plan::tensors.
     std::vector<std::int32_t> outputs;
-    std::int32_t workspace = -1;        // Of Plan::slots.
+    std::int32_t workspace = -1;        // Of Plan::slots; in the prologue of Plan::prepared.
   };
 
   struct Output {
@@ -51,7 +60,9 @@ struct Plan {
 
   Graph graph;
   std::vector<Slot> slots;
+  std::vector<Prepared> prepared;
   std::vector<Tensor> tensors;
+  std::vector<Instruction> prologue;
   std::vector<Instruction> instructions;
   std::vector<Output> outputs;
 
@@ -62,8 +73,10 @@ struct Plan {
 struct MemoryNeed {
   std::int64_t arena_bytes = 0;
   std::int64_t largest_live_bytes = 0;  // No arena can be smaller.
-  std::int64_t weight_bytes = 0;
+  std::int64_t weight_bytes = 0;  // Of weights that runs read.
   std::int64_t state_bytes = 0;
+  std::int64_t prepared_bytes = 0;  // Resident after the prologue.
+  std::int64_t prologue_bytes = 0;  // The most that the prologue holds at once, that included.
 };
 
 std::string to_text(const Plan& plan);

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "worker/compile/arena.h"
 #include "worker/compile/draft.h"
+#include "worker/compile/prologue.h"
 
 namespace paceline {
 
@@ -18,8 +19,9 @@ class Assembly {
   Assembly(Draft draft, const Graph& graph) : draft_(std::move(draft)) { plan_.graph = graph; }
 
   Plan run(const Bindings& sample) {
-    for (const Draft::Buffer& buffer : draft_.buffers) add_slot(buffer);
-    for (Draft::Step& step : draft_.steps) add(std::move(step));
+    for (const Draft::Buffer& buffer : draft_.buffers) add_memory(buffer);
+    for (Draft::Step& step : draft_.prologue) plan_.prologue.push_back(instruction(step));
+    for (Draft::Step& step : draft_.steps) plan_.instructions.push_back(instruction(step));
     for (const Draft::Output& output : draft_.outputs) {
       plan_.outputs.push_back({output.name, tensor(output.place)});
     }
@@ -30,11 +32,16 @@ class Assembly {
  private:
   using Key = std::tuple<std::int32_t, Dtype, Shape, std::vector<Dim>, Dim>;
 
-  void add_slot(const Draft::Buffer& buffer) {
-    slots_.push_back(-1);
-    if (buffer.storage != Plan::Storage::slot) return;
-    slots_.back() = static_cast<std::int32_t>(plan_.slots.size());
-    plan_.slots.push_back({buffer.device, buffer.bytes, {}});
+  void add_memory(const Draft::Buffer& buffer) {
+    if (buffer.storage == Plan::Storage::slot) {
+      indices_.push_back(static_cast<std::int32_t>(plan_.slots.size()));
+      plan_.slots.push_back({buffer.device, buffer.bytes, {}});
+    } else if (buffer.storage == Plan::Storage::prepared) {
+      indices_.push_back(static_cast<std::int32_t>(plan_.prepared.size()));
+      plan_.prepared.push_back({buffer.device, buffer.bytes.constant().value()});
+    } else {
+      indices_.push_back(buffer.node);
+    }
   }
 
   std::int32_t tensor(const Place& place) {
@@ -43,10 +50,8 @@ class Assembly {
         tensors_.try_emplace(Key(place.buffer, place.dtype, shape, strides, offset),
                              static_cast<std::int32_t>(plan_.tensors.size()));
     if (is_new) {
-      const Draft::Buffer& buffer = draft_.buffers[place.buffer];
-      const bool in_slot = buffer.storage == Plan::Storage::slot;
-      plan_.tensors.push_back({buffer.storage,
-                               in_slot ? slots_[place.buffer] : buffer.node,
+      plan_.tensors.push_back({draft_.buffers[place.buffer].storage,
+                               indices_[place.buffer],
                                {place.dtype, shape},
                                strides,
                                offset});
@@ -54,12 +59,12 @@ class Assembly {
     return at->second;
   }
 
-  void add(Draft::Step step) {
-    Plan::Instruction& instruction = step.instruction;
+  Plan::Instruction instruction(Draft::Step& step) {
+    Plan::Instruction instruction = std::move(step.instruction);
     for (const Place& place : step.operands.inputs) instruction.inputs.push_back(tensor(place));
     for (const Place& place : step.operands.outputs) instruction.outputs.push_back(tensor(place));
-    if (step.operands.workspace >= 0) instruction.workspace = slots_[step.operands.workspace];
-    plan_.instructions.push_back(std::move(instruction));
+    if (step.operands.workspace >= 0) instruction.workspace = indices_[step.operands.workspace];
+    return instruction;
   }
 
   void pack_slots(const Bindings& sample) {
@@ -128,20 +133,33 @@ class Assembly {
 
   Draft draft_;
   Plan plan_;
-  std::vector<std::int32_t> slots_;  // By buffer; -1 for what is stored elsewhere.
+  std::vector<std::int32_t> indices_;  // By buffer: of its slot, prepared memory or node.
   std::map<Key, std::int32_t> tensors_;
 };
+
+void add_prologue(const Plan& plan, MemoryNeed& need) {
+  const std::vector<Block> lives = prepared_lives(plan);
+  need.prologue_bytes = largest_live_bytes(lives);
+  for (const Block& life : lives) {
+    if (life.last == static_cast<std::int32_t>(plan.prologue.size())) {
+      need.prepared_bytes += life.bytes;
+    }
+  }
+}
 
 }  // namespace
 
 Plan compile(const Path& path, const OpSet& ops, std::span<const Kernel> kernels,
-             const Bindings& sample, const Resources& resources) {
+             const Bindings& sample, const Resources& resources, const CompileOptions& options) {
   validate(path.graph, ops);
-  Plan plan = Assembly(lower(path, ops, kernels, sample, resources), path.graph).run(sample);
+  Plan plan =
+      Assembly(lower(path, ops, kernels, sample, resources, options.has_prologue), path.graph)
+          .run(sample);
   validate(plan, ops, kernels, sample);
   const MemoryNeed need = memory_need(plan, sample);
   log::debug("compiled", {{"graph", path.graph.name()},
                           {"instructions", plan.instructions.size()},
+                          {"prologue", plan.prologue.size()},
                           {"arena_bytes", need.arena_bytes},
                           {"largest_live_bytes", need.largest_live_bytes}});
   return plan;
@@ -153,12 +171,14 @@ MemoryNeed memory_need(const Plan& plan, const Bindings& bindings) {
   for (const auto& [device, arena] : lay_out(plan.slots, bytes).arena_bytes) {
     need.arena_bytes += arena;
   }
-  for (const Node& node : plan.graph.nodes()) {
-    if (node.kind == NodeKind::op) continue;
-    const std::int64_t size = size_bytes(node.outputs[0]).evaluate(bindings);
-    if (node.kind == NodeKind::weight) need.weight_bytes += size;
-    if (node.kind == NodeKind::state) need.state_bytes += size;
+  for (const std::int32_t weight : weights_of_runs(plan)) {
+    need.weight_bytes += size_bytes(plan.graph.node(weight).outputs[0]).evaluate(bindings);
   }
+  for (const Node& node : plan.graph.nodes()) {
+    if (node.kind != NodeKind::state) continue;
+    need.state_bytes += size_bytes(node.outputs[0]).evaluate(bindings);
+  }
+  add_prologue(plan, need);
   return need;
 }
 

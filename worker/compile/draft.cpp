@@ -15,8 +15,9 @@ std::int32_t Draft::add_buffer(Buffer buffer) {
   return static_cast<std::int32_t>(buffers.size() - 1);
 }
 
-Place Draft::add_dense(const TensorType& type, Device device) {
-  const std::int32_t buffer = add_buffer({.device = device, .bytes = size_bytes(type)});
+Place Draft::add_dense(Plan::Storage storage, const TensorType& type, Device device) {
+  const std::int32_t buffer =
+      add_buffer({.storage = storage, .device = device, .bytes = size_bytes(type)});
   return {buffer, type.dtype, {type.shape, row_major_strides(type.shape), 0}};
 }
 

@@ -30,7 +30,7 @@ struct Place {
 bool is_dense(const StridedShape& strided);
 
 // A plan before its slots are packed: instructions over buffers. Buffers of storage `slot` are yet
-// to be placed; the others are nodes of the graph.
+// to be placed, those of `prepared` have a place of their own; the others are nodes of the graph.
 class Draft {
  public:
   struct Buffer {
@@ -54,16 +54,18 @@ class Draft {
   };
 
   std::int32_t add_buffer(Buffer buffer);
-  // A new buffer of storage `slot` that holds the elements dense.
-  Place add_dense(const TensorType& type, Device device);
+  // A new buffer of that storage (slot or prepared) that holds the elements dense.
+  Place add_dense(Plan::Storage storage, const TensorType& type, Device device);
 
   std::vector<Buffer> buffers;
+  std::vector<Step> prologue;
   std::vector<Step> steps;
   std::vector<Output> outputs;
 };
 
-// Turns a path into instructions: resolves views, inserts copies, decides what runs in place.
+// Turns a path into instructions: resolves views, inserts copies, decides what runs in place and,
+// with `has_prologue`, what runs before all runs.
 Draft lower(const Path& path, const OpSet& ops, std::span<const Kernel> kernels,
-            const Bindings& sample, const Resources& resources);
+            const Bindings& sample, const Resources& resources, bool has_prologue);
 
 }  // namespace paceline

@@ -1,8 +1,11 @@
 #include "worker/compile/groups.h"
 
+#include <utility>
+
 namespace paceline {
 
-Groups::Groups(const Graph& graph, const OpSet& ops) : graph_(graph) {
+Groups::Groups(const Graph& graph, const OpSet& ops, std::vector<bool> statics)
+    : graph_(graph), statics_(std::move(statics)) {
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     const Node& node = graph.nodes()[i];
     const auto index = static_cast<std::int32_t>(i);
@@ -25,7 +28,7 @@ Groups::Groups(const Graph& graph, const OpSet& ops) : graph_(graph) {
 }
 
 bool Groups::is_work(std::int32_t node) const {
-  return graph_.node(node).kind == NodeKind::op && !views_[node];
+  return graph_.node(node).kind == NodeKind::op && !views_[node] && !statics_[node];
 }
 
 const std::vector<std::int32_t>& Groups::readers(ValueRef group) const {

@@ -11,10 +11,11 @@ namespace paceline {
 // they all view.
 class Groups {
  public:
-  Groups(const Graph& graph, const OpSet& ops);
+  // `statics` are nodes that do their work before any run: to runs they are like weights.
+  Groups(const Graph& graph, const OpSet& ops, std::vector<bool> statics);
 
   bool is_view(std::int32_t node) const { return views_[node]; }
-  // Does work: an op that is no view.
+  // Does work in every run: an op that is neither view nor static.
   bool is_work(std::int32_t node) const;
   ValueRef group_of(ValueRef value) const { return roots_[value.node][value.output]; }
   // The work nodes that read a value of the group, each once, ascending.
@@ -27,6 +28,7 @@ class Groups {
   void pin(ValueRef value);
 
   const Graph& graph_;
+  const std::vector<bool> statics_;
   std::vector<bool> views_;
   std::vector<std::vector<ValueRef>> roots_;
   std::vector<std::vector<std::vector<std::int32_t>>> readers_;

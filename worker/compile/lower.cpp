@@ -4,6 +4,7 @@
 #include "worker/compile/draft.h"
 #include "worker/compile/groups.h"
 #include "worker/compile/order.h"
+#include "worker/compile/statics.h"
 
 namespace paceline {
 
@@ -39,14 +40,17 @@ Plan::Storage storage_of(NodeKind kind) {
 class Lowering {
  public:
   Lowering(const Path& path, const OpSet& ops, std::span<const Kernel> kernels,
-           const Bindings& sample, const Resources& resources)
+           const Bindings& sample, const Resources& resources, bool has_prologue)
       : graph_(path.graph),
         ops_(ops),
         kernels_(kernels),
         sample_(sample),
         resources_(resources),
-        groups_(graph_, ops),
-        order_(order_nodes(graph_, ops, sample)),
+        has_prologue_(has_prologue),
+        statics_(has_prologue ? static_nodes(graph_, ops)
+                              : std::vector<bool>(graph_.nodes().size())),
+        groups_(graph_, ops, statics_),
+        order_(order_nodes(graph_, ops, statics_, sample)),
         position_(graph_.nodes().size(), -1),
         choices_(graph_.nodes().size()) {
     for (const Choice& choice : path.choices) choices_.at(choice.node) = &choice;
@@ -95,11 +99,16 @@ class Lowering {
                       graph_.node(node).op);
   }
 
-  // Resolves the views that lead to `value`, from the last value that has a place.
+  // Resolves the views that lead to `value`, from the last value that has a place. What is static
+  // is computed by the prologue once somebody asks for it.
   Place locate(ValueRef value) {
     std::vector<ValueRef> chain;
     ValueRef at = value;
     while (!places_.contains(at)) {
+      if (statics_[at.node] && !groups_.is_view(at.node)) {
+        lower(at.node);
+        break;
+      }
       check(groups_.is_view(at.node), "a value is read before it is computed");
       chain.push_back(at);
       at = graph_.node(at.node).inputs[0];
@@ -124,17 +133,38 @@ class Lowering {
     return {place.buffer, place.dtype, *view};
   }
 
-  // A dense copy of a value, made once.
+  // A dense copy of a value for `node`, made once; by the prologue, where it can be and must be or
+  // costs no more memory than what it copies.
   Place dense(ValueRef value, std::int32_t node) {
-    const auto known = copies_.find(value);
+    const Place from = locate(value);
+    const auto storage = statics_[node] || (is_fixed(from) && !expands(from))
+                             ? Plan::Storage::prepared
+                             : Plan::Storage::slot;
+    const auto known = copies_.find({value, storage});
     if (known != copies_.end()) return known->second;
-    const Place copy = copied(locate(value), node);
-    copies_[value] = copy;
+    const Place copy = copied(from, node, storage);
+    copies_[{value, storage}] = copy;
     return copy;
   }
 
-  Place copied(const Place& from, std::int32_t node) {
-    const Place to = draft_.add_dense({from.dtype, from.strided.shape}, device_);
+  // Holds the same elements for all bindings, in all runs.
+  bool is_fixed(const Place& place) const {
+    const Draft::Buffer& buffer = draft_.buffers[place.buffer];
+    const bool is_bound_once = buffer.storage == Plan::Storage::weight ||
+                               buffer.storage == Plan::Storage::constant ||
+                               buffer.storage == Plan::Storage::prepared;
+    return has_prologue_ && is_bound_once && buffer.bytes.is_constant() &&
+           is_constant(place.strided.shape) && is_constant(place.strided.strides) &&
+           place.strided.offset.is_constant();
+  }
+
+  bool expands(const Place& place) const {
+    const Dim bytes = size_bytes({place.dtype, place.strided.shape});
+    return *bytes.constant() > *draft_.buffers[place.buffer].bytes.constant();
+  }
+
+  Place copied(const Place& from, std::int32_t node, Plan::Storage storage) {
+    const Place to = draft_.add_dense(storage, {from.dtype, from.strided.shape}, device_);
     add_copy(from, to, node);
     return to;
   }
@@ -148,8 +178,13 @@ class Lowering {
                                   .attributes = Attributes().complete(op.name, op.attributes),
                                   .device = device_};
     Draft::Operands operands{.inputs = {from}, .outputs = {to}};
-    operands.workspace = workspace(kernel, {from}, instruction.attributes);
-    draft_.steps.push_back({std::move(instruction), std::move(operands)});
+    const Plan::Storage storage = draft_.buffers[to.buffer].storage;
+    operands.workspace = workspace(kernel, {from}, instruction.attributes, storage);
+    steps_for(storage).push_back({std::move(instruction), std::move(operands)});
+  }
+
+  std::vector<Draft::Step>& steps_for(Plan::Storage written) {
+    return written == Plan::Storage::prepared ? draft_.prologue : draft_.steps;
   }
 
   // The first given that takes the dtype and rank with any strides.
@@ -165,13 +200,16 @@ class Lowering {
   }
 
   std::int32_t workspace(const Kernel& kernel, const std::vector<Place>& inputs,
-                         const Attributes& attributes) {
+                         const Attributes& attributes, Plan::Storage written) {
     if (!kernel.workspace_bytes) return -1;
     std::vector<TensorType> types;
     for (const Place& input : inputs) types.push_back({input.dtype, input.strided.shape});
     const Dim bytes = kernel.workspace_bytes({types, attributes}, resources_);
     if (bytes == 0) return -1;
-    return draft_.add_buffer({.device = device_, .bytes = bytes});
+    const bool is_prepared = written == Plan::Storage::prepared;
+    return draft_.add_buffer({.storage = is_prepared ? written : Plan::Storage::slot,
+                              .device = device_,
+                              .bytes = bytes});
   }
 
   void lower(std::int32_t index) {
@@ -185,24 +223,25 @@ class Lowering {
       }
       operands.inputs.push_back(std::move(place));
     }
-    place_outputs(index, operands);
-    operands.workspace = workspace(kernel, operands.inputs, node.attributes);
-    draft_.steps.push_back({{.node = index,
-                             .op = node.op,
-                             .kernel = kernel.info.name,
-                             .attributes = node.attributes,
-                             .device = device_},
-                            std::move(operands)});
+    const auto storage = statics_[index] ? Plan::Storage::prepared : Plan::Storage::slot;
+    place_outputs(index, operands, storage);
+    operands.workspace = workspace(kernel, operands.inputs, node.attributes, storage);
+    steps_for(storage).push_back({{.node = index,
+                                   .op = node.op,
+                                   .kernel = kernel.info.name,
+                                   .attributes = node.attributes,
+                                   .device = device_},
+                                  std::move(operands)});
   }
 
-  void place_outputs(std::int32_t index, Draft::Operands& operands) {
+  void place_outputs(std::int32_t index, Draft::Operands& operands, Plan::Storage storage) {
     const Node& node = graph_.node(index);
     const Op& op = ops_.get(node.op);
     for (std::int32_t output = 0; output < static_cast<std::int32_t>(node.outputs.size());
          ++output) {
       const std::optional<int> over = overwritten(index, op, output, operands);
       const Place place =
-          over ? operands.inputs[*over] : draft_.add_dense(node.outputs[output], device_);
+          over ? operands.inputs[*over] : draft_.add_dense(storage, node.outputs[output], device_);
       places_[{index, output}] = place;
       operands.outputs.push_back(place);
     }
@@ -260,7 +299,8 @@ class Lowering {
   void finish_outputs(std::vector<Place> places, const std::vector<Place>& updates) {
     for (std::size_t i = 0; i < places.size(); ++i) {
       const NamedOutput& output = graph_.outputs()[i];
-      if (will_be_overwritten(places[i], updates)) places[i] = copied(places[i], output.value.node);
+      if (will_be_overwritten(places[i], updates))
+        places[i] = copied(places[i], output.value.node, Plan::Storage::slot);
       draft_.outputs.push_back({output.name, std::move(places[i])});
     }
   }
@@ -279,7 +319,8 @@ class Lowering {
     for (std::size_t i = 0; i < places.size(); ++i) {
       const StateUpdate& update = graph_.state_updates()[i];
       if (places[i] == places_.at({update.state, 0})) continue;
-      if (will_be_overwritten(places[i], before)) places[i] = copied(places[i], update.state);
+      if (will_be_overwritten(places[i], before))
+        places[i] = copied(places[i], update.state, Plan::Storage::slot);
     }
     for (std::size_t i = 0; i < places.size(); ++i) {
       const StateUpdate& update = graph_.state_updates()[i];
@@ -293,6 +334,8 @@ class Lowering {
   std::span<const Kernel> kernels_;
   const Bindings& sample_;
   const Resources& resources_;
+  const bool has_prologue_;
+  const std::vector<bool> statics_;  // By node.
   const Groups groups_;
   const std::vector<std::int32_t> order_;
   std::vector<std::int32_t> position_;  // In `order_`, by node.
@@ -300,14 +343,14 @@ class Lowering {
   const Device device_;
   Draft draft_;
   std::map<ValueRef, Place> places_;
-  std::map<ValueRef, Place> copies_;
+  std::map<std::pair<ValueRef, Plan::Storage>, Place> copies_;
 };
 
 }  // namespace
 
 Draft lower(const Path& path, const OpSet& ops, std::span<const Kernel> kernels,
-            const Bindings& sample, const Resources& resources) {
-  return Lowering(path, ops, kernels, sample, resources).run();
+            const Bindings& sample, const Resources& resources, bool has_prologue) {
+  return Lowering(path, ops, kernels, sample, resources, has_prologue).run();
 }
 
 }  // namespace paceline

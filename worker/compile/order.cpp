@@ -178,8 +178,8 @@ class Scheduling {
 }  // namespace
 
 std::vector<std::int32_t> order_nodes(const Graph& graph, const OpSet& ops,
-                                      const Bindings& sample) {
-  const Groups groups(graph, ops);
+                                      const std::vector<bool>& statics, const Bindings& sample) {
+  const Groups groups(graph, ops, statics);
   const Edges edges = edges_of(graph, ops, groups);
   const LiveBytes live(graph, ops, groups, sample);
   Order given = Scheduling(groups, edges, live).run(false);

@@ -3,6 +3,7 @@
 #include "common/base/error.h"
 #include "worker/compile/arena.h"
 #include "worker/compile/compile.h"
+#include "worker/compile/statics.h"
 
 namespace paceline {
 
@@ -14,6 +15,88 @@ std::vector<std::int64_t> evaluate_all(const std::vector<Dim>& dims, const Bindi
   return values;
 }
 
+std::int64_t storage_bytes(const Plan& plan, const Plan::Tensor& tensor,
+                           const std::vector<std::int64_t>& slot_bytes, const Bindings& bindings) {
+  if (tensor.storage == Plan::Storage::slot) return slot_bytes.at(tensor.index);
+  if (tensor.storage == Plan::Storage::prepared) return plan.prepared.at(tensor.index).bytes;
+  return size_bytes(plan.graph.node(tensor.index).outputs[0]).evaluate(bindings);
+}
+
+void check_within(const Plan::Tensor& tensor, std::int64_t bytes, const Bindings& bindings) {
+  const Extents extents = evaluate(tensor.type.shape, bindings);
+  if (element_count(extents) == 0) return;
+  std::int64_t low = tensor.offset.evaluate(bindings);
+  std::int64_t high = low;
+  for (std::size_t axis = 0; axis < extents.size(); ++axis) {
+    const std::int64_t reach = (extents[axis] - 1) * tensor.strides[axis].evaluate(bindings);
+    (reach < 0 ? low : high) += reach;
+  }
+  const auto size = static_cast<std::int64_t>(size_bytes(tensor.type.dtype));
+  check(low >= 0 && (high + 1) * size <= bytes, "a tensor lies in its storage");
+}
+
+void check_kernel(const Plan& plan, const Plan::Instruction& instruction,
+                  std::span<const Kernel> kernels, const Bindings& bindings) {
+  const Kernel& kernel = kernel_of(instruction, kernels);
+  const Workload workload = workload_of(plan, instruction, bindings);
+  if (const auto reason = refusal(kernel.info, workload)) {
+    throw unsupported("kernel {} {}: {}", kernel.info.name, *reason, workload.to_text());
+  }
+}
+
+class PrologueValidator {
+ public:
+  PrologueValidator(const Plan& plan, std::span<const Kernel> kernels)
+      : plan_(plan), kernels_(kernels), written_(plan.prepared.size()) {}
+
+  void run() {
+    for (const Plan::Instruction& instruction : plan_.prologue) {
+      check(symbols_of(instruction.attributes).empty(), no_symbols);
+      for (const std::int32_t input : instruction.inputs) check_input(plan_.tensors[input]);
+      for (const std::int32_t output : instruction.outputs) write(plan_.tensors[output]);
+      if (instruction.workspace >= 0) write(instruction.workspace);
+      check_kernel(plan_, instruction, kernels_, {});
+    }
+  }
+
+ private:
+  static constexpr const char* no_symbols = "the prologue knows no symbols";
+
+  void check_fixed(const Plan::Tensor& tensor) const {
+    check(is_constant(tensor.type.shape) && is_constant(tensor.strides) &&
+              tensor.offset.is_constant(),
+          no_symbols);
+    if (tensor.storage != Plan::Storage::prepared) {
+      check(is_constant(plan_.graph.node(tensor.index).outputs[0].shape), no_symbols);
+    }
+    check_within(tensor, storage_bytes(plan_, tensor, {}, {}), {});
+  }
+
+  void check_input(const Plan::Tensor& tensor) const {
+    const bool is_prepared = tensor.storage == Plan::Storage::prepared;
+    check(is_prepared || tensor.storage == Plan::Storage::weight ||
+              tensor.storage == Plan::Storage::constant,
+          "the prologue reads weights, constants and what it prepared");
+    check(!is_prepared || written_[tensor.index], "what is prepared is written before it is read");
+    check_fixed(tensor);
+  }
+
+  void write(const Plan::Tensor& tensor) {
+    check(tensor.storage == Plan::Storage::prepared, "the prologue writes what is prepared");
+    check_fixed(tensor);
+    write(tensor.index);
+  }
+
+  void write(std::int32_t prepared) {
+    check(!written_[prepared], "what is prepared is written once");
+    written_[prepared] = true;
+  }
+
+  const Plan& plan_;
+  std::span<const Kernel> kernels_;
+  std::vector<bool> written_;
+};
+
 class PlanValidator {
  public:
   PlanValidator(const Plan& plan, const OpSet& ops, std::span<const Kernel> kernels,
@@ -22,30 +105,24 @@ class PlanValidator {
 
   void run() {
     bytes_ = slot_bytes(plan_, bindings_);
-    for (const Plan::Tensor& tensor : plan_.tensors) check_within(tensor);
+    for (const Plan::Tensor& tensor : plan_.tensors) {
+      check_within(tensor, storage_bytes(plan_, tensor, bytes_, bindings_), bindings_);
+    }
     check_lives();
     written_.resize(plan_.slots.size());
+    find_prepared();
     for (const Plan::Instruction& instruction : plan_.instructions) check_instruction(instruction);
     for (const Plan::Output& output : plan_.outputs) check_written(output.tensor, output.name);
   }
 
  private:
-  std::int64_t storage_bytes(const Plan::Tensor& tensor) const {
-    if (tensor.storage == Plan::Storage::slot) return bytes_.at(tensor.index);
-    return size_bytes(plan_.graph.node(tensor.index).outputs[0]).evaluate(bindings_);
-  }
-
-  void check_within(const Plan::Tensor& tensor) const {
-    const Extents extents = evaluate(tensor.type.shape, bindings_);
-    if (element_count(extents) == 0) return;
-    std::int64_t low = tensor.offset.evaluate(bindings_);
-    std::int64_t high = low;
-    for (std::size_t axis = 0; axis < extents.size(); ++axis) {
-      const std::int64_t reach = (extents[axis] - 1) * tensor.strides[axis].evaluate(bindings_);
-      (reach < 0 ? low : high) += reach;
+  void find_prepared() {
+    prepared_.resize(plan_.prepared.size());
+    for (const Plan::Instruction& instruction : plan_.prologue) {
+      for (const std::int32_t tensor : instruction.outputs) {
+        prepared_[plan_.tensors[tensor].index] = true;
+      }
     }
-    const auto size = static_cast<std::int64_t>(size_bytes(tensor.type.dtype));
-    check(low >= 0 && (high + 1) * size <= storage_bytes(tensor), "a tensor lies in its storage");
   }
 
   void check_lives() const {
@@ -64,16 +141,15 @@ class PlanValidator {
 
   void check_written(std::int32_t tensor, std::string_view reader) const {
     const Plan::Tensor& read = plan_.tensors[tensor];
-    if (read.storage != Plan::Storage::slot || written_[read.index]) return;
-    throw Error(ErrorKind::internal, fmt::format("{} reads a slot before it is written", reader));
+    const bool in_slot = read.storage == Plan::Storage::slot;
+    if (in_slot ? written_[read.index] : read.storage != Plan::Storage::prepared) return;
+    if (!in_slot && prepared_[read.index]) return;
+    throw Error(ErrorKind::internal, fmt::format("{} reads a {} before it is written", reader,
+                                                 in_slot ? "slot" : "prepared buffer"));
   }
 
   void check_instruction(const Plan::Instruction& instruction) {
-    const Kernel& kernel = kernel_of(instruction, kernels_);
-    const Workload workload = workload_of(plan_, instruction, bindings_);
-    if (const auto reason = refusal(kernel.info, workload)) {
-      throw unsupported("kernel {} {}: {}", kernel.info.name, *reason, workload.to_text());
-    }
+    check_kernel(plan_, instruction, kernels_, bindings_);
     for (const std::int32_t input : instruction.inputs) check_written(input, instruction.op);
     for (std::size_t i = 0; i < instruction.outputs.size(); ++i) check_output(instruction, i);
   }
@@ -105,7 +181,8 @@ class PlanValidator {
   std::span<const Kernel> kernels_;
   const Bindings& bindings_;
   std::vector<std::int64_t> bytes_;
-  std::vector<bool> written_;
+  std::vector<bool> written_;   // By slot.
+  std::vector<bool> prepared_;  // By prepared buffer.
 };
 
 OperandType operand_of(const Plan::Tensor& tensor, const Bindings& bindings) {
@@ -135,8 +212,13 @@ Workload workload_of(const Plan& plan, const Plan::Instruction& instruction,
   return workload;
 }
 
+void validate_prologue(const Plan& plan, std::span<const Kernel> kernels) {
+  PrologueValidator(plan, kernels).run();
+}
+
 void validate(const Plan& plan, const OpSet& ops, std::span<const Kernel> kernels,
               const Bindings& bindings) {
+  validate_prologue(plan, kernels);
   PlanValidator(plan, ops, kernels, bindings).run();
 }
 

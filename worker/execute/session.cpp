@@ -10,6 +10,7 @@
 #include "worker/compile/compile.h"
 #include "worker/execute/dim_table.h"
 #include "worker/execute/memory.h"
+#include "worker/execute/prologue.h"
 #include "worker/execute/sources.h"
 #include "worker/execute/steps.h"
 #include "worker/execute/type_check.h"
@@ -54,33 +55,95 @@ struct Session::Impl {
         options(options_given),
         sources(plan.graph, weights, options.states ? options.states : std::make_shared<States>(),
                 dims),
-        types(plan.graph, ops),
-        steps(plan, kernels, {.threads = options.threads}),
+        types(plan.graph, ops, dims),
+        steps(plan, kernels, {.threads = options.threads}, dims),
         views(plan.tensors.size()),
         threads(options.threads) {
-    for (const Plan::Slot& slot : plan.slots) slot_dims.push_back(dims.add(slot.bytes));
-    for (const Plan::Tensor& tensor : plan.tensors) {
-      operands.push_back({add_all(dims, tensor.type.shape), add_all(dims, tensor.strides),
-                          dims.add(tensor.offset)});
+    for (const Plan::Slot& slot : plan.slots) add(slot);
+    for (const Plan::Tensor& tensor : plan.tensors) add(tensor);
+    for (const std::int32_t dim : sources.dims()) sources_by_dim.add(dim, 0);
+    prepare();
+  }
+
+  void add(const Plan::Slot& slot) {
+    const std::int32_t dim = dims.add(slot.bytes);
+    slots_by_dim.add(dim, static_cast<std::int32_t>(slot_dims.size()));
+    slot_dims.push_back(dim);
+  }
+
+  void add(const Plan::Tensor& tensor) {
+    const auto index = static_cast<std::int32_t>(operands.size());
+    operands.push_back(
+        {add_all(dims, tensor.type.shape), add_all(dims, tensor.strides), dims.add(tensor.offset)});
+    const Operand& operand = operands.back();
+    for (const std::int32_t dim : operand.extents) tensors_by_dim.add(dim, index);
+    for (const std::int32_t dim : operand.strides) tensors_by_dim.add(dim, index);
+    tensors_by_dim.add(operand.offset, index);
+  }
+
+  void prepare() {
+    if (plan.prologue.empty()) return;
+    const std::int64_t allowed =
+        options.memory_bytes_max > 0 ? options.memory_bytes_max : available_memory_bytes();
+    prepared = run_prologue(plan, sources,
+                            {.kernels = kernels,
+                             .resources = {.threads = options.threads},
+                             .threads = threads,
+                             .memory_bytes_max = allowed,
+                             .shared = options.prepared.get()});
+    for (const PreparedTensors::Bytes& bytes : prepared) {
+      if (bytes) prepared_bytes += padded(bytes->size());
     }
   }
 
   void bind(const Bindings& bindings) {
     const bool anew = !is_bound;
     is_bound = false;
-    if (anew) {
-      dims.forget();
-      steps.forget();
-    }
+    if (anew) dims.forget();
     dims.bind(bindings);
     types.run(bindings, dims);
-    if (anew) {
-      sources.check_weights(bindings);
-      validate(plan, ops, kernels, bindings);
-    }
-    bind_memory(anew);
-    bind_steps(bindings, anew);
+    anew ? bind_all(bindings) : bind_changed(bindings);
     is_bound = true;
+  }
+
+  void bind_all(const Bindings& bindings) {
+    sources.check_weights(bindings);
+    validate(plan, ops, kernels, bindings);
+    bind_memory(true);
+    for (std::size_t i = 0; i < views.size(); ++i) views[i] = view_of(i);
+    steps.bind(bindings, views, find_workspaces());
+  }
+
+  void bind_changed(const Bindings& bindings) {
+    changed_tensors.clear();
+    if (needs_other_memory()) {
+      bind_memory(false);
+      for (std::size_t i = 0; i < views.size(); ++i) renew_view(static_cast<std::int32_t>(i));
+      steps.set_workspaces(find_workspaces());
+    } else {
+      for (const std::int32_t dim : dims.changed_dims()) {
+        for (const std::int32_t tensor : tensors_by_dim.of(dim)) renew_view(tensor);
+      }
+    }
+    steps.rebind(bindings, dims, views, changed_tensors);
+  }
+
+  // A slot outgrows its room, or an input or state has another type.
+  bool needs_other_memory() const {
+    for (const std::int32_t dim : dims.changed_dims()) {
+      if (!sources_by_dim.of(dim).empty()) return true;
+      for (const std::int32_t slot : slots_by_dim.of(dim)) {
+        if (dims.value(dim) > room[slot]) return true;
+      }
+    }
+    return false;
+  }
+
+  void renew_view(std::int32_t tensor) {
+    const TensorView view = view_of(tensor);
+    if (same(view, views[tensor])) return;
+    views[tensor] = view;
+    changed_tensors.push_back(tensor);
   }
 
   // Slots that outgrow their room get an eighth more than they need, where memory allows: a
@@ -107,12 +170,13 @@ struct Session::Impl {
   }
 
   std::int64_t memory_needed() {
-    return std::max(layout.arena_bytes[Device{}], arena.size()) + sources.bytes_needed(dims);
+    return std::max(layout.arena_bytes[Device{}], arena.size()) + sources.bytes_needed(dims) +
+           prepared_bytes;
   }
 
   std::int64_t memory_allowed() {
     if (options.memory_bytes_max > 0) return options.memory_bytes_max;
-    const std::int64_t held = arena.size() + sources.bytes_held();
+    const std::int64_t held = arena.size() + sources.bytes_held() + prepared_bytes;
     const std::int64_t needed = memory_needed();
     if (needed <= held) return held;
     return held + available_memory_bytes();
@@ -126,27 +190,27 @@ struct Session::Impl {
         memory_needed(), layout.arena_bytes[Device{}], memory_allowed());
   }
 
-  void bind_steps(const Bindings& bindings, bool anew) {
-    std::vector<bool> changed(views.size());
-    for (std::size_t i = 0; i < views.size(); ++i) {
-      const TensorView view = view_of(i);
-      changed[i] = anew || !same(view, views[i]);
-      views[i] = view;
-    }
-    std::vector<void*> workspaces;
+  std::span<void* const> find_workspaces() {
+    workspaces.clear();
     for (const Plan::Instruction& instruction : plan.instructions) {
       workspaces.push_back(instruction.workspace < 0 ? nullptr : slot(instruction.workspace));
     }
-    steps.bind(bindings, dims, views, changed, workspaces);
+    return workspaces;
   }
 
   std::byte* slot(std::int32_t index) const { return arena.data() + layout.offsets[index]; }
 
+  std::byte* address(const Plan::Tensor& tensor) const {
+    if (tensor.storage == Plan::Storage::slot) return slot(tensor.index);
+    if (tensor.storage != Plan::Storage::prepared) return sources.address(tensor.index);
+    const PreparedTensors::Bytes& bytes = prepared[tensor.index];
+    return bytes ? bytes->data() : nullptr;  // Null: only the prologue reads it.
+  }
+
   TensorView view_of(std::size_t index) const {
     const Plan::Tensor& tensor = plan.tensors[index];
     const Operand& operand = operands[index];
-    std::byte* base =
-        tensor.storage == Plan::Storage::slot ? slot(tensor.index) : sources.address(tensor.index);
+    std::byte* base = address(tensor);
     TensorView view{.dtype = tensor.type.dtype, .rank = static_cast<int>(operand.extents.size())};
     for (int axis = 0; axis < view.rank; ++axis) {
       view.extents[axis] = dims.value(operand.extents[axis]);
@@ -204,9 +268,16 @@ struct Session::Impl {
   Sources sources;
   TypeCheck types;
   Steps steps;
+  std::vector<PreparedTensors::Bytes> prepared;  // By prepared buffer; none without a prologue.
+  std::int64_t prepared_bytes = 0;
   std::vector<std::int32_t> slot_dims;
+  Dependents slots_by_dim;
+  Dependents tensors_by_dim;
+  Dependents sources_by_dim;
   std::vector<Operand> operands;  // By tensor of the plan.
   std::vector<TensorView> views;
+  std::vector<std::int32_t> changed_tensors;  // By the bind under way.
+  std::vector<void*> workspaces;              // By instruction.
   std::vector<std::int64_t> room;  // Bytes laid out for each slot: what it needs, or more.
   ArenaLayout layout;
   AlignedBytes arena;

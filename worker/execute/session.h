@@ -7,6 +7,7 @@
 
 #include "common/graph/plan.h"
 #include "kernels/kernel.h"
+#include "worker/execute/prepared.h"
 #include "worker/execute/states.h"
 
 namespace paceline {
@@ -14,26 +15,29 @@ namespace paceline {
 // Weights by name. Bound once, never copied: the session keeps references.
 using WeightSet = std::map<std::string, Tensor, std::less<>>;
 
-// A plan with its memory, weights and states, ready to run many times. Owns arena and inputs,
-// shares the weights and, when asked to, the states; borrows `ops` and `kernels`. One thread calls;
-// kernels use up to `threads`.
+// A plan with its memory, weights and states, ready to run many times. Runs the plan's prologue
+// when it is made, and keeps no weight that only the prologue reads. Owns arena and inputs, shares
+// the weights and, when asked to, the states and what prologues prepare; borrows `ops` and
+// `kernels`. One thread calls; kernels use up to `threads`.
 class Session {
  public:
   struct Options {
     int threads = 1;
-    std::int64_t memory_bytes_max = 0;         // 0: what the machine has available.
-    std::shared_ptr<States> states = nullptr;  // Null: its own.
+    std::int64_t memory_bytes_max = 0;                    // 0: what the machine has available.
+    std::shared_ptr<States> states = nullptr;             // Null: its own.
+    std::shared_ptr<PreparedTensors> prepared = nullptr;  // Of sessions over the same weights.
   };
 
-  // Throws `invalid` for a missing weight or one of another dtype, naming it. Weights that the plan
-  // does not know are ignored.
+  // Throws `invalid` for a missing weight or one of another dtype, naming it, `exhausted` when the
+  // prologue needs more memory than there is. Weights that the plan does not know are ignored.
   Session(Plan plan, const OpSet& ops, std::span<const Kernel> kernels, WeightSet weights,
           Options options);
   ~Session();
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
 
-  // Fixes the symbols: lays out the arena (grown only when needed), resolves every argument. States
+  // Fixes the symbols: lays out the arena (grown only when needed), resolves every argument that
+  // the symbols whose values changed have a part in: microseconds from N to N+1. States
   // whose type does not change keep their contents, and so do inputs. Throws `invalid` for an
   // unbound symbol or a binding that some op refuses, `exhausted` with the numbers when memory is
   // short; after an error, bind again before the next run.

@@ -40,13 +40,34 @@ const Tensor& Sources::weight(const Node& node, const WeightSet& weights) const 
 }
 
 void Sources::check_weights(const Bindings& bindings) const {
-  for (const auto& [index, tensor] : tensors_) {
-    const Node& node = graph_.node(index);
-    const Extents extents = evaluate(node.outputs[0].shape, bindings);
-    if (tensor.extents() == extents) continue;
-    throw invalid("weight \"{}\" must be {}, not {}", node.name, to_string(extents),
-                  to_string(tensor.extents()));
+  for (const auto& [index, tensor] : tensors_) check_weight(index, bindings);
+}
+
+void Sources::check_weight(std::int32_t index, const Bindings& bindings) const {
+  const Node& node = graph_.node(index);
+  const Extents& given = tensors_.at(index).extents();
+  const Extents extents = evaluate(node.outputs[0].shape, bindings);
+  if (given == extents) return;
+  throw invalid("weight \"{}\" must be {}, not {}", node.name, to_string(extents),
+                to_string(given));
+}
+
+void Sources::drop(std::int32_t node, const FileMappings& mappings) {
+  const Tensor& tensor = tensors_.at(node);
+  mappings.forget({static_cast<const std::byte*>(tensor.data()), tensor.size_bytes()});
+  tensors_.erase(node);
+  addresses_[node] = nullptr;
+}
+
+std::vector<std::int32_t> Sources::dims() const {
+  std::vector<std::int32_t> dims;
+  for (const auto& [index, input] : inputs_) {
+    dims.insert(dims.end(), input.extent.dims.begin(), input.extent.dims.end());
   }
+  for (const auto& [index, extent] : state_extents_) {
+    dims.insert(dims.end(), extent.dims.begin(), extent.dims.end());
+  }
+  return dims;
 }
 
 Extents Sources::Extent::evaluate(const DimTable& table) const {

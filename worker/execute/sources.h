@@ -9,6 +9,7 @@
 #include "common/graph/graph.h"
 #include "worker/execute/dim_table.h"
 #include "worker/execute/memory.h"
+#include "worker/execute/pages.h"
 #include "worker/execute/session.h"
 
 namespace paceline {
@@ -23,12 +24,17 @@ class Sources {
 
   // Throws `invalid` for a weight of other extents.
   void check_weights(const Bindings& bindings) const;
+  void check_weight(std::int32_t node, const Bindings& bindings) const;
+  // Lets go of a weight that nobody reads any more.
+  void drop(std::int32_t node, const FileMappings& mappings);
   // Of inputs and states: as the dims are bound now, and as they stand allocated.
   std::int64_t bytes_needed(const DimTable& dims) const;
   std::int64_t bytes_held() const;
   // Inputs and states of a new type start anew, as zeros; inputs must then be set again.
   void bind(const DimTable& dims);
 
+  // What the memory of inputs and states depends on.
+  std::vector<std::int32_t> dims() const;
   std::byte* address(std::int32_t node) const { return addresses_[node]; }
   void set_input(std::string_view name, const Tensor& tensor);
   void check_inputs_set() const;  // Throws `invalid` naming the input that was not.

@@ -1,9 +1,7 @@
 #pragma once
 
 #include <memory>
-#include <set>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "common/graph/plan.h"
@@ -22,34 +20,41 @@ struct Step {
 class Steps {
  public:
   // Throws `unsupported` when `kernels` lacks one.
-  Steps(const Plan& plan, std::span<const Kernel> kernels, const Resources& resources);
+  Steps(const Plan& plan, std::span<const Kernel> kernels, const Resources& resources,
+        DimTable& dims);
 
   std::span<const Step> all() const { return steps_; }
 
-  // Resolves anew what changed: operands (`views`, those of plan.tensors, where `changed` says so),
-  // workspaces (by instruction), attributes with changed symbols. Throws `unsupported` when a
-  // kernel does not take its operands any more.
-  void bind(const Bindings& bindings, const DimTable& dims, std::span<const TensorView> views,
-            const std::vector<bool>& changed, std::span<void* const> workspaces);
-  void forget();  // The next bind resolves everything.
+  // Resolves everything. `views` are those of plan.tensors, `workspaces` by instruction. Throws
+  // `unsupported` when a kernel does not take its operands.
+  void bind(const Bindings& bindings, std::span<const TensorView> views,
+            std::span<void* const> workspaces);
+  // Resolves anew what changed since: operands (`changed`, of plan.tensors), workspaces, attributes
+  // with changed symbols. After a throw, `bind` comes first.
+  void rebind(const Bindings& bindings, const DimTable& dims, std::span<const TensorView> views,
+              std::span<const std::int32_t> changed);
+  void set_workspaces(std::span<void* const> workspaces);
 
  private:
   struct Loaded {
     const Kernel* kernel = nullptr;
-    std::set<std::string> attribute_symbols;
     std::unique_ptr<Prepared> prepared;
     std::vector<TensorView> operands;  // Inputs, then outputs; the step's call views them.
-    bool is_bound = false;
+    bool has_other_operands = false;
+    bool has_other_attributes = false;
   };
 
-  bool resolve(std::size_t index, std::span<const TensorView> views,
-               const std::vector<bool>& changed, void* workspace);
-  void prepare(std::size_t index, const Bindings& bindings);
+  void resolve(std::size_t index, std::span<const TensorView> views);
+  void touch(std::int32_t index);
+  void refresh(std::size_t index, const Bindings& bindings);
 
   const Plan& plan_;
   const Resources resources_;
   std::vector<Loaded> loaded_;
   std::vector<Step> steps_;
+  Dependents by_tensor_;
+  Dependents by_symbol_;  // Of attributes.
+  std::vector<std::int32_t> touched_;
 };
 
 }  // namespace paceline

@@ -1,5 +1,7 @@
 #include "worker/execute/type_check.h"
 
+#include <utility>
+
 namespace paceline {
 
 namespace {
@@ -11,34 +13,61 @@ std::string key_of(const Node& node, const std::vector<TensorType>& inputs) {
   return key;
 }
 
-TensorType bound(const TensorType& type, const Bindings& bindings) {
-  const Extents extents = evaluate(type.shape, bindings);
-  return {type.dtype, Shape(extents.begin(), extents.end())};
-}
-
 }  // namespace
 
-TypeCheck::TypeCheck(const Graph& graph, const OpSet& ops) {
+TypeCheck::TypeCheck(const Graph& graph, const OpSet& ops, DimTable& dims) {
   std::set<std::string> known;
   for (const Node& node : graph.nodes()) {
     if (node.kind != NodeKind::op) continue;
-    Signature signature{&ops.get(node.op), node.attributes, {}, symbols_of(node.attributes)};
+    std::vector<TensorType> inputs;
+    std::set<std::string> symbols = symbols_of(node.attributes);
     for (const ValueRef input : node.inputs) {
-      signature.inputs.push_back(graph.type(input));
-      signature.symbols.merge(symbols_of(graph.type(input).shape));
+      inputs.push_back(graph.type(input));
+      symbols.merge(symbols_of(inputs.back().shape));
     }
-    if (signature.symbols.empty() || !known.insert(key_of(node, signature.inputs)).second) continue;
-    signatures_.push_back(std::move(signature));
+    if (symbols.empty() || !known.insert(key_of(node, inputs)).second) continue;
+    for (const std::string& symbol : symbols) {
+      by_symbol_.add(dims.add_symbol(symbol), static_cast<std::int32_t>(signatures_.size()));
+    }
+    add(node, inputs, ops, dims);
   }
 }
 
-void TypeCheck::run(const Bindings& bindings, const DimTable& dims) const {
-  for (const Signature& signature : signatures_) {
-    if (!dims.changed(signature.symbols)) continue;
-    std::vector<TensorType> inputs;
-    for (const TensorType& input : signature.inputs) inputs.push_back(bound(input, bindings));
-    infer_types(*signature.op, inputs, signature.attributes.bind(bindings));
+void TypeCheck::add(const Node& node, const std::vector<TensorType>& inputs, const OpSet& ops,
+                    DimTable& dims) {
+  Signature signature{&ops.get(node.op), node.attributes, inputs, {}, {}};
+  for (const auto& [name, value] : node.attributes) {
+    const Attributes alone = {{name, value}};
+    if (!symbols_of(alone).empty()) signature.symbolic_attributes.emplace_back(name, value);
   }
+  for (std::size_t input = 0; input < inputs.size(); ++input) {
+    for (std::size_t axis = 0; axis < inputs[input].shape.size(); ++axis) {
+      const Dim& dim = inputs[input].shape[axis];
+      if (!dim.is_constant()) signature.symbolic_dims.push_back({input, axis, dims.add(dim)});
+    }
+  }
+  signatures_.push_back(std::move(signature));
+}
+
+void TypeCheck::run(const Bindings& bindings, const DimTable& dims) {
+  ++round_;
+  for (const std::int32_t symbol : dims.changed_symbols()) {
+    for (const std::int32_t index : by_symbol_.of(symbol)) {
+      Signature& signature = signatures_[index];
+      if (std::exchange(signature.round, round_) != round_) check(signature, bindings, dims);
+    }
+  }
+}
+
+void TypeCheck::check(Signature& signature, const Bindings& bindings, const DimTable& dims) {
+  for (const auto& [input, axis, dim] : signature.symbolic_dims) {
+    signature.inputs[input].shape[axis] = dims.value(dim);
+  }
+  for (const auto& [name, value] : signature.symbolic_attributes) {
+    const Attributes alone = {{name, value}};
+    signature.attributes.set(name, *alone.bind(bindings).find(name));
+  }
+  infer_types(*signature.op, signature.inputs, signature.attributes);
 }
 
 }  // namespace paceline

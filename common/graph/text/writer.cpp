@@ -10,8 +10,8 @@ namespace paceline {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> keywords = {"input",  "weight", "state", "constant",
-                                                      "output", "update", "slot"};
+constexpr std::array<std::string_view, 8> keywords = {"input",  "weight", "state", "constant",
+                                                      "output", "update", "slot",  "prepared"};
 
 bool is_identifier(std::string_view name) {
   if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0]))) return false;

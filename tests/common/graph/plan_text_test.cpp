@@ -43,6 +43,32 @@ TEST(PlanText, ReadsBackToTheSameTextAndId) {
   EXPECT_EQ(plan.tensors[0].storage, Plan::Storage::input);
 }
 
+TEST(PlanText, KeepsThePrologueApart) {
+  const std::string text = R"(plan {
+graph "g" {
+  weight "prepared": f32[4]
+  h = exp("prepared")
+  y = neg(h)
+  output z = y
+}
+prepared cpu [16]
+prepared cpu [64]
+tensor "prepared": f32[4] strides [1] offset [0]
+tensor prepared 0: f32[4] strides [1] offset [0]
+prepare h: exp = "exp.fast" on cpu ([0]) -> [1] workspace 1
+run y: neg = neg_plain on cpu ([1]) -> [1]
+output z = 1
+}
+)";
+  const Plan plan = parse_plan(text, ops::all_ops());
+  EXPECT_EQ(to_text(plan), text);
+  EXPECT_EQ(plan.prologue.size(), 1U);
+  EXPECT_EQ(plan.prologue[0].workspace, 1);
+  EXPECT_EQ(plan.prepared[1].bytes, 64);
+  EXPECT_EQ(plan.tensors[0].storage, Plan::Storage::weight);
+  EXPECT_EQ(plan.tensors[1].storage, Plan::Storage::prepared);
+}
+
 TEST(PlanText, RefusesIndicesThatNameNothing) {
   const auto refuses = [](const std::string& lines, const char* message) {
     EXPECT_THAT([&] { parse_plan(plan_with(lines), ops::all_ops()); },
@@ -56,6 +82,10 @@ TEST(PlanText, RefusesIndicesThatNameNothing) {
   refuses("run h: exp = e on tpu ([]) -> []", "tpu");
   refuses("output z = 0", "0 is not defined before");
   refuses("output z = -1", "expected an index: -1");
+  refuses("tensor prepared 0: f32[] strides [] offset [0]", "0 is not defined before");
+  refuses("prepared cpu [-4]", "bytes are at least 0: -4");
+  refuses("slot cpu [4] above [] prepare h: exp = e on cpu ([]) -> [] workspace 0",
+          "0 is not defined before");
 }
 
 TEST(PathText, ReadsBackToTheSameTextAndId) {

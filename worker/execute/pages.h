@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace paceline {
+
+// The read-only file mappings of this process, as they stand when it is made. Immutable; any
+// thread.
+class FileMappings {
+ public:
+  FileMappings();  // None where /proc/self/maps cannot be read.
+
+  // Takes the whole pages of a range within such a mapping out of this process's resident memory:
+  // they come back from the file when somebody reads them. Does nothing to other memory.
+  void forget(std::span<const std::byte> bytes) const;
+
+ private:
+  std::vector<std::pair<std::uintptr_t, std::uintptr_t>> ranges_;  // Start, end; ascending.
+};
+
+}  // namespace paceline
