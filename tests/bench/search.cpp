@@ -6,9 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 
-#include "scheduler/search/acyclic.h"
 #include "scheduler/search/best_first.h"
 #include "scheduler/search/extract.h"
+#include "scheduler/search/quotient.h"
 #include "tests/scheduler/search/layer_space.h"
 
 namespace paceline::search {
@@ -32,16 +32,17 @@ void print_search(const LayerOptions& options, const Limits& limits, int paths,
   Random random(seed);
   const Space drawn = layer_space(options, random);
   Stopwatch watch;
-  const Acyclic made = acyclic(drawn);
-  const double acyclic_ms = watch.lap_ms();
+  const Quotient made(drawn);
+  const double quotient_ms = watch.lap_ms();
   std::size_t alternatives = 0;
-  for (const auto& of_class : made.space.classes) alternatives += of_class.size();
-  fmt::print("layouts {} kernels {} chain {} seed {}: {} classes, {} alternatives, {} cut\n",
-             options.layouts, options.kernels, options.chain, seed, made.space.classes.size(),
-             alternatives, made.cut);
+  for (const auto& of_class : made.space().classes) alternatives += of_class.size();
+  fmt::print(
+      "layouts {} kernels {} chain {} seed {}: {} classes; merged {}, {} alternatives, {} cut\n",
+      options.layouts, options.kernels, options.chain, seed, drawn.classes.size(),
+      made.space().classes.size(), alternatives, made.cut());
 
   watch.lap_ms();
-  const Diagram diagram = Diagram::build(made.space, limits);
+  const Diagram diagram = Diagram::build(made.space(), limits);
   const double build_ms = watch.lap_ms();
   BestFirst list(diagram);
   const double best_s = diagram.best().cost_s;
@@ -55,14 +56,14 @@ void print_search(const LayerOptions& options, const Limits& limits, int paths,
     last_s = solution->cost_s;
   }
   const double list_ms = watch.lap_ms();
-  const Extraction extraction = extract(made.space, limits);
+  const Extraction extraction = extract(made.space(), limits);
   const double extract_ms = watch.lap_ms();
   fmt::print(
       "  10^{:.2f} paths{}, {} states; best {:.3f} us, path {} {:.3f} us, {} surely in order\n"
-      "  acyclic {:.1f} ms, build {:.1f} ms, list {:.1f} ms\n"
+      "  quotient {:.1f} ms, build {:.1f} ms, list {:.1f} ms\n"
       "  extract {:.1f} ms: {:.3f} us, bound {:.3f} us, gap {:.3g}{}, {} states\n",
       diagram.count().log10, diagram.is_exact() ? "" : " at least", diagram.states(), best_s * 1e6,
-      found, last_s * 1e6, ordered, acyclic_ms, build_ms, list_ms, extract_ms,
+      found, last_s * 1e6, ordered, quotient_ms, build_ms, list_ms, extract_ms,
       extraction.best.cost_s * 1e6, extraction.lower_bound_s * 1e6, extraction.gap(),
       extraction.is_exact ? ", exact" : "", extraction.states);
 }
