@@ -40,6 +40,12 @@ Product<T> product_of(const MatmulState& state, const TensorView& a, const Tenso
   };
 }
 
+// The batch axes of the operands; a factor of rank 2 serves them all.
+inline Places<3> batch_places(const TensorView& a, const TensorView& b, const TensorView& out) {
+  const TensorView batch = axes(out, 0, out.rank - 2);
+  return Places<3>({axes(a, 0, a.rank - 2), broadcast_to(axes(b, 0, b.rank - 2), batch), batch});
+}
+
 inline constexpr auto nothing_to_add = [](const Tile&) { return false; };
 
 // A stack of matrices times one matrix: one product of all their rows.
@@ -57,9 +63,7 @@ template <typename T>
 void multiply_batch(const Call& call) {
   const auto& state = call.state<BlasMatmulState>();
   const TensorView &a = call.inputs[0], &b = call.inputs[1], &out = call.outputs[0];
-  const TensorView batch = axes(out, 0, out.rank - 2);
-  const Places<3> places(
-      {axes(a, 0, a.rank - 2), broadcast_to(axes(b, 0, b.rank - 2), batch), batch});
+  const Places<3> places = batch_places(a, b, out);
   const Products<T>& blas = state.blas.products<T>();
   const auto product_at = [&](const auto& addresses) {
     Product<T> product = product_of<T>(state, a, b, out);
