@@ -8,12 +8,14 @@
 
 #include "common/base/error.h"
 #include "common/base/settings.h"
+#include "common/base/stop_signal.h"
 #include "common/ops/all_ops.h"
 #include "kernels/all_kernels.h"
 #include "ops-tools/campaign_spec.h"
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
 #include "ops-tools/fleet_folder.h"
+#include "ops-tools/id_prefix.h"
 #include "worker/dispatch/dispatch.h"
 
 namespace paceline {
@@ -26,7 +28,9 @@ constexpr Duration ask_timeout = 10s;
 // Long enough for a coordinator that is being started again.
 constexpr Duration watch_timeout = 60s;
 constexpr Duration watch_pause = 300ms;
+constexpr Duration answer_timeout = 3s;
 constexpr int exit_failed_work = 1;
+constexpr int exit_interrupted = 130;  // As a shell tells SIGINT.
 
 struct SubmitArguments {
   FleetOption fleet;
@@ -48,10 +52,13 @@ struct OneArguments {
   bool json = false;
 };
 
-CampaignId parse_campaign(const std::string& text) {
-  const auto id = CampaignId::parse(text);
-  if (!id) throw invalid("a campaign's id is 32 hexadecimal digits, see campaign list: {}", text);
-  return *id;
+// `text` is an id or what one begins with.
+CampaignId find_campaign(wire::ClientSocket& socket, const std::string& text) {
+  if (const auto id = CampaignId::parse(text)) return *id;
+  const auto status = std::get<wire::Status>(socket.ask(wire::Ask{}, ask_timeout));
+  std::vector<std::string> ids;
+  for (const auto& campaign : status.campaigns) ids.push_back(campaign.id.to_string());
+  return *CampaignId::parse(find_by_prefix(ids, text, "campaign"));
 }
 
 // Showing.
@@ -125,8 +132,7 @@ void print(const wire::CampaignStatus& campaign) {
 }
 
 // On a terminal one line that is rewritten, elsewhere a line for each change; on standard error, so
-// that
-// --json stays alone on the other.
+// that --json stays alone on the other.
 class ProgressLine {
  public:
   void show(const wire::CampaignStatus& campaign) {
@@ -156,25 +162,41 @@ wire::CampaignStatus ask_for(wire::ClientSocket& socket, const CampaignId& id, D
   return std::move(status.campaigns.front());
 }
 
-// Asks until it has ended. A coordinator that is away for less than a minute is waited for.
+// Says that only the watching has ended.
+[[noreturn]] void leave(const CampaignId& id) {
+  fmt::print(stderr,
+             "the campaign goes on; to follow or to end it:\n"
+             "  paceline campaign watch {0}\n  paceline campaign cancel {0}\n",
+             short_id(id.to_string()));
+  throw CLI::RuntimeError(exit_interrupted);
+}
+
+// Asks until it has ended, or the user has seen enough. A coordinator that is away for less than a
+// minute is waited for.
 wire::CampaignStatus watch(const FleetOption& fleet, const CampaignId& id) {
-  ProgressLine progress;
+  const StopSignal stop;
+  std::optional<ProgressLine> progress(std::in_place);
   wire::ClientSocket socket = fleet.open();
-  const auto ask_again = [&] {
+  const auto ask_again = [&]() -> std::optional<wire::CampaignStatus> {
     const auto deadline = monotonic_ns() + watch_timeout.count();
     for (;;) {
       try {
-        return ask_for(socket, id, 3s);
+        return ask_for(socket, id, answer_timeout);
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::unavailable || monotonic_ns() > deadline) throw;
+        if (stop.count() > 0) return std::nullopt;
         socket = fleet.open();  // An answer that comes late must not be taken for the next one.
       }
     }
   };
   for (;;) {
-    const wire::CampaignStatus campaign = ask_again();
-    progress.show(campaign);
-    if (campaign.finished) return campaign;
+    auto campaign = ask_again();
+    if (campaign) progress->show(*campaign);
+    if (campaign && campaign->finished) return *std::move(campaign);
+    if (stop.count() > 0) {
+      progress.reset();
+      leave(id);
+    }
     std::this_thread::sleep_for(watch_pause);
   }
 }
@@ -258,7 +280,7 @@ void submit(const SubmitArguments& arguments) {
   if (arguments.json) {
     fmt::print("{}\n", json{{"id", id}, {"name", spec.name}}.dump(2));
   } else {
-    fmt::print("{}  {}\n  paceline campaign watch {}\n", id, spec.name, id);
+    fmt::print("{}  {}\n  paceline campaign watch {}\n", id, spec.name, short_id(id));
   }
 }
 
@@ -276,16 +298,15 @@ void list(const OneArguments& arguments) {
   std::vector<std::vector<std::string>> rows;
   for (const wire::CampaignStatus& campaign : status.campaigns) {
     const Totals totals = totals_of(campaign);
-    rows.push_back({campaign.id.to_string(), campaign.name, campaign.state,
+    rows.push_back({short_id(campaign.id.to_string()), campaign.name, campaign.state,
                     fmt::format("{}/{}", totals.ended(), totals.total),
                     to_iso8601(campaign.submitted).substr(0, 19)});
   }
   fmt::print("{}", format_table({"campaign", "name", "state", "workloads", "submitted"}, rows));
 }
 
-void show(const OneArguments& arguments) {
-  wire::ClientSocket socket = arguments.fleet.open();
-  const auto campaign = ask_for(socket, parse_campaign(arguments.id), ask_timeout);
+void show(const OneArguments& arguments, wire::ClientSocket& socket, const CampaignId& id) {
+  const auto campaign = ask_for(socket, id, ask_timeout);
   if (arguments.json) {
     fmt::print("{}\n", to_json(campaign).dump(2));
   } else {
@@ -294,11 +315,10 @@ void show(const OneArguments& arguments) {
 }
 
 void control(const OneArguments& arguments, wire::ControlAction action) {
-  const CampaignId id = parse_campaign(arguments.id);
   wire::ClientSocket socket = arguments.fleet.open();
+  const CampaignId id = find_campaign(socket, arguments.id);
   socket.ask(wire::Control{id, {}, action}, ask_timeout);
-  OneArguments shown = arguments;
-  show(shown);
+  show(arguments, socket, id);
 }
 
 std::string store_of(const OneArguments& arguments) {
@@ -330,8 +350,8 @@ json rows_of(const QueryTable& table) {
 }
 
 void report(const OneArguments& arguments) {
-  const CampaignId id = parse_campaign(arguments.id);
   wire::ClientSocket socket = arguments.fleet.open();
+  const CampaignId id = find_campaign(socket, arguments.id);
   const auto campaign = ask_for(socket, id, ask_timeout);
   const auto store = open_store(store_of(arguments));
   const QueryTable best = store->query(fmt::format(best_query, id.to_string()));
@@ -378,7 +398,9 @@ void add_one(CLI::App& campaign, const char* name, const char* help, bool needs_
              std::function<void(const OneArguments&)> act) {
   auto arguments = std::make_shared<OneArguments>();
   CLI::App* command = campaign.add_subcommand(name, help);
-  if (needs_id) command->add_option("id", arguments->id, "Of the campaign")->required();
+  if (needs_id) {
+    command->add_option("id", arguments->id, "Of the campaign, or how it begins")->required();
+  }
   command->add_flag("--json", arguments->json, "Print one JSON document");
   arguments->fleet.add_to(*command);
   if (std::string_view(name) == "report") arguments->store.add_to(*command);
@@ -392,10 +414,15 @@ void add_campaign_command(CLI::App& app) {
   campaign->require_subcommand(1);
   add_submit(*campaign);
   add_one(*campaign, "list", "All campaigns, the newest first", false, list);
-  add_one(*campaign, "show", "One campaign, by machine", true, show);
+  add_one(*campaign, "show", "One campaign, by machine", true, [](const OneArguments& arguments) {
+    wire::ClientSocket socket = arguments.fleet.open();
+    show(arguments, socket, find_campaign(socket, arguments.id));
+  });
   add_one(*campaign, "watch", "Follow a campaign until it has ended", true,
           [](const OneArguments& arguments) {
-            finish(watch(arguments.fleet, parse_campaign(arguments.id)), arguments.json);
+            wire::ClientSocket socket = arguments.fleet.open();
+            const CampaignId id = find_campaign(socket, arguments.id);
+            finish(watch(arguments.fleet, id), arguments.json);
           });
   const auto controls = {std::pair{wire::ControlAction::pause, "Grant nothing more for now"},
                          std::pair{wire::ControlAction::resume, "Go on with a paused campaign"},

@@ -12,6 +12,7 @@
 
 #include "common/base/error.h"
 #include "common/base/settings.h"
+#include "ops-tools/wrap.h"
 
 namespace paceline {
 namespace {
@@ -29,8 +30,8 @@ std::string clip(const std::string& cell, std::size_t width) {
 
 constexpr std::size_t column_width_min = 8;
 
-// Takes from the widest column until the line fits.
-void shrink_to(std::vector<std::size_t>& widths, std::size_t line_width) {
+// Takes from the widest column until the line fits. False when it cannot.
+bool shrink_to(std::vector<std::size_t>& widths, std::size_t line_width) {
   const auto total = [&] {
     std::size_t sum = 2 * (widths.size() - 1);
     for (const std::size_t width : widths) sum += width;
@@ -38,9 +39,26 @@ void shrink_to(std::vector<std::size_t>& widths, std::size_t line_width) {
   };
   while (total() > line_width) {
     const auto widest = std::max_element(widths.begin(), widths.end());
-    if (*widest <= column_width_min) return;
+    if (*widest <= column_width_min) return false;
     --*widest;
   }
+  return true;
+}
+
+// A line for each cell, a block for each row.
+std::string format_records(const std::vector<std::string>& header,
+                           const std::vector<std::vector<std::string>>& rows, int columns) {
+  std::size_t name_width = 0;
+  for (const std::string& name : header) name_width = std::max(name_width, name.size());
+  std::string text;
+  for (const auto& row : rows) {
+    if (!text.empty()) text += '\n';
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string line = fmt::format("{:<{}}  {}", header[i], name_width, row[i]);
+      text += wrap(line, columns, static_cast<int>(name_width) + 2) + '\n';
+    }
+  }
+  return text;
 }
 
 }  // namespace
@@ -96,7 +114,8 @@ std::string format_table(const std::vector<std::string>& header,
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  if (const int columns = terminal_width(); columns > 0) shrink_to(widths, columns);
+  const int columns = terminal_width();
+  if (columns > 0 && !shrink_to(widths, columns)) return format_records(header, rows, columns);
 
   std::string text;
   const auto add_line = [&](const std::vector<std::string>& cells) {

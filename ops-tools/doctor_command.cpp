@@ -13,6 +13,7 @@
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
 #include "ops-tools/version.h"
+#include "ops-tools/wrap.h"
 #include "worker/probe/probe.h"
 
 namespace paceline {
@@ -53,7 +54,9 @@ std::string look_at_kernels() {
   std::string text;
   for (const auto& [library, kernels] : count) {
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", kernels, library);
-    if (!versions[library].empty()) text += fmt::format(" ({})", fmt::join(versions[library], ", "));
+    if (!versions[library].empty()) {
+      text += fmt::format(" ({})", fmt::join(versions[library], ", "));
+    }
   }
   return text;
 }
@@ -101,7 +104,9 @@ void run(const DoctorArguments& arguments) {
     good = good && finding.good;
     document[finding.what] = {{"ok", finding.good}, {"says", finding.said}};
     if (!arguments.json) {
-      fmt::print("{}  {:<12} {}\n", finding.good ? "ok " : "BAD", finding.what, finding.said);
+      const std::string line =
+          fmt::format("{}  {:<12} {}", finding.good ? "ok " : "BAD", finding.what, finding.said);
+      fmt::print("{}\n", wrap(line, terminal_width(), /*indent=*/18));
     }
   }
   if (arguments.json) fmt::print("{}\n", document.dump(2));

@@ -16,6 +16,7 @@
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
 #include "ops-tools/fleet_folder.h"
+#include "ops-tools/id_prefix.h"
 
 namespace paceline {
 namespace {
@@ -28,6 +29,7 @@ constexpr Duration ready_timeout = 60s;
 // A worker that is told to stop finishes its sitting; then it is told again, then killed.
 constexpr Duration drain_patience = 10s;
 constexpr Duration stop_patience = 3s;
+constexpr int exit_interrupted = 130;  // As a shell tells SIGINT.
 
 struct UpArguments {
   std::string folder;
@@ -41,9 +43,10 @@ struct UpArguments {
 // Starts what does not run yet and records it.
 class PrivateFleet {
  public:
-  PrivateFleet(const FleetFolder& folder, const UpArguments& arguments)
+  PrivateFleet(const FleetFolder& folder, const UpArguments& arguments, const StopSignal& stop)
       : folder_(folder),
         arguments_(arguments),
+        stop_(stop),
         state_(folder.load().value_or(FleetFolder::State())) {}
 
   void start() {
@@ -117,6 +120,7 @@ class PrivateFleet {
     const auto deadline = monotonic_ns() + ready_timeout.count();
     while (monotonic_ns() < deadline) {
       check_processes();
+      if (stop_.count() > 0) throw unavailable("fleet's start was interrupted");
       try {
         const auto status = std::get<wire::Status>(socket.ask(wire::Ask{}, 1s));
         const auto ready = std::ranges::count_if(status.workers, [&](const auto& worker) {
@@ -135,6 +139,7 @@ class PrivateFleet {
 
   const FleetFolder& folder_;
   const UpArguments& arguments_;
+  const StopSignal& stop_;
   FleetFolder::State state_;
   std::optional<PrivatePostgres> postgres_;
   std::vector<Subprocess> children_;
@@ -211,21 +216,21 @@ void print_started(const FleetFolder& folder, const UpArguments& arguments,
 
 void up(const UpArguments& arguments) {
   const FleetFolder folder = FleetFolder::from_flag(arguments.folder);
-  std::optional<StopSignal> stop;
-  if (arguments.stays) stop.emplace();
-  PrivateFleet fleet(folder, arguments);
+  const StopSignal stop;
+  PrivateFleet fleet(folder, arguments, stop);
   try {
     fleet.start();
     print_started(folder, arguments, fleet.state());
-    while (stop && stop->count() == 0) {
+    while (arguments.stays && stop.count() == 0) {
       fleet.check_processes();
       std::this_thread::sleep_for(100ms);
     }
   } catch (...) {
     stop_fleet(folder);
+    if (stop.count() > 0) throw CLI::RuntimeError(exit_interrupted);
     throw;
   }
-  if (stop) stop_fleet(folder);
+  if (arguments.stays) stop_fleet(folder);
 }
 
 void down(const std::string& flag, bool as_json) {
@@ -261,17 +266,19 @@ void status(const FleetOption& option, bool as_json) {
   std::vector<std::vector<std::string>> rows;
   for (const wire::WorkerStatus& worker : status.workers) {
     rows.push_back({worker.name, worker.state, fmt::format("{:.1f} s", worker.silent_s),
-                    worker.workload, worker.id.to_string()});
+                    worker.workload, short_id(worker.id.to_string())});
   }
   fmt::print("{}", format_table({"worker", "state", "heard before", "measures", "id"}, rows));
 }
 
 WorkerId find_worker(wire::ClientSocket& socket, const std::string& name) {
   const auto status = std::get<wire::Status>(socket.ask(wire::Ask{}, ask_timeout));
+  std::vector<std::string> ids;
   for (const wire::WorkerStatus& worker : status.workers) {
-    if (worker.name == name || worker.id.to_string() == name) return worker.id;
+    if (worker.name == name) return worker.id;
+    ids.push_back(worker.id.to_string());
   }
-  throw invalid("no such worker, see paceline fleet status: {}", name);
+  return *WorkerId::parse(find_by_prefix(ids, name, "worker"));
 }
 
 void drain(const FleetOption& option, const std::string& name) {
@@ -321,7 +328,7 @@ void add_drain(CLI::App& fleet) {
   auto option = std::make_shared<FleetOption>();
   auto worker = std::make_shared<std::string>();
   CLI::App* command = fleet.add_subcommand("drain", "Let a worker finish its sitting and leave");
-  command->add_option("worker", *worker, "Name or id")->required();
+  command->add_option("worker", *worker, "Name, id, or how the id begins")->required();
   option->add_to(*command);
   command->callback([option, worker] { drain(*option, *worker); });
 }

@@ -7,6 +7,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "ops-tools/commands.h"
+#include "ops-tools/help_format.h"
 #include "ops-tools/version.h"
 
 namespace {
@@ -51,7 +52,7 @@ int run(int argc, char** argv) {
   app.name("paceline");
   app.set_version_flag("--version", paceline::version());
   app.require_subcommand(0, 1);  // So that a wrong name is named, see below.
-  app.get_formatter()->column_width(34);
+  app.formatter(paceline::help_format());
   std::string level = "warning";
   app.add_option("--log-level", level, "debug, info, warning, error or off")
       ->envname("PACELINE_LOG_LEVEL");
@@ -60,6 +61,7 @@ int run(int argc, char** argv) {
   paceline::add_run_command(app);
   paceline::add_generate_command(app);
   paceline::add_explain_command(app);
+  paceline::add_paths_command(app);
   paceline::add_measure_command(app);
   paceline::add_campaign_command(app);
   paceline::add_fleet_command(app);

@@ -1,12 +1,13 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <time.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "common/base/error.h"
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
+#include "ops-tools/wrap.h"
 
 namespace paceline {
 namespace {
@@ -48,7 +49,7 @@ std::string describe(const StoreCounts& counts) {
 }
 
 void print(const StoreArguments& arguments, const Json& document, const std::string& text) {
-  fmt::print("{}\n", arguments.json ? document.dump(2) : text);
+  fmt::print("{}\n", arguments.json ? document.dump(2) : wrap(text, terminal_width()));
 }
 
 void initialise(const StoreArguments& arguments) {
@@ -90,15 +91,17 @@ Time parse_time(const std::string& text) {
     const char* end = ::strptime(text.c_str(), format, &fields);
     if (end != nullptr && *end == '\0') return from_unix_ns(::timegm(&fields) * 1'000'000'000);
   }
-  throw invalid("--before takes a day or a time, as in 2026-11-21 or 2026-11-21T10:30:00Z: {}", text);
+  throw invalid("--before takes a day or a time, as in 2026-11-21 or 2026-11-21T10:30:00Z: {}",
+                text);
 }
 
 void prune(const StoreArguments& arguments) {
   const Time before = parse_time(arguments.before);
   const auto store = open(arguments, OpenMode::existing);
   const std::int64_t removed = store->prune(before);
-  print(arguments, {{"store", store->url()}, {"removed", removed}},
-        fmt::format("removed {} measurements that finished before {}", removed, to_iso8601(before)));
+  print(
+      arguments, {{"store", store->url()}, {"removed", removed}},
+      fmt::format("removed {} measurements that finished before {}", removed, to_iso8601(before)));
 }
 
 // RFC 4180.
