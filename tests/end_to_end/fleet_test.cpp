@@ -3,12 +3,11 @@
 #include <signal.h>
 
 #include <fstream>
-#include <functional>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "common/base/time.h"
+#include "tests/support/processes.h"
 #include "tests/support/running_program.h"
 #include "tests/support/scratch.h"
 
@@ -18,24 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using nlohmann::json;
 using ::testing::HasSubstr;
-
-// Processes of this build's programs and of this folder's database, by id.
-std::map<std::string, std::string> running_programs(const std::filesystem::path& folder) {
-  std::map<std::string, std::string> found;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    std::error_code gone;
-    const auto program = std::filesystem::read_symlink(entry.path() / "exe", gone);
-    if (gone || entry.path().filename() == std::to_string(::getpid())) continue;
-    std::ifstream file(entry.path() / "cmdline");
-    const std::string command{std::istreambuf_iterator<char>(file), {}};
-    const bool is_ours = program.parent_path() == std::filesystem::canonical(binary_folder()) &&
-                         program.filename().string().starts_with("paceline");
-    if (is_ours || command.find(folder.string()) != std::string::npos) {
-      found[entry.path().filename()] = command;
-    }
-  }
-  return found;
-}
 
 // A private fleet in a folder of its own, taken down at the end of the test.
 class PrivateFleet : public ::testing::Test {
@@ -72,21 +53,8 @@ class PrivateFleet : public ::testing::Test {
                                               << "[budget]\nsitting_seconds = 0.2\n";
   }
 
-  static bool eventually(Duration limit, const std::function<bool()>& is_true) {
-    const auto deadline = monotonic_ns() + limit.count();
-    while (!is_true()) {
-      if (monotonic_ns() > deadline) return false;
-      std::this_thread::sleep_for(50ms);
-    }
-    return true;
-  }
-
   // What was not running before the test.
-  std::map<std::string, std::string> left_running() {
-    auto running = running_programs(scratch_.path());
-    std::erase_if(running, [this](const auto& process) { return before_.contains(process.first); });
-    return running;
-  }
+  Processes left_running() { return processes_since(before_, scratch_.path()); }
   bool is_gone() {
     return eventually(10s, [this] { return left_running().empty(); });
   }
@@ -100,6 +68,7 @@ class PrivateFleet : public ::testing::Test {
   }
 
   pid_t pid_of(const std::string& name) {
+    if (!std::filesystem::exists(scratch_ / "fleet" / "fleet.json")) return -1;
     const json state = json::parse(read_text_file(scratch_ / "fleet" / "fleet.json"));
     for (const json& process : state["processes"]) {
       if (process["name"] == name) return process["pid"];
@@ -147,7 +116,7 @@ class PrivateFleet : public ::testing::Test {
   }
 
   Scratch scratch_;
-  const std::map<std::string, std::string> before_ = running_programs(scratch_.path());
+  const Processes before_ = running_processes(scratch_.path());
 };
 
 TEST_F(PrivateFleet, CompletesACampaignWhenAWorkerIsKilledMidway) {
@@ -183,6 +152,46 @@ TEST_F(PrivateFleet, MeasuresNothingTwice) {
   const json again = ask(submit);
   EXPECT_EQ(again["lanes"][0]["known"], again["lanes"][0]["total"]);
   EXPECT_EQ(again["spent_s"], 0);
+}
+
+TEST_F(PrivateFleet, GoesOnWithACampaignThatNobodyWatchesAnyMore) {
+  ask({"fleet", "up", "--workers", "1"});
+  auto watched =
+      start({"campaign", "submit", (scratch_ / "campaign.toml").string(), "--wait", "--json"});
+  ASSERT_TRUE(has_measured(1));
+  watched.process().signal(SIGINT);
+  const Ended ended = watched.wait();
+  EXPECT_EQ(ended.exit_code, 130);
+  EXPECT_EQ(ended.output, "");
+  EXPECT_THAT(ended.errors, HasSubstr("the campaign goes on"));
+
+  const std::string id = ask({"campaign", "list"})[0]["id"];
+  auto again = start({"campaign", "watch", id.substr(0, 6), "--json"});
+  expect_complete(again);
+}
+
+TEST_F(PrivateFleet, KnowsACampaignByTheBeginningOfItsId) {
+  ask({"fleet", "up", "--workers", "1"});
+  const std::string id = ask({"campaign", "submit", scratch_ / "campaign.toml"})["id"];
+  const std::string prefix = id.substr(0, 5);
+  EXPECT_EQ(ask({"campaign", "show", prefix})["id"], id);
+  EXPECT_EQ(ask({"campaign", "pause", prefix})["state"], "paused");
+  EXPECT_EQ(ask({"campaign", "resume", prefix})["state"], "running");
+  EXPECT_EQ(ask({"campaign", "cancel", prefix})["state"], "cancelled");
+  EXPECT_EQ(ask({"campaign", "report", prefix})["id"], id);
+
+  const std::string other = id[0] == '0' ? "1" : "0";
+  const Ended none = paceline({"campaign", "show", other});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.errors, HasSubstr(id.substr(0, 12)));
+}
+
+TEST_F(PrivateFleet, InterruptedWhileItStartsLeavesNothingBehind) {
+  auto fleet = start({"fleet", "up"});
+  ASSERT_TRUE(eventually(30s, [&] { return pid_of("worker-1") > 0; }));
+  fleet.process().signal(SIGINT);
+  EXPECT_EQ(fleet.wait().exit_code, 130);
+  EXPECT_TRUE(is_gone()) << ::testing::PrintToString(left_running());
 }
 
 TEST_F(PrivateFleet, InTheForegroundLeavesNothingBehindEvenWhenKilled) {

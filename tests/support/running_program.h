@@ -39,6 +39,7 @@ class RunningProgram {
 
   Subprocess& process() { return process_; }
   std::string output() const { return read_text_file(output_); }
+  std::string errors() const { return read_text_file(errors_); }
   Ended wait() {
     const int status = process_.wait();
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
