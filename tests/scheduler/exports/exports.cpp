@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <sstream>
 
-#include "common/base/digest.h"
 #include "common/base/file.h"
 #include "common/base/random.h"
 #include "common/graph/reference.h"
@@ -25,6 +24,8 @@ bool answers_to(const Node& node, const Graph& graph, const std::string& word) {
   if (word.find('.') == std::string::npos) return node.op == word;
   if (node.op != "attention") return false;
   if (word == "attention.causal") return is_true(node, "causal");
+  if (word == "attention.windowed") return node.attributes.get<std::int64_t>("window") > 0;
+  if (word == "attention.capped") return node.attributes.get<double>("softcap") > 0;
   if (word == "attention.masked") return node.inputs.size() == 4;
   if (word == "attention.grouped") {
     return graph.type(node.inputs[0]).shape[1] != graph.type(node.inputs[1]).shape[1];
@@ -72,7 +73,7 @@ int count_of(const Graph& graph, const std::string& word) {
       graph.nodes(), [&](const Node& node) { return answers_to(node, graph, word); }));
 }
 
-Bindings export_bindings() { return {{"B", 2}, {"N", 5}}; }
+Bindings export_bindings() { return {{"B", 2}, {"N", 5}, {"past", 3}}; }
 
 std::map<std::string, Tensor, std::less<>> export_values(const Graph& graph, std::uint64_t seed) {
   Random random(seed);
