@@ -191,7 +191,7 @@ class RightCompiler {
         return {.at = slot(term.name, term.place, Slot::Kind::register_)};
       case Term::Kind::constant:
         return {
-            .kind = term.kind, .value = call(term.value), .children = {build(term.children[0])}};
+            .kind = term.kind, .value = value(term.value), .children = {build(term.children[0])}};
       case Term::Kind::op:
         return op(term);
       case Term::Kind::list:
@@ -218,7 +218,7 @@ class RightCompiler {
       if (attribute.value.kind == Expression::Kind::literal) {
         built.attributes.set(attribute.name, attribute.value.literal);
       } else {
-        built.computed.emplace_back(attribute.name, call(attribute.value));
+        built.computed.emplace_back(attribute.name, value(attribute.value));
       }
     }
     rest(term, built);
@@ -301,6 +301,17 @@ class RightCompiler {
     return {.kind = Call::Kind::function,
             .function = &found->second,
             .arguments = calls(expression.arguments)};
+  }
+
+  // An expression whose result is an attribute.
+  Call value(const Expression& expression) const {
+    if (expression.kind == Expression::Kind::variable) {
+      slot(expression.name, expression.place, Slot::Kind::attribute);
+    }
+    if (expression.kind == Expression::Kind::list) {
+      fail_at(text_, expression.place, "a list of classes is no attribute");
+    }
+    return call(expression);
   }
 
   const Slot& slot(const std::string& name, std::size_t place) const {
