@@ -6,6 +6,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/cpu/support/parallel.h"
 #include "kernels/cpu/support/simd-inl.h"
@@ -32,6 +33,8 @@ struct Problem {
 };
 
 constexpr int rows_at_once = 4;
+constexpr std::int64_t strip_columns_min = 64;
+constexpr std::int64_t strip_columns = 512;
 
 }  // namespace
 }  // namespace paceline::kernels::cpu
@@ -42,25 +45,44 @@ namespace paceline::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
+// sums[i][j] += the product of element k on of row i of x and of row j of the weight, whose rows
+// begin at `x` and `weight`. `load_at` gives a vector from an address.
+template <int rows, int columns, typename T, typename LoadAt>
+HWY_INLINE void add_products(const T* x, const T* weight, std::int64_t stride,
+                             Vector (&sums)[rows][columns], const LoadAt& load_at) {
+  Vector factors[rows];
+  HWY_UNROLL(4)
+  for (int i = 0; i < rows; ++i) factors[i] = load_at(x + i * stride);
+  HWY_UNROLL(8)
+  for (int j = 0; j < columns; ++j) {
+    const Vector weights = load_at(weight + j * stride);
+    HWY_UNROLL(4)
+    for (int i = 0; i < rows; ++i) sums[i][j] = hn::MulAdd(factors[i], weights, sums[i][j]);
+  }
+}
+
 // Columns column, ... below column + `columns` of rows row, ... below row + `rows`, each the
 // product of two rows in memory.
 template <int rows, int columns, typename T>
 void multiply_rows(const Problem<T>& p, std::int64_t row, std::int64_t column) {
   const T *x = p.x + row * p.k, *weight = p.weight + column * p.k;
   Vector sums[rows][columns];
-  for (auto& of_row : sums) {
-    for (Vector& sum : of_row) sum = hn::Zero(floats32);
-  }
-  for (std::int64_t k = 0; k < p.k; k += lane_count) {
-    const std::int64_t left = p.k - k;
-    Vector factors[rows];
-    for (int i = 0; i < rows; ++i) factors[i] = load_first(x + i * p.k + k, left);
-    for (int j = 0; j < columns; ++j) {
-      const Vector weights = load_first(weight + j * p.k + k, left);
-      for (int i = 0; i < rows; ++i) sums[i][j] = hn::MulAdd(factors[i], weights, sums[i][j]);
-    }
-  }
+  HWY_UNROLL(4)
   for (int i = 0; i < rows; ++i) {
+    HWY_UNROLL(8)
+    for (int j = 0; j < columns; ++j) sums[i][j] = hn::Zero(floats32);
+  }
+  const std::int64_t whole = p.k / lane_count * lane_count;
+  for (std::int64_t k = 0; k < whole; k += lane_count) {
+    add_products(x + k, weight + k, p.k, sums, [](const T* at) { return load(at); });
+  }
+  if (whole < p.k) {
+    add_products(x + whole, weight + whole, p.k, sums,
+                 [&](const T* at) { return load_first(at, p.k - whole); });
+  }
+  HWY_UNROLL(4)
+  for (int i = 0; i < rows; ++i) {
+    HWY_UNROLL(8)
     for (int j = 0; j < columns; ++j) {
       const float bias = p.bias ? static_cast<float>(p.bias[column + j]) : 0.0f;
       p.out[(row + i) * p.n + column + j] = static_cast<T>(sum_of_lanes(sums[i][j]) + bias);
@@ -68,34 +90,52 @@ void multiply_rows(const Problem<T>& p, std::int64_t row, std::int64_t column) {
   }
 }
 
-// As many columns as `vectors` vectors hold, or `left` if fewer, each the product of a row of x and
-// a column of the weight.
-template <int rows, int vectors, typename T>
-void multiply_columns(const Problem<T>& p, std::int64_t row, std::int64_t column,
-                      std::int64_t left) {
-  const auto left_of = [left](int c) {
-    return std::clamp<std::int64_t>(left - c * lane_count, 0, lane_count);
-  };
-  Vector sums[rows][vectors];
-  for (auto& of_row : sums) {
-    for (int c = 0; c < vectors; ++c) {
-      of_row[c] =
-          p.bias ? load_first(p.bias + column + c * lane_count, left_of(c)) : hn::Zero(floats32);
-    }
-  }
-  for (std::int64_t k = 0; k < p.k; ++k) {
-    Vector weights[vectors];
-    for (int c = 0; c < vectors; ++c) {
-      weights[c] = load_first(p.weight + k * p.n + column + c * lane_count, left_of(c));
-    }
-    for (int i = 0; i < rows; ++i) {
-      const Vector factor = fill(static_cast<float>(p.x[(row + i) * p.k + k]));
-      for (int c = 0; c < vectors; ++c) sums[i][c] = hn::MulAdd(factor, weights[c], sums[i][c]);
-    }
-  }
+// sums[i][j] += the products of elements k, ... below k + `depth` of row i of x and column j of the
+// weight, for `count` columns.
+template <int rows, int depth, typename T>
+void add_rows(const T* x, std::int64_t x_stride, const T* weight, std::int64_t weight_stride,
+              std::int64_t count, float (&sums)[rows][strip_columns]) {
+  Vector factors[rows][depth];
   for (int i = 0; i < rows; ++i) {
-    for (int c = 0; c < vectors; ++c) {
-      store_first(sums[i][c], p.out + (row + i) * p.n + column + c * lane_count, left_of(c));
+    for (int d = 0; d < depth; ++d) factors[i][d] = fill(static_cast<float>(x[i * x_stride + d]));
+  }
+  for (std::int64_t j = 0; j < count; j += lane_count) {
+    Vector weights[depth];
+    HWY_UNROLL(4)
+    for (int d = 0; d < depth; ++d)
+      weights[d] = load_first(weight + d * weight_stride + j, count - j);
+    HWY_UNROLL(4)
+    for (int i = 0; i < rows; ++i) {
+      Vector sum = load(sums[i] + j);
+      HWY_UNROLL(4)
+      for (int d = 0; d < depth; ++d) sum = hn::MulAdd(factors[i][d], weights[d], sum);
+      store(sum, sums[i] + j);
+    }
+  }
+}
+
+// Columns [begin, end) of rows row, ... below row + `rows`, each the product of a row of x and a
+// column of the weight, whose rows are read one after the other.
+template <int rows, typename T>
+void multiply_columns(const Problem<T>& p, std::int64_t row, std::int64_t begin, std::int64_t end) {
+  constexpr int depth = 4;
+  alignas(64) float sums[rows][strip_columns];
+  const std::int64_t count = end - begin;
+  for (int i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < count; j += lane_count) {
+      store(p.bias ? load_first(p.bias + begin + j, count - j) : hn::Zero(floats32), sums[i] + j);
+    }
+  }
+  const T *x = p.x + row * p.k, *weight = p.weight + begin;
+  std::int64_t k = 0;
+  for (; k + depth <= p.k; k += depth) {
+    add_rows<rows, depth>(x + k, p.k, weight + k * p.n, p.n, count, sums);
+  }
+  for (; k < p.k; ++k) add_rows<rows, 1>(x + k, p.k, weight + k * p.n, p.n, count, sums);
+  for (int i = 0; i < rows; ++i) {
+    T* out = p.out + (row + i) * p.n + begin;
+    for (std::int64_t j = 0; j < count; j += lane_count) {
+      store_first(load(sums[i] + j), out + j, count - j);
     }
   }
 }
@@ -104,16 +144,12 @@ void multiply_columns(const Problem<T>& p, std::int64_t row, std::int64_t column
 template <int rows, typename T>
 void multiply_strip(const Problem<T>& p, std::int64_t row, std::int64_t begin, std::int64_t end,
                     bool transpose_weight) {
-  constexpr int columns = 4, vectors = 4;
+  if (!transpose_weight) return multiply_columns<rows>(p, row, begin, end);
+  // As many sums as the registers hold.
+  constexpr int columns = rows == 1 ? 8 : lane_count >= 16 ? 4 : 2;
   std::int64_t j = begin;
-  if (transpose_weight) {
-    for (; j + columns <= end; j += columns) multiply_rows<rows, columns>(p, row, j);
-    for (; j < end; ++j) multiply_rows<rows, 1>(p, row, j);
-  } else {
-    for (; j < end; j += vectors * lane_count) {
-      multiply_columns<rows, vectors>(p, row, j, end - j);
-    }
-  }
+  for (; j + columns <= end; j += columns) multiply_rows<rows, columns>(p, row, j);
+  for (; j < end; ++j) multiply_rows<rows, 1>(p, row, j);
 }
 
 template <typename T>
@@ -129,17 +165,26 @@ void run_typed(const Call& call) {
                         .bias = call.inputs.size() > 2 ? call.inputs[2].as<const T>() : nullptr,
                         .out = out.as<T>()};
   const bool transpose_weight = call.state<State>().transpose_weight;
-  // Strips of columns whose weights stay in a core's cache while the rows of x pass by.
-  constexpr std::int64_t strip = 64;
+  // Strips of columns whose weights stay in a core's cache while the rows of x pass by; wide ones
+  // where a strip's weights lie apart, so that memory is read in long runs.
+  const std::int64_t share = ((p.n - 1) / call.threads / strip_columns_min + 1) * strip_columns_min;
+  const std::int64_t strip = transpose_weight ? strip_columns_min : std::min(share, strip_columns);
   const std::int64_t strips = (p.n + strip - 1) / strip;
   parallel_ranges(strips, strip * p.k, call.threads, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t s = first; s < last; ++s) {
       const std::int64_t begin = s * strip, end = std::min(p.n, begin + strip);
+      const auto multiply = [&]<int rows>(std::integral_constant<int, rows>, std::int64_t row) {
+        multiply_strip<rows>(p, row, begin, end, transpose_weight);
+      };
       std::int64_t row = 0;
       for (; row + rows_at_once <= p.m; row += rows_at_once) {
-        multiply_strip<rows_at_once>(p, row, begin, end, transpose_weight);
+        multiply(std::integral_constant<int, rows_at_once>{}, row);
       }
-      for (; row < p.m; ++row) multiply_strip<1>(p, row, begin, end, transpose_weight);
+      if (row + 2 <= p.m) {
+        multiply(std::integral_constant<int, 2>{}, row);
+        row += 2;
+      }
+      if (row < p.m) multiply(std::integral_constant<int, 1>{}, row);
     }
   });
 }
