@@ -278,6 +278,8 @@ std::vector<Sample> samples() {
       sample(longer, {{"window", 3}}),
       sample(longer, {{"causal", true}, {"softcap", 2.0}}),
       sample({.b = 1, .h = 3, .g = 1, .n = 1, .l = 33}, {{"causal", true}}),
+      sample({.b = 1, .h = 2, .g = 1, .n = 3, .l = 0}),
+      sample({.b = 1, .h = 2, .g = 1, .n = 3, .l = 0, .dtype = Dtype::bf16}, {{"causal", true}}),
       sample({.b = 1, .h = 2, .g = 2, .n = 64, .l = 64, .d = 32, .e = 32}, {{"causal", true}}),
       masked_sample(grouped, Dtype::f32, {5, 5}),
       masked_sample(grouped, Dtype::f32, {2, 1, 1, 5}),

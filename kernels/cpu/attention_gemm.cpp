@@ -89,9 +89,17 @@ void attend_tile(const Head& head, const State& state, std::int64_t row, std::in
   } else {
     std::fill_n(out, rows * width, 0.0f);
   }
+  bool finite = true;
   for (std::int64_t i = 0; i < rows; ++i) {
-    multiply(out + i * head.out.strides[0], width, shares[i]);
+    float* row_out = out + i * head.out.strides[0];
+    multiply(row_out, width, shares[i]);
+    finite = finite && are_finite(row_out, width);
   }
+  const bool look_alike = visible_keys(state, position, key_count) ==
+                          visible_keys(state, position + rows - 1, key_count);
+  if (finite || look_alike) return;
+  // Whatever it is, it may only reach the queries that see it.
+  for (std::int64_t i = 0; i < rows; ++i) attend_tile(head, state, row + i, 1, scores);
 }
 
 void run_attention(const Call& call) {
@@ -103,7 +111,7 @@ void run_attention(const Call& call) {
   const std::int64_t queries = q.extents[2], keys = k.extents[2];
   const std::int64_t tiles = (queries + tile_rows - 1) / tile_rows;
   const std::int64_t rows = std::min(queries, tile_rows);
-  if (call.outputs[0].element_count() == 0) return;
+  if (call.outputs[0].element_count() == 0 || clear_without_keys(call)) return;
   const auto attend = [&](std::int64_t begin, std::int64_t end) {
     float* scores =
         static_cast<float*>(call.workspace) + workspace_part(call.threads) * tile_rows * keys;

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "kernels/cpu/support/attention.h"
 #include "kernels/cpu/support/matrix.h"
 #include "kernels/cpu/support/plain.h"
 #include "kernels/cpu/support/softmax.h"
@@ -12,61 +12,15 @@
 namespace paceline::kernels::cpu {
 namespace {
 
-struct State : Prepared {
-  explicit State(const Attributes& attributes)
-      : scale(attributes.get<double>("scale")),
-        softcap(attributes.get<double>("softcap")),
-        window(attributes.get<std::int64_t>("window")),
-        is_causal(attributes.get<bool>("causal")) {}
-  double scale;
-  double softcap;
-  std::int64_t window;
-  bool is_causal;
-};
-
-// Keys first, first + 1, ... below last.
-struct KeyRange {
-  std::int64_t first;
-  std::int64_t last;
-  std::int64_t count() const { return last - first; }
-};
-
-// Those that the query at key position `position` may see.
-KeyRange visible_keys(const State& state, std::int64_t position, std::int64_t key_count) {
-  KeyRange keys{0, key_count};
-  if (state.is_causal) keys.last = std::min(keys.last, position + 1);
-  if (state.window > 0) {
-    keys.first = std::max(keys.first, position - state.window + 1);
-    keys.last = std::min(keys.last, position + state.window);
-  }
-  keys.last = std::max(keys.first, keys.last);
-  return keys;
-}
-
 template <typename T>
-void compute_scores(const State& state, const Lane<const T>& query, const Matrix<const T>& keys,
-                    const Lane<Compute<T>>& scores) {
+void compute_scores(const AttentionState& state, const Lane<const T>& query,
+                    const Matrix<const T>& keys, const Lane<Compute<T>>& scores) {
   const auto scale = static_cast<Compute<T>>(state.scale);
   const auto cap = static_cast<Compute<T>>(state.softcap);
   for (std::int64_t j = 0; j < scores.count; ++j) {
     scores[j] = dot(query, keys.row(j)) * scale;
     if (cap > 0) scores[j] = cap * std::tanh(scores[j] / cap);
   }
-}
-
-// A bool mask keeps where true; a float mask is added.
-template <typename C>
-void apply_mask(const TensorView& mask, const Lane<C>& scores) {
-  AllDtypes::visit(mask.dtype, [&]<typename M>(std::type_identity<M>) {
-    const Lane<const M> row{mask.as<const M>(), mask.strides[0], scores.count};
-    for (std::int64_t j = 0; j < scores.count; ++j) {
-      if constexpr (std::is_same_v<M, bool>) {
-        if (!row[j]) scores[j] = -std::numeric_limits<C>::infinity();
-      } else {
-        scores[j] += static_cast<C>(widen(row[j]));
-      }
-    }
-  });
 }
 
 // out = the softmax of `scores` times the rows of `values`; NaN when no key is left. `sums` has
@@ -104,7 +58,7 @@ struct Head {
 };
 
 template <typename T>
-void attend(const Head<T>& head, const State& state, Compute<T>* workspace) {
+void attend(const Head<T>& head, const AttentionState& state, Compute<T>* workspace) {
   const std::int64_t key_count = head.keys.rows;
   Compute<T>* sums = workspace + key_count;
   for (std::int64_t i = 0; i < head.queries.rows; ++i) {
@@ -123,13 +77,6 @@ void attend(const Head<T>& head, const State& state, Compute<T>* workspace) {
   }
 }
 
-// `mask` as an operand of [B,H,N,L].
-TensorView broadcast_mask(const TensorView& mask, const TensorView& q, const TensorView& k) {
-  TensorView scores = q;
-  scores.extents[3] = k.extents[2];
-  return broadcast_to(mask, scores);
-}
-
 template <typename T>
 void run_typed(const Call& call) {
   const TensorView &q = call.inputs[0], &k = call.inputs[1], &v = call.inputs[2];
@@ -142,12 +89,13 @@ void run_typed(const Call& call) {
       attend<T>({head_of<const T>(q, b, h), head_of<const T>(k, b, h / group),
                  head_of<const T>(v, b, h / group), head_of<T>(call.outputs[0], b, h),
                  has_mask ? &head_mask : nullptr},
-                call.state<State>(), static_cast<Compute<T>*>(call.workspace));
+                call.state<AttentionState>(), static_cast<Compute<T>*>(call.workspace));
     }
   }
 }
 
 void run(const Call& call) {
+  if (clear_without_keys(call)) return;
   Floats::visit(call.inputs[0].dtype,
                 [&]<typename T>(std::type_identity<T>) { run_typed<T>(call); });
 }
@@ -163,7 +111,7 @@ Kernel attention_plain() {
   return {
       .info = plain_info("attention", Floats::list(), {Strides::any}, Precision::reorders, 0.03),
       .workspace_bytes = workspace_bytes,
-      .prepare = prepare<State>,
+      .prepare = prepare<AttentionState>,
       .run = run,
   };
 }

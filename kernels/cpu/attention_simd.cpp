@@ -95,9 +95,9 @@ void mix_columns(const float* weights, std::int64_t weight_stride, const T* valu
 }
 
 // Queries first_query, ... of `group`, as many as `rows`. `workspace` has room for their scores on
-// all keys and their elements as floats.
+// all keys and their elements as floats. False when an output is no finite number.
 template <int rows, typename T>
-void attend(const Group<T>& group, const AttentionState& state, std::int64_t first_query,
+bool attend(const Group<T>& group, const AttentionState& state, std::int64_t first_query,
             float* workspace) {
   constexpr int vectors = lane_count >= 16 ? 4 : 2;
   const std::int64_t keys = group.key_count(), width = group.width();
@@ -121,6 +121,8 @@ void attend(const Group<T>& group, const AttentionState& state, std::int64_t fir
                                  group.has_mask ? &mask : nullptr);
   }
   const T* values = group.v.template as<const T>() + first * value_stride;
+  const Vector zero = hn::Zero(floats32);
+  Vector nothing = zero;
   for (std::int64_t e = 0; e < group.value_width(); e += vectors * lane_count) {
     const std::int64_t columns = group.value_width() - e;
     Vector sums[rows][vectors];
@@ -128,11 +130,13 @@ void attend(const Group<T>& group, const AttentionState& state, std::int64_t fir
     for (int i = 0; i < rows; ++i) {
       T* out = group.row_of(group.out, first_query + i).template as<T>() + e;
       for (int c = 0; c < vectors && c * lane_count < columns; ++c) {
-        store_first(hn::Mul(sums[i][c], fill(shares[i])), out + c * lane_count,
-                    columns - c * lane_count);
+        const Vector value = hn::Mul(sums[i][c], fill(shares[i]));
+        store_first(value, out + c * lane_count, columns - c * lane_count);
+        nothing = hn::MulAdd(value, zero, nothing);
       }
     }
   }
+  return sum_of_lanes(nothing) == 0;
 }
 
 template <typename T>
@@ -158,7 +162,7 @@ template <typename T>
 void run_typed(const Call& call) {
   const TensorView &q = call.inputs[0], &k = call.inputs[1];
   const auto& state = call.state<AttentionState>();
-  if (call.outputs[0].element_count() == 0) return;
+  if (call.outputs[0].element_count() == 0 || clear_without_keys(call)) return;
   const std::int64_t groups = k.extents[1], keys = k.extents[2], width = q.extents[3];
   const std::int64_t queries = q.extents[1] / groups * q.extents[2];
   const std::int64_t blocks = (queries + block_rows - 1) / block_rows;
@@ -168,11 +172,12 @@ void run_typed(const Call& call) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t place = i / blocks, query = i % blocks * block_rows;
       const auto group = group_of<T>(call, place / groups, place % groups);
-      if (query + block_rows <= queries) {
-        attend<block_rows>(group, state, query, workspace);
-      } else {
-        for (std::int64_t t = query; t < queries; ++t) attend<1>(group, state, t, workspace);
+      if (query + block_rows <= queries && attend<block_rows>(group, state, query, workspace)) {
+        continue;
       }
+      // The last queries, or those of which only some may see what is no finite number.
+      const std::int64_t end = std::min(query + block_rows, queries);
+      for (std::int64_t t = query; t < end; ++t) attend<1>(group, state, t, workspace);
     }
   };
   parallel_ranges(q.extents[0] * groups * blocks, keys * width, call.threads, attend_blocks);

@@ -50,6 +50,19 @@ inline float weigh_scores(float* products, std::int64_t first, std::int64_t coun
   return sum;
 }
 
+struct AddNothing {
+  HWY_INLINE Vector operator()(Vector sum, Vector x) const {
+    return hn::MulAdd(x, hn::Zero(floats32), sum);
+  }
+};
+
+// No NaN, no infinity. What a group of queries shares multiplies hidden values by 0, which leaves
+// these behind.
+HWY_INLINE bool are_finite(const float* x, std::int64_t count) {
+  const Vector zero = hn::Zero(floats32);
+  return sum_of_lanes(fold(x, count, zero, zero, AddNothing{}, Add{})) == 0;
+}
+
 }  // namespace paceline::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

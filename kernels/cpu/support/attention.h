@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 #include "common/graph/attributes.h"
@@ -16,11 +17,11 @@ struct AttentionState : Prepared {
   explicit AttentionState(const Attributes& attributes)
       : scale(attributes.get<double>("scale")),
         softcap(attributes.get<double>("softcap")),
-        window(attributes.get<std::int64_t>("window")),
+        window(std::min(attributes.get<std::int64_t>("window"), std::int64_t{1} << 48)),
         is_causal(attributes.get<bool>("causal")) {}
   double scale;
   double softcap;
-  std::int64_t window;
+  std::int64_t window;  // 0: none. So small that positions can be added to it.
   bool is_causal;
 };
 
@@ -29,6 +30,7 @@ struct KeyRange {
   std::int64_t first;
   std::int64_t last;
   std::int64_t count() const { return last - first; }
+  friend bool operator==(const KeyRange&, const KeyRange&) = default;
 };
 
 // Those that the query at key position `position` may see. Both ends grow with the position.
@@ -42,6 +44,14 @@ inline KeyRange visible_keys(const AttentionState& state, std::int64_t position,
   }
   keys.last = std::max(keys.first, keys.last);
   return keys;
+}
+
+// Without any key the output is 0, a sum of nothing. True when that is all there is to do.
+inline bool clear_without_keys(const Call& call) {
+  const TensorView& out = call.outputs[0];
+  if (call.inputs[1].extents[2] > 0) return false;
+  std::memset(out.data, 0, out.element_count() * size_bytes(out.dtype));
+  return true;
 }
 
 // `mask` as an operand of [B,H,N,L].
