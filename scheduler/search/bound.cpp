@@ -182,10 +182,10 @@ Bound bound(const Problem& problem, int rounds, const std::function<bool()>& sto
   return Dual(problem).run(rounds, stop);
 }
 
-Problem narrowed(const Problem& problem, const Bound& bound, double width_s) {
+std::optional<Problem> narrowed(const Problem& problem, const Bound& bound, double width_s) {
   const double limit = width_s + bound.lower_s * rounding;
   Problem result = problem;
-  for (std::size_t c = 0; c < result.classes.size(); ++c) {
+  for (std::size_t c = result.classes.size(); c-- > 0;) {
     std::vector<Option>& options = result.classes[c];
     for (std::size_t o = 0; o < options.size(); ++o) {
       std::vector<Pick>& picks = options[o].picks;
@@ -194,7 +194,14 @@ Problem narrowed(const Problem& problem, const Bound& bound, double width_s) {
         return bound.reduced_s[c][o] + to_seconds(pick.cost - cheapest) > limit;
       });
     }
-    std::erase_if(options, [](const Option& option) { return option.picks.empty(); });
+    std::erase_if(options, [&](const Option& option) {
+      return option.picks.empty() ||
+             std::any_of(option.children.begin(), option.children.end(),
+                         [&](std::int32_t child) { return result.classes[child].empty(); });
+    });
+  }
+  for (const std::int32_t root : result.roots) {
+    if (result.classes[root].empty()) return std::nullopt;
   }
   drop_unreached(result);
   return result;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "scheduler/search/problem.h"
@@ -28,8 +29,8 @@ struct Bound {
 Bound bound(const Problem& problem, int rounds, const std::function<bool()>& stop);
 
 // What remains of a problem when picks whose reduced cost is above `width_s` go. Every path that
-// costs less than `lower_s + width_s` stays. Classes keep their numbers; those that nothing reaches
-// any more are left without options, all others keep one.
-Problem narrowed(const Problem& problem, const Bound& bound, double width_s);
+// costs less than `lower_s + width_s` stays; nullopt when no path is left. Classes keep their
+// numbers; those that nothing reaches any more are left without options.
+std::optional<Problem> narrowed(const Problem& problem, const Bound& bound, double width_s);
 
 }  // namespace paceline::search

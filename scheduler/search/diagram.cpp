@@ -1,10 +1,12 @@
 #include "scheduler/search/diagram.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "common/base/error.h"
-#include "scheduler/search/bound.h"
 #include "scheduler/search/nodes.h"
+#include "scheduler/search/polish.h"
+#include "scheduler/search/relaxed.h"
 #include "scheduler/search/widths.h"
 
 namespace paceline::search {
@@ -26,18 +28,18 @@ Digest digest_of(const Space& space, double complete_to_s) {
   return hasher.finish();
 }
 
-// The path that the bound met, alone.
-Problem single_path(const Problem& problem, const Bound& bound) {
+// One path alone: its cheapest picks.
+Problem single_path(const Problem& problem, const std::vector<Taken>& taken) {
   Problem result = problem;
   for (std::size_t c = 0; c < result.classes.size(); ++c) {
     std::vector<Option>& options = result.classes[c];
-    const std::int32_t option = bound.best[c].option;
+    const std::int32_t option = taken[c].option;
     if (option < 0) {
       options.clear();
     } else {
-      Option taken = options[option];
-      taken.picks.resize(1);
-      options = {std::move(taken)};
+      Option only = options[option];
+      only.picks.resize(1);
+      options = {std::move(only)};
     }
   }
   return result;
@@ -49,22 +51,40 @@ struct Restricted {
   double complete_to_s;
 };
 
-// The widest diagram that the limits hold, and the bound's path when they hold none.
-Restricted restricted(const Problem& problem, const Limits& limits) {
-  const Bound known = bound(problem, bound_rounds, limits.stop);
-  Problem best = single_path(problem, known);
-  Limits free;
-  Restricted result{best, *compile(best, free), known.lower_s};
-  for (const double width : widths(problem, known, std::numeric_limits<double>::infinity())) {
-    Problem wider = narrowed(problem, known, width);
-    std::optional<Compiled> compiled = compile(wider, limits);
+// Replaces `best` by the widest diagram around it that the limits hold.
+void widen(const Problem& problem, const Bound& order, const Limits& limits, Restricted& best) {
+  for (const double width : widths(problem, order, std::numeric_limits<double>::max())) {
+    std::optional<Problem> wider = narrowed(problem, order, width);
+    if (!wider) continue;
+    std::optional<Compiled> compiled = compile(*wider, limits);
     if (!compiled) break;
-    result = {std::move(wider), *std::move(compiled), known.lower_s + width};
+    best = {*std::move(wider), *std::move(compiled), order.lower_s + width};
+  }
+}
+
+// What is proven to come first, as far as the limits hold it. When they hold too little to prove
+// anything, the surroundings of one good path, without a claim.
+Restricted restricted(const Problem& problem, const Limits& limits) {
+  const Bound known = strong_bound(problem, bound_rounds, limits);
+  std::vector<Taken> taken = known.best;
+  polish(problem, taken);
+  Problem alone = single_path(problem, taken);
+  Restricted result{alone, *compile(alone, Limits{}), known.lower_s};
+  widen(problem, known, limits, result);
+  if (to_seconds(result.compiled.nodes[result.compiled.root].best) > result.complete_to_s) {
+    widen(problem, {.reduced_s = regrets_s(problem, taken)}, limits, result);
+    result.complete_to_s = known.lower_s;
   }
   return result;
 }
 
 }  // namespace
+
+Limits part_of(const Limits& limits, std::int64_t divisor) {
+  return {.states_max = std::max<std::int64_t>(1, limits.states_max / divisor),
+          .visits_max = std::max<std::int64_t>(1, limits.visits_max / divisor),
+          .stop = limits.stop};
+}
 
 void validate(const Limits& limits) {
   if (limits.states_max < 1 || limits.visits_max < 1) {
@@ -82,7 +102,7 @@ Diagram Diagram::build(const Space& space, const Limits& limits) {
   if (auto whole = compile(made->problem, limits)) {
     static_cast<Compiled&>(*made) = *std::move(whole);
   } else {
-    Restricted part = restricted(made->problem, limits);
+    Restricted part = restricted(made->problem, part_of(limits, 4));
     static_cast<Compiled&>(*made) = std::move(part.compiled);
     made->problem = std::move(part.problem);
     made->complete_to_s = part.complete_to_s;

@@ -14,7 +14,7 @@ namespace paceline::search {
 // What a search may spend. There is no clock here: `stop` is asked now and then and may have one.
 struct Limits {
   std::int64_t states_max = 100'000;     // Subproblems of a diagram: its memory.
-  std::int64_t visits_max = 50'000'000;  // Classes looked at while splitting them: its time.
+  std::int64_t visits_max = 10'000'000;  // Classes looked at while splitting them: its time.
   std::function<bool()> stop;            // True ends the search with what it has.
 };
 

@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "scheduler/search/acyclic.h"
-#include "scheduler/search/bound.h"
 #include "scheduler/search/nodes.h"
+#include "scheduler/search/polish.h"
+#include "scheduler/search/relaxed.h"
 #include "scheduler/search/widths.h"
 
 namespace paceline::search {
@@ -58,37 +59,72 @@ class Extractor {
   // One round of bound, cuts and diagrams. False when another one is not worth it.
   bool tighten() {
     const Bound known = bound(problem_, bound_rounds, limits_.stop);
-    improve(solution_of(space_, problem_, known.best));
-    if (settle(known.lower_s) || is_stopped()) return false;
-    const std::size_t before = size();
-    problem_ = narrowed(problem_, known, result_.best.cost_s - known.lower_s);
-    if (size() < before - before / 20) return true;
-    return !is_solved_whole() && widen();
+    if (improve_by(known) || is_stopped()) return false;
+    if (cut(known)) return !result_.is_exact;
+    return !is_solved_whole(part_of(limits_, 10)) && strengthen();
   }
 
-  bool is_solved_whole() {
-    const auto compiled = compile(problem_, limits_);
+  // Drops what cannot beat the best. True when that took so much that starting over is better.
+  bool cut(const Bound& known) {
+    const std::size_t before = size();
+    auto rest = narrowed(problem_, known, result_.best.cost_s - known.lower_s);
+    if (!rest) return settle(result_.best.cost_s);
+    problem_ = *std::move(rest);
+    return size() < before - before / 20;
+  }
+
+  bool is_solved_whole(const Limits& limits) {
+    const auto compiled = compile(problem_, limits);
     if (!compiled) return false;
     keep(problem_, *compiled);
     return settle(result_.best.cost_s);
   }
 
+  // Cuts by a bound that costs more. True when that took so much that starting over is better.
+  bool strengthen() {
+    const Bound known = strong_bound(problem_, bound_rounds, limits_);
+    if (improve_by(known) || is_stopped()) return false;
+    if (cut(known)) return !result_.is_exact;
+    return !is_solved_whole(limits_) && widen(known);
+  }
+
   // Diagrams of growing width: each gives a path and, by what it lacks, a bound. True when they
-  // brought the two so much nearer that cutting again may help.
-  bool widen() {
+  // brought the two so much nearer that starting over is better.
+  bool widen(const Bound& known) {
     const double gap_before_s = gap_s();
-    const Bound known = bound(problem_, bound_rounds, limits_.stop);
-    improve(solution_of(space_, problem_, known.best));
-    if (settle(known.lower_s)) return false;
     for (const double width : widths(problem_, known, result_.best.cost_s - known.lower_s)) {
       if (is_stopped()) return false;
-      const Problem part = narrowed(problem_, known, width);
-      const auto compiled = compile(part, limits_);
-      if (!compiled) break;
-      keep(part, *compiled);
+      if (!try_part(problem_, known, width)) break;
       if (settle(known.lower_s + width)) return false;
     }
-    return gap_s() < 0.9 * gap_before_s;
+    if (!is_stopped()) search_around();
+    return gap_s() < 0.8 * gap_before_s && !is_stopped();
+  }
+
+  // The surroundings of a good path, as far as they fit: better paths, and no bound.
+  void search_around() {
+    std::vector<Taken> taken = bound(problem_, 1, limits_.stop).best;
+    polish(problem_, taken);
+    const Bound order{.reduced_s = regrets_s(problem_, taken)};
+    for (const double width : widths(problem_, order, result_.best.cost_s)) {
+      if (is_stopped() || !try_part(problem_, order, width)) break;
+    }
+  }
+
+  // False when the diagram does not fit.
+  bool try_part(const Problem& whole, const Bound& order, double width) {
+    const auto part = narrowed(whole, order, width);
+    if (!part) return true;
+    const auto compiled = compile(*part, part_of(limits_, 8));
+    if (compiled) keep(*part, *compiled);
+    return compiled.has_value();
+  }
+
+  bool improve_by(const Bound& known) {
+    std::vector<Taken> taken = known.best;
+    polish(problem_, taken);
+    improve(solution_of(space_, problem_, taken));
+    return settle(known.lower_s);
   }
 
   // Notes that no path that is left costs less than `lower_s`; what was cut costs no less than the
@@ -102,7 +138,9 @@ class Extractor {
 
   void keep(const Problem& problem, const Compiled& compiled) {
     result_.states = std::max(result_.states, compiled.states);
-    improve(solution_of(space_, problem, cheapest_of(problem, compiled)));
+    std::vector<Taken> taken = cheapest_of(problem, compiled);
+    polish(problem, taken);
+    improve(solution_of(space_, problem, taken));
   }
 
   void improve(Solution found) {

@@ -42,6 +42,9 @@ std::optional<Compiled> compile(const Problem& problem, const Limits& limits);
 
 std::vector<Taken> cheapest_of(const Problem& problem, const Compiled& compiled);
 
+// For one of several attempts.
+Limits part_of(const Limits& limits, std::int64_t divisor);
+
 // What a Diagram holds.
 struct DiagramNodes : Compiled {
   Space space;
