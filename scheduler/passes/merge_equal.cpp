@@ -1,5 +1,4 @@
-#include <map>
-
+#include "scheduler/passes/equal_nodes.h"
 #include "scheduler/passes/passes.h"
 #include "scheduler/passes/rebuild.h"
 
@@ -30,15 +29,19 @@ Digest key_of(const Node& node, std::span<const Value> inputs) {
 
 }  // namespace
 
+std::vector<Value>* EqualNodes::of(const Node& node, std::span<const Value> inputs) {
+  return may_merge(node, ops_) ? &known_[key_of(node, inputs)] : nullptr;
+}
+
 Graph merge_equal(const Graph& graph, const OpSet& ops) {
-  std::map<Digest, std::vector<Value>> known;
+  EqualNodes equals(ops);
   return rebuild(
       graph, ops,
       [&](GraphBuilder& builder, std::int32_t index, std::span<const Value> inputs) -> Replacement {
-        if (!may_merge(graph.node(index), ops)) return std::nullopt;
-        std::vector<Value>& values = known[key_of(graph.node(index), inputs)];
-        if (values.empty()) values = builder.copy(graph, index, inputs);
-        return values;
+        std::vector<Value>* values = equals.of(graph.node(index), inputs);
+        if (values == nullptr) return std::nullopt;
+        if (values->empty()) *values = builder.copy(graph, index, inputs);
+        return *values;
       });
 }
 
