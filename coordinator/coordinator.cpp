@@ -190,6 +190,7 @@ void Coordinator::keep(const WorkerId& worker, const wire::Result& result) {
     const Workload workload = parse_workload(result.workload, ops::all_ops());
     store_->put(result.environment);
     store_->put(std::span(&workload, 1));
+    if (result.roofline) store_->put(*result.roofline);
     const std::int64_t added = store_->put(std::span(result.measurements));
     log::info("result-kept", {{"task", result.task},
                               {"lease", result.lease},
@@ -211,26 +212,27 @@ void Coordinator::receive_from_client(const wire::ServerSocket::Incoming& from,
     flush();  // The answer is read from the database.
     reply(from.address, status(*asked));
   } else if (const auto* submitted = std::get_if<wire::Submit>(&message)) {
-    submit(from.address, *submitted);
+    submit(from, *submitted);
   } else if (const auto* controlled = std::get_if<wire::Control>(&message)) {
-    control(from.address, *controlled);
+    control(from, *controlled);
   } else {
     throw unsupported("message that a client's key may not send: {}", name_of(message));
   }
 }
 
-void Coordinator::submit(const std::string& address, const wire::Submit& submit) {
+void Coordinator::submit(const wire::ServerSocket::Incoming& from, const wire::Submit& submit) {
   fleet::Campaign campaign = to_campaign(submit, now(), ops::all_ops());
   const std::int64_t units = campaign.units->count();
   if (fleet_->add(submit, campaign.submitted)) {
+    fleet_->audit({from.user, "campaign-submit", submit.campaign.to_string(), submit.name}, now());
     step(fleet::CampaignSubmitted{std::move(campaign)});
     log::info("campaign-submitted",
               {{"campaign", submit.campaign}, {"name", submit.name}, {"units", units}});
   }
-  reply(address, wire::Done{submit.campaign});
+  reply(from.address, wire::Done{submit.campaign});
 }
 
-void Coordinator::control(const std::string& address, const wire::Control& control) {
+void Coordinator::control(const wire::ServerSocket::Incoming& from, const wire::Control& control) {
   log::info("control", {{"action", to_string(control.action)},
                         {"campaign", control.campaign},
                         {"worker", control.worker}});
@@ -250,7 +252,12 @@ void Coordinator::control(const std::string& address, const wire::Control& contr
   } else {
     step(fleet::CampaignCancelled{control.campaign});
   }
-  reply(address, wire::Done{control.campaign});
+  const bool is_drain = control.action == wire::ControlAction::drain;
+  fleet_->audit(
+      {from.user, fmt::format("{}-{}", is_drain ? "worker" : "campaign", to_string(control.action)),
+       is_drain ? control.worker.to_string() : control.campaign.to_string(), ""},
+      now());
+  reply(from.address, wire::Done{control.campaign});
 }
 
 wire::Status Coordinator::status(const wire::Ask& ask) {

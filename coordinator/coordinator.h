@@ -45,8 +45,8 @@ class Coordinator {
   void welcome(const wire::ServerSocket::Incoming& from, const wire::Hello& hello);
   void depart(const std::string& address, const WorkerId& worker);
   void keep(const WorkerId& worker, const wire::Result& result);
-  void submit(const std::string& address, const wire::Submit& submit);
-  void control(const std::string& address, const wire::Control& control);
+  void submit(const wire::ServerSocket::Incoming& from, const wire::Submit& submit);
+  void control(const wire::ServerSocket::Incoming& from, const wire::Control& control);
   wire::Status status(const wire::Ask& ask);
 
   void step(const fleet::Event& event);

@@ -116,6 +116,7 @@ void write(const Result& result, schema::Result::Builder out) {
   write_each(out.initMeasurements(result.measurements.size()), result.measurements);
   out.setFailure(text_of(result.failure));
   out.setSeconds(result.seconds);
+  if (result.roofline) write(*result.roofline, out.initRoofline());
 }
 
 Result read(schema::Result::Reader in) {
@@ -127,7 +128,8 @@ Result read(schema::Result::Reader in) {
           read(in.getEnvironment()),
           read_each<Measurement>(in.getMeasurements()),
           read(in.getFailure()),
-          in.getSeconds()};
+          in.getSeconds(),
+          in.hasRoofline() ? std::optional(read(in.getRoofline())) : std::nullopt};
 }
 
 void write(const Goodbye& goodbye, schema::Goodbye::Builder out) {

@@ -49,6 +49,7 @@ struct Result {
   std::vector<Measurement> measurements;
   std::string failure;  // Why the sitting could not be held at all; empty when it was.
   double seconds = 0;   // That it took.
+  std::optional<Roofline> roofline = {};  // What the measurements were checked against.
 };
 
 // The worker leaves in order; its leases are free at once.

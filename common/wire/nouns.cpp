@@ -288,6 +288,32 @@ KernelInfo read(schema::Kernel::Reader in) {
   return kernel;
 }
 
+void write(const Roofline& roofline, schema::Roofline::Builder out) {
+  out.setMachine(bytes_of(roofline.machine));
+  out.setThreads(roofline.threads);
+  out.setFlopsPerS(roofline.flops_per_s);
+  out.setBytesPerS(roofline.bytes_per_s);
+  out.setCacheBytesPerS(roofline.cache_bytes_per_s);
+  out.setCallS(roofline.call_s);
+  out.setMeasuredUnixNs(to_unix_ns(roofline.measured));
+}
+
+Roofline read(schema::Roofline::Reader in) {
+  const Roofline roofline = {.machine = read_id<MachineId>(in.getMachine()),
+                             .threads = in.getThreads(),
+                             .flops_per_s = in.getFlopsPerS(),
+                             .bytes_per_s = in.getBytesPerS(),
+                             .cache_bytes_per_s = in.getCacheBytesPerS(),
+                             .call_s = in.getCallS(),
+                             .measured = from_unix_ns(in.getMeasuredUnixNs())};
+  if (roofline.threads < 1) throw invalid("roofline of so many threads: {}", roofline.threads);
+  for (const double figure :
+       {roofline.flops_per_s, roofline.bytes_per_s, roofline.cache_bytes_per_s, roofline.call_s}) {
+    if (!std::isfinite(figure) || figure < 0) throw invalid("roofline with a figure: {}", figure);
+  }
+  return roofline;
+}
+
 void write(const Measurement& measurement, schema::Measurement::Builder out) {
   out.setId(bytes_of(measurement.id));
   out.setKernel(bytes_of(measurement.kernel));

@@ -68,6 +68,8 @@ void write(const Environment& environment, schema::Environment::Builder out);
 Environment read(schema::Environment::Reader in);
 void write(const KernelInfo& kernel, schema::Kernel::Builder out);
 KernelInfo read(schema::Kernel::Reader in);
+void write(const Roofline& roofline, schema::Roofline::Builder out);
+Roofline read(schema::Roofline::Reader in);
 void write(const Measurement& measurement, schema::Measurement::Builder out);
 Measurement read(schema::Measurement::Reader in);
 

@@ -59,6 +59,10 @@ constexpr std::string_view upsert_worker =
     "last_seen_ns) values ($1, $2, $3, $4, $5, $6, $7, $8, $8) "
     "on conflict (id) do update set last_seen_ns = excluded.last_seen_ns, left_ns = null";
 
+constexpr std::string_view insert_audit =
+    "insert into audit (at_ns, actor, action, subject, detail) values ($1, $2, $3, $4, "
+    "case when $5::text = '' then '{}'::jsonb else jsonb_build_object('name', $5::text) end)";
+
 // The newest state of each row that a list of actions saves.
 struct Changes {
   std::map<CampaignId, const fleet::Campaign*> campaigns;
@@ -308,6 +312,12 @@ void FleetStore::save(const wire::Hello& hello, const fleet::ClassId& worker_cla
                                      key_name,
                                      to_unix_ns(now)};
   database_->write([&] { database_->execute(upsert_worker, row); });
+}
+
+void FleetStore::audit(const AuditEntry& entry, Time now) {
+  const std::vector<SqlValue> parameters = {to_unix_ns(now), entry.actor, entry.action,
+                                            entry.subject, entry.name};
+  database_->write([&] { database_->execute(insert_audit, parameters); });
 }
 
 void FleetStore::save_departure(const WorkerId& worker, Time now) {

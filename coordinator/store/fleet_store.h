@@ -20,6 +20,14 @@ struct StoredCampaign {
   std::vector<std::int32_t> threads;
 };
 
+// Who asked for what, for the record.
+struct AuditEntry {
+  std::string actor;    // The name of the key.
+  std::string action;   // "campaign-cancel"
+  std::string subject;  // The id it was done to.
+  std::string name;     // Of the subject, for people; may be empty.
+};
+
 // The fleet's tables. One thread; failures as Database's.
 class FleetStore {
  public:
@@ -33,6 +41,7 @@ class FleetStore {
   void save(const std::vector<fleet::Action>& actions, Time now);
   void save(const wire::Hello& hello, const fleet::ClassId& worker_class,
             const std::string& key_name, Time now);
+  void audit(const AuditEntry& entry, Time now);
   void save_departure(const WorkerId& worker, Time now);
 
   std::vector<StoredCampaign> active_campaigns();

@@ -61,6 +61,7 @@ struct Result {
   seconds @6 :Float64;
   workload @7 :Text;
   environment @8 :Nouns.Environment;
+  roofline @9 :Nouns.Roofline;  # What the measurements were checked against; absent when none was.
 }
 
 struct Goodbye {

@@ -93,6 +93,16 @@ struct Kernel {
   }
 }
 
+struct Roofline {
+  machine @0 :Data;
+  threads @1 :Int32;
+  flopsPerS @2 :Float64;
+  bytesPerS @3 :Float64;
+  cacheBytesPerS @4 :Float64;
+  callS @5 :Float64;
+  measuredUnixNs @6 :Int64;
+}
+
 struct Measurement {
   id @0 :Data;
   kernel @1 :Data;

@@ -108,6 +108,11 @@ void WorkerDaemon::perform(const Duty::StartSitting& action) {
   measuring_.start(action);
 }
 
+void WorkerDaemon::perform(const Duty::InterruptSitting&) {
+  log::info("sitting-interrupted");
+  measuring_.interrupt();
+}
+
 void WorkerDaemon::perform(const Duty::KeepResult& action) {
   log::info("sitting-ended", {{"task", action.result.task},
                               {"lease", action.result.lease},

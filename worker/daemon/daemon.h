@@ -27,6 +27,7 @@ class WorkerDaemon {
  private:
   void perform(const std::vector<Duty::Action>& actions);
   void perform(const Duty::StartSitting& action);
+  void perform(const Duty::InterruptSitting&);
   void perform(const Duty::KeepResult& action);
   void perform(const Duty::SendMessage& action) { socket_.send(action.message); }
   void perform(const Duty::Forget& action) { spool_.forget(action.result); }

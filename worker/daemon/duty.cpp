@@ -55,7 +55,8 @@ std::vector<Duty::Action> Duty::finish_sitting(std::int64_t now_ns, wire::Result
   result.block = under_way_block_;
   result.workload = held.lease.workload;
   const bool has_failed = !result.failure.empty();
-  actions_.push_back(KeepResult{std::move(result)});
+  // A sitting that was interrupted has found nothing.
+  if (!held.is_revoked || !has_failed) actions_.push_back(KeepResult{std::move(result)});
   if (held.is_revoked) released_.push_back(id);
   if (held.is_revoked || has_failed || held.pending.empty()) end(id);
   beat(now_ns);
@@ -105,6 +106,7 @@ void Duty::receive_renewal(const wire::Renewed& renewed) {
 void Duty::revoke(const LeaseId& id) {
   if (under_way_ == id) {
     held_.at(id).is_revoked = true;  // Released when the sitting ends.
+    actions_.push_back(InterruptSitting{});
     return;
   }
   released_.push_back(id);

@@ -24,6 +24,7 @@ class Duty {
     wire::Lease lease;
     wire::Sitting sitting;
   };
+  struct InterruptSitting {};  // Its lease was revoked: what it measures is not wanted.
   // Make it durable, then send it.
   struct KeepResult {
     wire::Result result;
@@ -36,7 +37,8 @@ class Duty {
   };
   struct ResendResults {};
   struct Leave {};  // Drained: everything that was begun is finished.
-  using Action = std::variant<StartSitting, KeepResult, SendMessage, Forget, ResendResults, Leave>;
+  using Action = std::variant<StartSitting, InterruptSitting, KeepResult, SendMessage, Forget,
+                              ResendResults, Leave>;
 
   explicit Duty(wire::Hello hello) : hello_(std::move(hello)) {}
 

@@ -44,6 +44,7 @@ MeasuringThread::~MeasuringThread() {
 }
 
 void MeasuringThread::start(Duty::StartSitting sitting) {
+  is_interrupted_ = false;
   {
     const std::lock_guard lock(mutex_);
     sittings_.push_back(std::move(sitting));
@@ -85,9 +86,10 @@ wire::Result MeasuringThread::hold(const Duty::StartSitting& sitting) {
     Measurer& measurer = this->measurer(sitting.lease.threads);
     result.environment = measurer.environment();
     result.measurements = measurer.measure(task_of(sitting));
+    result.roofline = measurer.roofline();
   } catch (const std::exception& error) {
     result.failure = error.what();
-    log::error("sitting-failed", {{"task", sitting.lease.task}, {"reason", error.what()}});
+    log::warning("sitting-failed", {{"task", sitting.lease.task}, {"reason", error.what()}});
   }
   result.seconds = static_cast<double>(monotonic_ns() - began_ns) * 1e-9;
   return result;
@@ -98,6 +100,7 @@ Measurer& MeasuringThread::measurer(int threads) {
   if (!measurer) {
     Measurer::Options options;
     options.threads = threads;
+    options.is_interrupted = &is_interrupted_;
     measurer = std::make_unique<Measurer>(std::move(options));
   }
   return *measurer;

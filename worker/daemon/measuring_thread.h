@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -25,7 +26,10 @@ class MeasuringThread {
   // Waits for the sitting under way.
   ~MeasuringThread();
 
+  // Only when the result of the sitting before was taken.
   void start(Duty::StartSitting sitting);
+  // The sitting that was started last fails at once, if it has not ended.
+  void interrupt() { is_interrupted_ = true; }
   // Of a sitting that has ended: measurements, environment, seconds, failure.
   std::optional<wire::Result> take_result();
   int descriptor() const { return descriptor_; }  // Readable while there may be a result.
@@ -39,6 +43,7 @@ class MeasuringThread {
   std::map<KernelId, std::string> kernel_names_;
   std::map<int, std::unique_ptr<Measurer>> measurers_;  // By threads; the thread's own.
   int descriptor_;
+  std::atomic<bool> is_interrupted_ = false;
 
   std::mutex mutex_;
   std::condition_variable changed_;

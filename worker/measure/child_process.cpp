@@ -73,6 +73,9 @@ std::variant<std::string, ChildDeath> ChildProcess::ask(const std::string& reque
   while (!reader_.take(body)) {
     if (is_readable_soon(socket_)) {
       if (!reader_.receive(socket_)) return ended();
+    } else if (options_.is_interrupted != nullptr && *options_.is_interrupted) {
+      killed(Outcome::crashed, "");
+      throw unavailable("the sitting was interrupted");
     } else if (auto death = overstepped()) {
       return *std::move(death);
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,7 +30,8 @@ class ChildProcess {
     std::vector<std::string> command;
     std::vector<int> cpus;  // As many as it may have threads.
     Duration step_time_max;
-    std::int64_t memory_bytes_max = 0;  // Resident.
+    std::int64_t memory_bytes_max = 0;                  // Resident.
+    const std::atomic<bool>* is_interrupted = nullptr;  // Looked at while an answer is waited for.
   };
 
   // Throws `unavailable` when the program cannot be started or does not answer.
@@ -41,6 +43,7 @@ class ChildProcess {
   const message::Catalogue& catalogue() const { return catalogue_; }
 
   // Sends a request and waits for the answer; a death is told once, the child is gone after it.
+  // Throws `unavailable` when it was interrupted; the child is gone then, too.
   std::variant<std::string, ChildDeath> ask(const std::string& request);
 
  private:

@@ -41,6 +41,7 @@ struct Measurer::Impl {
         node(host_name()) {}
 
   ChildProcess& running_child();
+  std::variant<std::string, ChildDeath> ask(const std::string& request);
   // Asks what cannot blame a kernel; a death there is an error.
   std::string ask_plainly(const std::string& request);
   std::vector<std::string> kernels_for(const MeasureTask& task);
@@ -64,15 +65,27 @@ ChildProcess& Measurer::Impl::running_child() {
     child.emplace(ChildProcess::Options{.command = options.child_command,
                                         .cpus = cpus,
                                         .step_time_max = options.step_time_max,
-                                        .memory_bytes_max = memory});
+                                        .memory_bytes_max = memory,
+                                        .is_interrupted = options.is_interrupted});
   }
   return *child;
 }
 
-std::string Measurer::Impl::ask_plainly(const std::string& request) {
-  auto answer = running_child().ask(request);
-  if (const auto* death = std::get_if<ChildDeath>(&answer)) {
+// A child that died or was interrupted is not asked again.
+std::variant<std::string, ChildDeath> Measurer::Impl::ask(const std::string& request) {
+  try {
+    auto answer = running_child().ask(request);
+    if (std::holds_alternative<ChildDeath>(answer)) child.reset();
+    return answer;
+  } catch (const Error&) {
     child.reset();
+    throw;
+  }
+}
+
+std::string Measurer::Impl::ask_plainly(const std::string& request) {
+  auto answer = ask(request);
+  if (const auto* death = std::get_if<ChildDeath>(&answer)) {
     throw unavailable("the measuring child died: {}", death->reason);
   }
   return std::get<std::string>(std::move(answer));
@@ -129,9 +142,8 @@ void Measurer::Impl::blame(const ChildDeath& death, SittingRequest& request,
 std::vector<Measurement> Measurer::Impl::sit_until_done(SittingRequest request) {
   std::vector<Measurement> found;
   while (!request.kernels.empty()) {
-    auto answer = running_child().ask(message::write(request));
+    auto answer = ask(message::write(request));
     if (const auto* death = std::get_if<ChildDeath>(&answer)) {
-      child.reset();
       blame(*death, request, found);
       continue;
     }
@@ -148,6 +160,7 @@ Measurer::~Measurer() = default;
 
 const Machine& Measurer::machine() const { return impl_->machine; }
 const Environment& Measurer::environment() const { return impl_->environment; }
+const std::optional<Roofline>& Measurer::roofline() const { return impl_->options.roofline; }
 
 std::vector<Measurement> Measurer::measure(const MeasureTask& task) {
   const HostLock lock("cpu", impl_->options.lock_folder);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -57,6 +58,8 @@ class Measurer {
     std::vector<std::string> child_command = {};
     std::filesystem::path lock_folder = {};  // Empty: /run/lock, or /tmp where that is missing.
     std::optional<Roofline> roofline = {};   // Absent: calibrated before the first sitting.
+    // Set by another thread, it ends the sitting under way; borrowed, may be null.
+    const std::atomic<bool>* is_interrupted = nullptr;
   };
 
   explicit Measurer(Options options);
@@ -64,10 +67,12 @@ class Measurer {
 
   const Machine& machine() const;
   const Environment& environment() const;
+  // As given or calibrated; absent before the first sitting.
+  const std::optional<Roofline>& roofline() const;
 
   // One measurement for each kernel and regime, failures included; none when no kernel accepts the
   // workload. Waits for the host's lock. Throws `invalid` for a kernel that this machine does not
-  // have, `unavailable` when the child program cannot be started.
+  // have, `unavailable` when the child program cannot be started or the sitting was interrupted.
   std::vector<Measurement> measure(const MeasureTask& task);
 
  private:

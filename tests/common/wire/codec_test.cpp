@@ -34,6 +34,27 @@ TEST(Codec, AKernelKeepsItsIdentity) {
   EXPECT_EQ(read.environment.id(), hello.environment.id());
 }
 
+TEST(Codec, AResultCarriesTheRooflineThatItWasCheckedAgainst) {
+  auto result = std::get<Result>(sample_messages()[2]);
+  EXPECT_FALSE(std::get<Result>(decode(encode(result))).roofline);
+  result.roofline = Roofline{.machine = {Digest::random()},
+                             .threads = 2,
+                             .flops_per_s = 3e11,
+                             .bytes_per_s = 2e10,
+                             .cache_bytes_per_s = 5e10,
+                             .call_s = 1e-7,
+                             .measured = from_unix_ns(1'700'000'000'000'000'005)};
+  const auto read = std::get<Result>(decode(encode(result))).roofline;
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->machine, result.roofline->machine);
+  EXPECT_EQ(read->threads, 2);
+  EXPECT_EQ(read->flops_per_s, 3e11);
+  EXPECT_EQ(read->bytes_per_s, 2e10);
+  EXPECT_EQ(read->cache_bytes_per_s, 5e10);
+  EXPECT_EQ(read->call_s, 1e-7);
+  EXPECT_EQ(read->measured, result.roofline->measured);
+}
+
 TEST(Codec, ReadsBytesAtAnyAddress) {
   const std::string bytes = encode(Welcome{1, "here", 1000});
   const std::string shifted = "x" + bytes;

@@ -12,6 +12,7 @@
 namespace paceline {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -166,6 +167,18 @@ TEST_F(FleetTables, ShowProgressAndFailures) {
   ASSERT_THAT(shown.failures, SizeIs(1));
   EXPECT_EQ(shown.failures[0].reason, "no such kernel");
   EXPECT_THAT(store().classes_of(campaign_.id), ::testing::ElementsAre(lane_.worker_class));
+}
+
+TEST_F(FleetTables, RememberWhoAskedForWhat) {
+  store().audit({"operator", "campaign-submit", campaign_.id.to_string(), "it's \"so\""}, now_);
+  store().audit({"operator", "worker-drain", lease_.worker.to_string(), ""}, now_);
+  const auto table = open_store(url_)->query(
+      "select at_ns, actor, action, subject, detail::text from audit order by id");
+  EXPECT_THAT(table.rows,
+              ElementsAre(ElementsAre("1700000000000000000", "operator", "campaign-submit",
+                                      campaign_.id.to_string(), R"({"name": "it's \"so\""})"),
+                          ElementsAre("1700000000000000000", "operator", "worker-drain",
+                                      lease_.worker.to_string(), "{}")));
 }
 
 TEST(FleetStore, WantsPostgreSql) {

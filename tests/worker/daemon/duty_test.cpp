@@ -124,6 +124,22 @@ TEST(Duty, ReleasesARevokedLeaseWhenItsSittingHasEnded) {
   EXPECT_THAT(sent<wire::Heartbeat>(actions).at(0).released, ElementsAre(lease("a", 0).id));
 }
 
+TEST(Duty, InterruptsTheSittingOfARevokedLeaseAndKeepsNothingOfIt) {
+  Duty duty{wire::Hello{}};
+  duty.receive(second, lease("a", second, 2));
+  EXPECT_THAT(
+      only<Duty::InterruptSitting>(duty.receive(2 * second, wire::Revoke{lease("b", 0).id})),
+      IsEmpty());
+  EXPECT_THAT(
+      only<Duty::InterruptSitting>(duty.receive(2 * second, wire::Revoke{lease("a", 0).id})),
+      SizeIs(1));
+  wire::Result interrupted;
+  interrupted.failure = "interrupted";
+  const auto actions = duty.finish_sitting(3 * second, interrupted);
+  EXPECT_THAT(only<Duty::KeepResult>(actions), IsEmpty());
+  EXPECT_THAT(sent<wire::Heartbeat>(actions).at(0).released, ElementsAre(lease("a", 0).id));
+}
+
 TEST(Duty, NeverBeginsALeaseThatWasRevokedBeforeItCame) {
   Duty duty{wire::Hello{}};
   const auto beats = sent<wire::Heartbeat>(duty.receive(second, wire::Revoke{lease("a", 0).id}));

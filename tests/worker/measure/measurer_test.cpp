@@ -1,6 +1,8 @@
 #include "worker/measure/measurer.h"
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -171,6 +173,38 @@ TEST(Measurer, SaysThatItsChildCannotBeStarted) {
 
 TEST(Measurer, RefusesMoreThreadsThanTheMachineHas) {
   EXPECT_THROW(Measurer({.threads = 100'000}), Error);
+}
+
+TEST(InterruptedMeasurer, EndsTheSittingAndMeasuresAgainAfterwards) {
+  std::atomic<bool> is_interrupted = false;
+  Measurer measurer({.threads = 1,
+                     .step_time_max = 60s,
+                     .child_command = test::unruly_child_command(),
+                     .lock_folder = testing::TempDir(),
+                     .roofline = boundless,
+                     .is_interrupted = &is_interrupted});
+  MeasureTask task{.workload = parse_workload("abs(f32[64,257]) -> f32[64,257]", ops::all_ops()),
+                   .kernels = {"abs_hangs"},
+                   .regimes = {Regime::hot},
+                   .budget = {.time = 100ms}};
+  std::jthread other([&] {
+    std::this_thread::sleep_for(300ms);
+    is_interrupted = true;
+  });
+  const auto began_ns = monotonic_ns();
+  try {
+    measurer.measure(task);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::unavailable);
+    EXPECT_THAT(error.what(), HasSubstr("interrupted"));
+  }
+  EXPECT_LT(monotonic_ns() - began_ns, 10'000'000'000);
+
+  other.join();
+  is_interrupted = false;
+  task.kernels = {"abs_honest"};
+  EXPECT_THAT(measurer.measure(task), SizeIs(1));
 }
 
 }  // namespace
