@@ -183,7 +183,8 @@ std::optional<Bound> relaxed_bound(const Problem& problem, double merged_max_s,
 
 Bound strong_bound(const Problem& problem, int rounds, const Limits& limits) {
   Bound result = bound(problem, rounds, limits.stop);
-  const Limits small = part_of(limits, 10);
+  Limits small = part_of(limits, 10);
+  small.states_max = limits.states_max;
   const std::vector<Fixed> costs = link_costs(problem);
   Fixed last = -1;
   for (const double quantile : {0.8, 0.6, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.0}) {
