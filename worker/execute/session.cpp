@@ -20,6 +20,8 @@ namespace paceline {
 
 namespace {
 
+constexpr std::int64_t spare_bytes_min = 1024;
+
 // A tensor of the plan with its dims as indices of the table.
 struct Operand {
   std::vector<std::int32_t> extents;
@@ -62,6 +64,7 @@ struct Session::Impl {
     for (const Plan::Slot& slot : plan.slots) add(slot);
     for (const Plan::Tensor& tensor : plan.tensors) add(tensor);
     for (const std::int32_t dim : sources.dims()) sources_by_dim.add(dim, 0);
+    reserved.resize(plan.slots.size());
     prepare();
   }
 
@@ -146,14 +149,16 @@ struct Session::Impl {
     changed_tensors.push_back(tensor);
   }
 
-  // Slots that outgrow their room get an eighth more than they need, where memory allows: a
-  // sequence that grows token by token then seldom moves its neighbours in the arena.
+  // Slots that outgrow their room get an eighth more than they need, and no less than a KiB, where
+  // memory allows: a sequence that grows token by token then seldom moves its neighbours in the
+  // arena.
   void bind_memory(bool anew) {
     std::vector<std::int64_t> bytes;
     for (const std::int32_t dim : slot_dims) bytes.push_back(dims.value(dim));
     if (anew) room = bytes;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
-      if (bytes[i] > room[i]) room[i] = bytes[i] + bytes[i] / 8;
+      room[i] = std::max(room[i], reserved[i]);
+      if (bytes[i] > room[i]) room[i] = bytes[i] + std::max(bytes[i] / 8, spare_bytes_min);
     }
     layout = lay_out(plan.slots, room);
     if (memory_needed() > memory_allowed()) {
@@ -167,6 +172,11 @@ struct Session::Impl {
       arena = AlignedBytes(arena_bytes);
     }
     sources.bind(dims);
+  }
+
+  void reserve(const Bindings& bindings) {
+    const std::vector<std::int64_t> bytes = slot_bytes(plan, bindings);
+    for (std::size_t i = 0; i < bytes.size(); ++i) reserved[i] = std::max(reserved[i], bytes[i]);
   }
 
   std::int64_t memory_needed() {
@@ -278,7 +288,8 @@ struct Session::Impl {
   std::vector<TensorView> views;
   std::vector<std::int32_t> changed_tensors;  // By the bind under way.
   std::vector<void*> workspaces;              // By instruction.
-  std::vector<std::int64_t> room;  // Bytes laid out for each slot: what it needs, or more.
+  std::vector<std::int64_t> room;      // Bytes laid out for each slot: what it needs, or more.
+  std::vector<std::int64_t> reserved;  // Bytes that slots should have room for.
   ArenaLayout layout;
   AlignedBytes arena;
   tbb::task_arena threads;
@@ -297,6 +308,8 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 
 void Session::bind(const Bindings& bindings) { impl_->bind(bindings); }
+
+void Session::reserve(const Bindings& bindings) { impl_->reserve(bindings); }
 
 void Session::set_input(std::string_view name, const Tensor& tensor) {
   impl_->sources.set_input(name, tensor);

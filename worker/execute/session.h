@@ -42,6 +42,9 @@ class Session {
   // unbound symbol or a binding that some op refuses, `exhausted` with the numbers when memory is
   // short; after an error, bind again before the next run.
   void bind(const Bindings& bindings);
+  // Lets binds that need other memory make room for these bindings too, where memory allows: a
+  // sequence that grows up to them then moves nothing on its way.
+  void reserve(const Bindings& bindings);
   // Copies `tensor` in. Throws `invalid` on a wrong name, dtype or shape, naming both.
   void set_input(std::string_view name, const Tensor& tensor);
   // One loop over function pointers: no allocation, no lookup, no lock, no log. Throws `invalid`

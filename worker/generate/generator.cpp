@@ -63,6 +63,7 @@ Generated Generator::generate(std::span<const std::int64_t> prompt,
   Sampler sampler(options.sampling);
   capacity_ =
       std::max(capacity_, static_cast<std::int64_t>(prompt.size()) + options.new_tokens_max);
+  token_session_.reserve({{"B", 1}, {"N", 1}, {"past", capacity_}, {"capacity", capacity_}});
   Generated result;
   std::vector<std::int64_t> next(prompt.begin(), prompt.end());
   std::int64_t past = 0;

@@ -227,6 +227,35 @@ TEST(Session, AGrowingSequenceSeldomBindsItsNeighboursAnew) {
   EXPECT_LT(neg_bind_count, 15);
 }
 
+TEST(Session, AReservedSequenceMovesNothingAsItGrows) {
+  std::vector<Kernel> all = kernels::all_kernels();
+  for (Kernel& kernel : all) {
+    if (kernel.info.name == "neg_plain") kernel.bind = [](const Call&) { ++neg_bind_count; };
+  }
+  const Graph graph = parse_graph(
+      "graph \"g\" { input x: f32[past] input y: f32[4]\n a = exp(x) b = neg(y)\n"
+      "output c = a output d = b }",
+      ops::all_ops());
+  const Plan plan = compile(test::plain_path(graph, ops::all_ops(), all), ops::all_ops(), all,
+                            {{"past", 1000}}, {});
+  Session session(plan, ops::all_ops(), all, {}, {});
+  session.reserve({{"past", 300}});
+  session.bind({{"past", 100}});
+  neg_bind_count = 0;
+  for (std::int64_t past = 101; past <= 300; ++past) session.bind({{"past", past}});
+  EXPECT_EQ(neg_bind_count, 0);
+}
+
+TEST(Session, ReservesNoMoreThanItMayUse) {
+  Session session = session_of("input x: f32[N] y = exp(x) output z = y", {},
+                               {.threads = 1, .memory_bytes_max = 1000});
+  session.reserve({{"N", 100000}});
+  session.bind({{"N", 100}});
+  session.set_input("x", Tensor(Dtype::f32, {100}));
+  session.run();
+  EXPECT_EQ(elements(session.output("z"))[99], 1);
+}
+
 TEST(Session, RunsWithNothingToDo) {
   Session session = session_of("input x: f32[N] output y = x");
   session.bind({{"N", 0}});
