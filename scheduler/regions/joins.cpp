@@ -37,7 +37,8 @@ class Joiner {
       runs_.push_back({pieces[i], static_cast<std::int32_t>(i)});
       next_kind_ = std::max(next_kind_, pieces[i].kind + 1);
       std::set<std::int32_t>& heavy = heavy_[pieces[i].kind];
-      if (pieces[i].is_heavy) heavy.insert(pieces[i].kind);
+      if (!pieces[i].is_heavy) continue;
+      if (!heavy.insert(pieces[i].kind).second) repeated_.insert(pieces[i].kind);
     }
   }
 
@@ -91,7 +92,7 @@ class Joiner {
   }
 
   // Every neighbour on that side has nothing but the hub on its own other side, and joining makes
-  // fewer new kinds than it makes joins, or none that were not there before.
+  // no more than two new kinds, or at least fewer than it makes joins.
   bool fits(std::int32_t hub, bool is_before) const {
     const Neighbours& own = around_.at(hub);
     const std::set<std::int32_t>& others = is_before ? own.before : own.behind;
@@ -102,7 +103,15 @@ class Joiner {
       if (back.size() != 1 || own.size + theirs.size > size_max_) return false;
       if (shares_heavy(hub, other)) return false;
     }
-    return others.size() == 1 || static_cast<int>(others.size()) < own.count;
+    if (own.count == 1) return !repeats(hub) && !repeats(*others.begin());
+    return others.size() <= 2 || static_cast<int>(others.size()) < own.count;
+  }
+
+  // Part of it is part of other runs: a layer, to which prologue and head do not belong.
+  bool repeats(std::int32_t kind) const {
+    const std::set<std::int32_t>& heavy = heavy_.at(kind);
+    return std::any_of(heavy.begin(), heavy.end(),
+                       [&](std::int32_t piece) { return repeated_.count(piece) > 0; });
   }
 
   bool shares_heavy(std::int32_t a, std::int32_t b) const {
@@ -153,6 +162,7 @@ class Joiner {
   std::int32_t next_kind_ = 0;
   std::map<std::int32_t, Neighbours> around_;             // By kind.
   std::map<std::int32_t, std::set<std::int32_t>> heavy_;  // Heavy pieces by kind.
+  std::set<std::int32_t> repeated_;                       // Heavy pieces.
 };
 
 }  // namespace

@@ -30,6 +30,7 @@ struct Regions {
 
 struct SplitOptions {
   int nodes_max = 256;  // Of a region; what it shares with others does not count.
+  int whole_max = 24;   // A graph of no more op nodes is one region.
   int copied_max = 24;  // Nodes that a mask or table may take along into every region.
   // Constants of more elements are weights of a region, so their values are no part of its
   // identity.
@@ -41,7 +42,7 @@ struct SplitOptions {
 // stream and are read at several places of it (rope tables, masks) come first, in a region of their
 // own. Neighbouring pieces are joined as long as that makes no new pieces: to whole layers, a
 // prologue and a head. Without repetition the pieces are as large as `nodes_max` allows.
-// Takes time nearly linear in the graph. Throws `invalid` for options below 1.
+// Takes time nearly linear in the graph. Throws `invalid` for limits below 1 (`whole_max`: 0).
 Regions split(const Graph& graph, const OpSet& ops, const SplitOptions& options = {});
 
 // A graph made of regions, and which node of which kind's solved graph each node is a copy of (the

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -19,10 +20,14 @@ using regions::Outline;
 using regions::Outliner;
 
 void check_options(const SplitOptions& options) {
-  if (options.nodes_max < 1 || options.copied_max < 1 || options.constant_elements_max < 1) {
-    throw invalid("nodes_max, copied_max and constant_elements_max must be at least 1: {}, {}, {}",
-                  options.nodes_max, options.copied_max, options.constant_elements_max);
-  }
+  const std::int64_t least =
+      std::min<std::int64_t>({options.nodes_max, options.whole_max + std::int64_t{1},
+                              options.copied_max, options.constant_elements_max});
+  if (least >= 1) return;
+  throw invalid(
+      "nodes_max, copied_max and constant_elements_max must be at least 1, whole_max at least 0: "
+      "{}, {}, {} and {}",
+      options.nodes_max, options.copied_max, options.constant_elements_max, options.whole_max);
 }
 
 std::vector<Atom> small_atoms(const Flow& flow, std::vector<Atom> atoms, int nodes_max) {
@@ -83,14 +88,17 @@ Regions gather(const Outliner& outliner, std::vector<Outline> outlines) {
 Regions split(const Graph& graph, const OpSet& ops, const SplitOptions& options) {
   check_options(options);
   const Flow flow = regions::flow_of(graph, ops);
+  if (!flow.order.empty() && flow.order.size() <= static_cast<std::size_t>(options.whole_max)) {
+    const std::vector<bool> is_copied(graph.nodes().size());
+    Outliner outliner(flow, is_copied, options.constant_elements_max);
+    return gather(outliner, outliner.outline({flow.order}));
+  }
   regions::Atoms cut = regions::cut_along_stream(flow, options.copied_max);
   const std::vector<Atom> atoms = small_atoms(flow, std::move(cut.all), options.nodes_max);
   Outliner outliner(flow, cut.is_copied, options.constant_elements_max);
   const std::vector<regions::Piece> pieces = pieces_of(flow, atoms, outliner.outline(atoms));
-  const std::vector<Atom> groups =
-      joined(atoms, regions::join_neighbours(pieces, options.nodes_max));
-  std::vector<Outline> outlines = outliner.outline(groups);
-  return gather(outliner, std::move(outlines));
+  return gather(outliner, outliner.outline(
+                              joined(atoms, regions::join_neighbours(pieces, options.nodes_max))));
 }
 
 }  // namespace paceline

@@ -32,7 +32,7 @@ class TwoBlocks : public testing::Test {
     update s = u
   })",
                               ops())),
-        regions_(split(original_, ops(), {.nodes_max = 4})) {}
+        regions_(split(original_, ops(), {.nodes_max = 4, .whole_max = 0})) {}
 
   // What is said when `text` stands for the second block.
   std::string refusal(std::string_view text) {

@@ -43,6 +43,13 @@ TEST(JoinNeighbours, KeepsAlternatingLayersApart) {
   EXPECT_EQ(joined("eAMGMAMGMn"), "e AM GM AM GM n");
 }
 
+TEST(JoinNeighbours, MakesTwoLayersOfTwoKinds) { EXPECT_EQ(joined("peAMGMnl"), "pe AM GM nl"); }
+
+// With a kind for each layer, whole layers would repeat nothing.
+TEST(JoinNeighbours, KeepsRepeatedHalvesOfUnlikeLayersApart) {
+  EXPECT_EQ(joined("eAMBMCMDMn"), "eA M B M C M D M n");
+}
+
 TEST(JoinNeighbours, LeavesEqualNeighboursApart) { EXPECT_EQ(joined("eBBBh"), "e B B B h"); }
 
 TEST(JoinNeighbours, JoinsWhatNeverRepeats) {

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "common/base/error.h"
+#include "common/base/file.h"
 #include "common/models/hugging_face.h"
 #include "common/ops/all_ops.h"
 #include "scheduler/passes/passes.h"
@@ -15,12 +16,7 @@
 namespace paceline {
 namespace {
 
-using testing::AllOf;
 using testing::Each;
-using testing::Ge;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Le;
 using testing::SizeIs;
 
 const OpSet& ops() { return ops::all_ops(); }
@@ -148,6 +144,25 @@ TEST(Gemma3Layers, AreOfTwoKindsWhenTheyAlternate) {
 
   EXPECT_THAT(regions.kind, testing::ElementsAre(0, 1, 2, 1, 2, 1, 2, 1, 2, 3));
 }
+
+// Two layers each; masks and rope tables lie in the layers, where rules see them.
+class ExportedModel : public testing::TestWithParam<std::string> {};
+
+TEST_P(ExportedModel, IsAPrologueEqualLayersAndAHead) {
+  const std::string path = std::string(PACELINE_TEST_DATA) + "/exports/" + GetParam() + ".graph";
+  const Graph graph = clean(parse_graph(read_text_file(path), ops()), ops());
+
+  const Regions regions = split(graph, ops());
+
+  EXPECT_THAT(regions.kind, testing::ElementsAre(0, 1, 1, 2));
+  for (const Region& region : regions.all) EXPECT_LE(region.inputs.size(), 3U);
+  expect_same_when_assembled(graph, regions);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, ExportedModel,
+                         testing::Values("bert", "gpt2", "llama", "llama_past", "qwen3",
+                                         "qwen3_f16", "vit"),
+                         [](const auto& info) { return info.param; });
 
 TEST(Assembled, CarriesTheLabelsOfItsOwnLayers) {
   const Graph graph = clean(test::shaped_decoder(test::qwen3_0_6b(4)), ops());

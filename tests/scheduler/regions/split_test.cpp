@@ -19,7 +19,8 @@ using testing::SizeIs;
 
 const OpSet& ops() { return ops::all_ops(); }
 
-Regions split_text(std::string_view text, const SplitOptions& options = {}) {
+Regions split_text(std::string_view text, SplitOptions options = {}) {
+  options.whole_max = 0;
   return split(parse_graph(text, ops()), ops(), options);
 }
 
@@ -44,7 +45,7 @@ TEST(Split, GivesBackRandomGraphs) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     const Graph graph = test::random_graph(ops(), seed);
     for (const int nodes_max : {1, 3, 8, 256}) {
-      const Regions regions = split(graph, ops(), {.nodes_max = nodes_max});
+      const Regions regions = split(graph, ops(), {.nodes_max = nodes_max, .whole_max = 0});
       expect_partition(graph, regions, nodes_max);
       const Graph assembled = assemble(graph, regions, regions.distinct, ops()).graph;
       ASSERT_EQ(assembled.id(), graph.id()) << seed << " " << nodes_max;
@@ -56,7 +57,7 @@ TEST(Split, KeepsRegionsWithinTheirLimit) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     const Graph graph = clean(test::random_graph(ops(), seed), ops());
     // Without anything to copy, a region's own nodes are all that it has.
-    const Regions regions = split(graph, ops(), {.nodes_max = 5, .copied_max = 1});
+    const Regions regions = split(graph, ops(), {.nodes_max = 5, .whole_max = 0, .copied_max = 1});
     std::set<std::int32_t> seen;
     for (const Region& region : regions.all) {
       int own = 0;
@@ -122,7 +123,7 @@ TEST(Split, PassesSwappedStatesThrough) {
                                   ops());
 
   for (const int nodes_max : {1, 2, 256}) {
-    const Regions regions = split(graph, ops(), {.nodes_max = nodes_max});
+    const Regions regions = split(graph, ops(), {.nodes_max = nodes_max, .whole_max = 0});
     EXPECT_EQ(assemble(graph, regions, regions.distinct, ops()).graph.id(), graph.id())
         << nodes_max;
   }
@@ -134,6 +135,13 @@ std::string chain(int count, const char* op) {
     text += fmt::format(" x{} = {}(x{})\n", i + 1, op, i);
   }
   return text + fmt::format(" output y = x{}\n}}\n", count);
+}
+
+TEST(Split, LeavesFewNodesWhole) {
+  const Graph graph = parse_graph(chain(24, "tanh"), ops());
+
+  EXPECT_EQ(split(graph, ops()).all.size(), 1U);
+  EXPECT_EQ(split(graph, ops(), {.whole_max = 23}).all.size(), 24U);
 }
 
 TEST(Split, FindsEqualLinksOfAChain) {
@@ -223,7 +231,7 @@ TEST(Split, ComputesHeavySharedValuesOnce) {
   )"),
                                   ops());
 
-  const Regions regions = split(graph, ops());
+  const Regions regions = split(graph, ops(), {.whole_max = 0});
 
   ASSERT_EQ(regions.all.size(), 4U);
   EXPECT_THAT(regions.kind, ElementsAre(0, 1, 1, 1));
@@ -243,7 +251,7 @@ TEST(Split, TakesLargeConstantsForWeights) {
   builder.output("y", x);
   const Graph graph = builder.finish();
 
-  const Regions regions = split(graph, ops(), {.constant_elements_max = 100});
+  const Regions regions = split(graph, ops(), {.whole_max = 0, .constant_elements_max = 100});
 
   EXPECT_EQ(regions.all.size(), 2U);
   EXPECT_EQ(regions.distinct.size(), 1U);
@@ -289,7 +297,7 @@ TEST(Split, RefusesLimitsBelowOne) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::invalid);
-    EXPECT_THAT(error.what(), HasSubstr("at least 1: 0, 24, 4096"));
+    EXPECT_THAT(error.what(), HasSubstr("0, 24, 4096 and 0"));
   }
 }
 
