@@ -68,13 +68,15 @@ void Splitter::promote(std::span<const std::int32_t> needed) {
 // Who reads a class that may or may not come shares its fate; a needed one comes anyway.
 void Splitter::unite() {
   for (const std::int32_t at : reached_) {
+    std::int32_t own = leader(at);
     for (const std::int32_t child : children(at)) {
       if (mark_[child] != Mark::possible) continue;
-      const std::int32_t a = leader(at);
-      const std::int32_t b = leader(child);
-      if (a != b) leader_[std::max(a, b)] = std::min(a, b);
+      const std::int32_t other = leader(child);
+      leader_[std::max(own, other)] = std::min(own, other);
+      own = std::min(own, other);
     }
   }
+  for (const std::int32_t at : reached_) leader_[at] = leader(at);
 }
 
 std::int32_t Splitter::leader(std::int32_t at) {
@@ -88,7 +90,7 @@ std::int32_t Splitter::leader(std::int32_t at) {
 std::vector<Part> Splitter::collect() {
   std::vector<Part> parts;
   for (const std::int32_t at : reached_) {
-    const std::int32_t first = leader(at);
+    const std::int32_t first = leader_[at];
     if (part_[first] < 0) {
       part_[first] = static_cast<std::int32_t>(parts.size());
       parts.emplace_back();
@@ -98,7 +100,7 @@ std::vector<Part> Splitter::collect() {
     if (mark_[at] == Mark::needed) part.needed.push_back(at);
     for (const std::int32_t child : children(at)) {
       const bool is_elsewhere =
-          mark_[child] == Mark::settled || (mark_[child] == Mark::needed && leader(child) != first);
+          mark_[child] == Mark::settled || (mark_[child] == Mark::needed && leader_[child] != first);
       if (is_elsewhere) part.settled.push_back(child);
     }
   }
@@ -112,7 +114,6 @@ std::vector<Part> Splitter::collect() {
 void Splitter::clear(std::span<const std::int32_t> settled) {
   for (const std::int32_t at : reached_) {
     mark_[at] = Mark::unseen;
-    part_[leader_[at]] = -1;
     part_[at] = -1;
   }
   for (const std::int32_t at : settled) mark_[at] = Mark::unseen;
