@@ -33,12 +33,19 @@ double unit(Dtype dtype) {
   }
 }
 
+// Masks add numbers beside which nothing else would count.
+constexpr double ordinary_max = 1e15;
+
+// Of the ordinary elements.
 double root_mean_square(const std::vector<double>& values) {
   double squares = 0;
+  std::size_t count = 0;
   for (const double value : values) {
-    if (std::isfinite(value)) squares += value * value;
+    if (!(std::abs(value) <= ordinary_max)) continue;
+    squares += value * value;
+    ++count;
   }
-  return std::sqrt(squares / static_cast<double>(std::max<std::size_t>(values.size(), 1)));
+  return std::sqrt(squares / static_cast<double>(std::max<std::size_t>(count, 1)));
 }
 
 bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }

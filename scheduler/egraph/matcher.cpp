@@ -117,6 +117,8 @@ class Matcher {
         return graph_.same(at, match_.registers[check.other]);
       case Check::Kind::equal_lists:
         return match_.lists[check.at] == match_.lists[check.other];
+      case Check::Kind::same_type:
+        return graph_.facts(at).type == graph_.facts(match_.registers[check.other]).type;
       case Check::Kind::splat:
         return graph_.facts(at).splat.has_value();
       case Check::Kind::fixed:

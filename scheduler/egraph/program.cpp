@@ -65,6 +65,13 @@ class LeftCompiler {
   void compile(const Term& root) {
     if (root.kind != Term::Kind::op) fail_at(text_, root.place, "a left side is an op: (op ...)");
     bind(root, 0);
+    for (const auto& [like, at] : constants_) {
+      const Slot* slot = scope_.find(like.name);
+      if (slot == nullptr)
+        fail_at(text_, like.place, fmt::format("?{} is not bound here", like.name));
+      expect(*slot, Slot::Kind::register_, like.name, like.place);
+      program_.left.push_back(Check{Check::Kind::same_type, at, slot->at});
+    }
   }
 
  private:
@@ -98,10 +105,22 @@ class LeftCompiler {
       case Term::Kind::list:
         fail_at(text_, term.place, "on the left a list is the last child");
       case Term::Kind::constant:
-        fail_at(text_, term.place, "(const ...) is for right sides: write the number, or ?c:const");
+        constant(term, at);
+        break;
       case Term::Kind::op:
         break;
     }
+  }
+
+  // As it is built on the right: the number, with the type of a variable that is bound elsewhere.
+  void constant(const Term& term, int at) {
+    const Term& like = term.children[0];
+    if (term.value.kind != Expression::Kind::literal || like.kind != Term::Kind::variable) {
+      fail_at(text_, term.place, "on the left it is (const NUMBER ?like), or ?c:const");
+    }
+    program_.left.push_back(
+        Check{Check::Kind::literal, at, 0, std::get<double>(term.value.literal)});
+    constants_.emplace_back(like, at);
   }
 
   void variable(const Term& term, int at) {
@@ -174,7 +193,17 @@ class LeftCompiler {
   Program& program_;
   Scope& scope_;
   RestNames& rests_;
+  std::vector<std::pair<Term, int>> constants_;  // What they are like, where they are.
 };
+
+// A restriction holds wherever it stands, so that it does in rules that go both ways.
+void add_restrictions(const Term& term, const Scope& scope, Program& program) {
+  for (const Term& child : term.children) add_restrictions(child, scope, program);
+  if (term.kind != Term::Kind::variable || term.known == Term::Known::nothing) return;
+  const int at = scope.find(term.name)->at;
+  const bool is_splat = term.known == Term::Known::splat;
+  program.left.push_back(Check{is_splat ? Check::Kind::splat : Check::Kind::fixed, at});
+}
 
 class RightCompiler {
  public:
@@ -185,9 +214,6 @@ class RightCompiler {
   Build build(const Term& term) const {
     switch (term.kind) {
       case Term::Kind::variable:
-        if (term.known != Term::Known::nothing) {
-          fail_at(text_, term.place, ":const and :static are for left sides");
-        }
         return {.at = slot(term.name, term.place, Slot::Kind::register_)};
       case Term::Kind::constant:
         return {
@@ -355,7 +381,10 @@ Program compile_program(std::string_view left, std::string_view right,
   located("left side",
           [&] { LeftCompiler(left, program, scope, rests).compile(parse_term(left, ops)); });
   program.right = located("right side", [&] {
-    return RightCompiler(right, scope, rests, functions).build(parse_term(right, ops));
+    const Term term = parse_term(right, ops);
+    Build built = RightCompiler(right, scope, rests, functions).build(term);
+    add_restrictions(term, scope, program);
+    return built;
   });
   for (const std::string& text : conditions) {
     program.conditions.push_back(located(fmt::format("condition \"{}\"", text), [&] {

@@ -33,7 +33,7 @@ struct Bind {
 };
 
 struct Check {
-  enum class Kind { equal, equal_lists, literal, splat, fixed } kind = Kind::equal;
+  enum class Kind { equal, equal_lists, same_type, literal, splat, fixed } kind = Kind::equal;
   int at = 0;
   int other = 0;
   double literal = 0;

@@ -27,8 +27,9 @@ namespace paceline::egraph {
 //   0.5  -inf                 left: a class of which every element has this value, after rounding
 //   to
 //                             its dtype (0 and -0 differ); right: (const 0.5 ?x), with the dtype
-//                             and the shape of ?x; the value may be an expression, as below
-//   ?c:const  ?w:static       left: a class with a known splat; one that bind time can compute
+//                             and the shape of ?x (on the left too); the value may be an
+//                             expression, as below
+//   ?c:const  ?w:static       only a class with a known splat; only one that bind time can compute
 //   [order=compose(?p, ?q)]   right: an attribute function of variables of either kind, literals
 //   and
 //                             other calls: value(?c), axis(?p, 1.5, "max", f32, [1,0], true,

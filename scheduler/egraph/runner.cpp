@@ -125,6 +125,7 @@ class Runner {
       return static_cast<std::int64_t>(rule.found.size()) <= limit;
     };
     for (const NodeId node : graph_.nodes_with(*rule.root)) {
+      if (!is_open(node)) continue;
       search_at(rule, node, take);
       if (static_cast<std::int64_t>(rule.found.size()) > limit) {
         ban(index);
@@ -132,6 +133,12 @@ class Runner {
       }
     }
     report_.rules[index].matches += static_cast<std::int64_t>(rule.found.size());
+  }
+
+  // Versions of states get no other form; a value that is the same everywhere has its best.
+  bool is_open(NodeId node) const {
+    const Facts& facts = graph_.facts(class_of(node));
+    return !facts.is_version && !facts.splat;
   }
 
   void search_at(const Runnable& rule, NodeId node, const std::function<bool(const Match&)>& take) {

@@ -117,6 +117,24 @@ TEST(Pattern, ConstAndStaticRestrictVariables) {
   EXPECT_TRUE(rewrites(fixed, leaves, "(add (mul ?x ?w) (mul ?y ?w))", "(mul (add ?x ?y) ?w)"));
 }
 
+TEST(Pattern, ConstantsMatchAsTheyAreBuilt) {
+  Rule both = rule("(sigmoid (neg ?x))", "(sub (const 1 ?x) (sigmoid ?x))");
+  both.both_ways = true;
+  const test::Leaves leaves = {{"x", "f64[4]"}};
+  EXPECT_TRUE(rewrites(both, leaves, "(sub (const 1 ?x) (sigmoid ?x))", "(sigmoid (neg ?x))"));
+  EXPECT_FALSE(rewrites(both, leaves, "(sub (const 2 ?x) (sigmoid ?x))", "(sigmoid (neg ?x))"));
+}
+
+TEST(Pattern, RestrictionsHoldInBothDirections) {
+  Rule both = rule("(div (mul ?x ?c:const) ?y)", "(mul (div ?x ?y) ?c:const)");
+  both.both_ways = true;
+  const test::Leaves leaves = {{"x", "f64[4]"}, {"y", "f64[4]"}, {"z", "f64[4]"}};
+  EXPECT_TRUE(
+      rewrites(both, leaves, "(mul (div ?x ?y) (const 3 ?x))", "(div (mul ?x (const 3 ?x)) ?y)"));
+  EXPECT_FALSE(rewrites(both, leaves, "(mul (div ?x ?y) ?z)", "(div (mul ?x ?z) ?y)"));
+  EXPECT_FALSE(rewrites(both, leaves, "(div (mul ?x ?z) ?y)", "(mul (div ?x ?y) ?z)"));
+}
+
 TEST(Pattern, ValuesBecomeAttributesAndConstants) {
   const Rule lift = rule("(mul ?x (rsqrt (add (mul ?x ?x) ?e:const)))",
                          "(mul ?x (rsqrt (add (pow ?x (const 2 ?x)) (const value(?e) ?x))))");
@@ -203,7 +221,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"?x", "(neg ?x)", {}, "a left side is an op"},
         Refusal{
             "(neg ?x)", "(add ?x 1)", {}, "column 9: a number needs a type: write (const NUMBER"},
-        Refusal{"(add ?x (const 1 ?x))", "?x", {}, "column 9: (const ...) is for right sides"},
+        Refusal{"(add ?x (const 1 ?y))", "?x", {}, "column 18: ?y is not bound here"},
+        Refusal{
+            "(add ?x (const value(?x) ?x))", "?x", {}, "on the left it is (const NUMBER ?like)"},
         Refusal{"(softmax[axis=?x] ?x)", "?x", {}, "?x is an attribute before, here a class"},
         Refusal{"(softmax[axis=next(?a)] ?x)", "?x", {}, "on the left an attribute is a literal"},
         Refusal{"(softmax[axis=?a] ?x)",
@@ -220,7 +240,6 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"(neg ?x", "?x", {}, "column 8: expected ')': the text ends"},
         Refusal{"(neg ?x))", "?x", {}, "column 9: expected the end: \")\""},
         Refusal{"(neg ?x:konst)", "?x", {}, "expected const or static"},
-        Refusal{"(neg ?x)", "?x:const", {}, ":const and :static are for left sides"},
         Refusal{
             "(neg ?x)", "?x", {"same(?x)"}, "condition \"same(?x)\", column 1: unknown condition"},
         Refusal{"(neg ?x)", "?x", {"same_shape(?x, ?z)"}, "?z is not bound on the left"},
