@@ -1,18 +1,10 @@
-#include "kernels/cpu/support/activations.h"
 #include "kernels/cpu/support/affine.h"
 
 namespace paceline::kernels::cpu {
 namespace {
 
-struct State : AffineState {
-  explicit State(const Attributes& attributes)
-      : AffineState(attributes),
-        activation(parse_activation(attributes.get<std::string>("activation"))) {}
-  Activation activation;
-};
-
 void run(const Call& call) {
-  const State& state = call.state<State>();
+  const ActivationState& state = call.state<ActivationState>();
   Floats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
     visit_activation(state.activation, [&](auto activate) {
       for_each_affine<T>(
@@ -28,7 +20,7 @@ Kernel linear_activation_plain() {
   return {
       .info = plain_info("linear_activation", Floats::list(), {Strides::any}, Precision::reorders,
                          0.03),
-      .prepare = prepare<State>,
+      .prepare = prepare<ActivationState>,
       .run = run,
   };
 }

@@ -24,8 +24,8 @@ namespace {
 // cache.
 constexpr std::int64_t tile_elements_max = 256 * 1024;
 
-struct ActivationState : BlasAffineState {
-  ActivationState(const Blas& blas, const Attributes& attributes)
+struct BlasActivationState : BlasAffineState {
+  BlasActivationState(const Blas& blas, const Attributes& attributes)
       : BlasAffineState(blas, attributes),
         activation(parse_activation(attributes.get<std::string>("activation"))) {}
   Activation activation;
@@ -78,7 +78,7 @@ void for_each_row_of(const Tile& t, const Product<float>& p, const float* bias, 
 }
 
 void run_activation(const Call& call) {
-  const auto& state = call.state<ActivationState>();
+  const auto& state = call.state<BlasActivationState>();
   if (call.outputs[0].element_count() == 0) return;
   const Product<float> p = affine_product<float>(call, state.transpose_weight);
   const float* bias = bias_of(call, 2);
@@ -139,7 +139,7 @@ std::vector<BlasLibrary> libraries(const std::string& prefix) {
 
 // A rival for each of OpenBLAS's cores and for oneDNN.
 std::vector<Kernel> linear_fused_gemm() {
-  std::vector<Kernel> family = blas_family<ActivationState>(
+  std::vector<Kernel> family = blas_family<BlasActivationState>(
       libraries("activation_"), kernel("linear_activation", PACELINE_BEST_TARGET(run_activation),
                                        Precision::approximates, affine_strides()));
   std::vector<Kernel> residual = blas_family<BlasAffineState>(

@@ -13,53 +13,15 @@
 
 // Products of many rows in our own tiles: halves are widened while they are packed, and what an op
 // does around its product happens to each tile as it leaves the registers.
-#ifndef PACELINE_PACKED_SIMD_ONCE
-#define PACELINE_PACKED_SIMD_ONCE
-namespace paceline::kernels::cpu {
-namespace {
-
-struct ActivationState : AffineState {
-  explicit ActivationState(const Attributes& attributes)
-      : AffineState(attributes),
-        activation(parse_activation(attributes.get<std::string>("activation"))) {}
-  Activation activation;
-};
-
-}  // namespace
-}  // namespace paceline::kernels::cpu
-#endif
-
 HWY_BEFORE_NAMESPACE();
 namespace paceline::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-struct Same {
-  HWY_INLINE Vector operator()(Vector x) const { return x; }
-};
-
-// The part of the workspace that the running thread may use.
-float* workspace_of(const Call& call) {
-  return static_cast<float*>(call.workspace) +
-         workspace_part(call.threads) * packed_product_floats(call.inputs[0].dtype);
-}
-
 template <typename T>
 void multiply_parallel(const Call& call, const Product<T>& p, const Around<T>& around,
                        FinishTile<T> finish) {
-  parallel_tiles(cut_of(p.m, p.n, p.k, call.threads), p.m, p.n, [&](const Tile& t) {
-    Around<T> of_tile = around;
-    if (around.bias) of_tile.bias += t.column;
-    if (around.residual) of_tile.residual += t.row * p.c_stride + t.column;
-    PackedProduct<T>(p.part(t.row, t.rows, t.column, t.columns), of_tile, finish,
-                     workspace_of(call))
-        .run();
-  });
-}
-
-template <typename T>
-const T* optional_input(const Call& call, std::size_t input) {
-  return call.inputs.size() > input ? call.inputs[input].as<const T>() : nullptr;
+  multiply_packed(p, around, finish, call.threads, static_cast<float*>(call.workspace));
 }
 
 template <typename T>
@@ -91,45 +53,16 @@ void run_packed_activation(const Call& call) {
   });
 }
 
-// Product by product: each over all threads when there are fewer than these, else one a thread.
-template <typename T>
-void multiply_batch_packed(const Call& call) {
-  const auto& state = call.state<MatmulState>();
-  const TensorView &a = call.inputs[0], &b = call.inputs[1], &out = call.outputs[0];
-  const Product<T> one = product_of<T>(state, a, b, out);
-  const auto product_at = [&](const auto& addresses) {
-    Product<T> product = one;
-    product.a = reinterpret_cast<const T*>(addresses[0]);
-    product.b = reinterpret_cast<const T*>(addresses[1]);
-    product.c = reinterpret_cast<T*>(addresses[2]);
-    return product;
-  };
-  const Places<3> places = batch_places(a, b, out);
-  if (places.count() < call.threads) {
-    places.for_each(0, places.count(), [&](const auto& at) {
-      multiply_parallel<T>(call, product_at(at), {}, finish_tile<Same, T>);
-    });
-    return;
-  }
-  parallel_ranges(
-      places.count(), one.m * one.n * (one.k / 16 + 1), call.threads,
-      [&](std::int64_t begin, std::int64_t end) {
-        places.for_each(begin, end, [&](const auto& at) {
-          PackedProduct<T>(product_at(at), {}, finish_tile<Same, T>, workspace_of(call)).run();
-        });
-      });
-}
-
 void run_packed_matmul(const Call& call) {
-  const TensorView &a = call.inputs[0], &out = call.outputs[0];
-  if (out.element_count() == 0) return;
-  const auto& state = call.state<MatmulState>();
-  const bool is_one = call.inputs[1].rank == 2 && !state.transpose_a && a.is_dense();
-  SimdFloats::visit(a.dtype, [&]<typename T>(std::type_identity<T>) {
-    if (!is_one) return multiply_batch_packed<T>(call);
-    Product<T> all_rows = product_of<T>(state, a, call.inputs[1], out);
-    all_rows.m = out.element_count() / all_rows.n;
-    multiply_parallel<T>(call, all_rows, {}, finish_tile<Same, T>);
+  if (call.outputs[0].element_count() == 0) return;
+  SimdFloats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
+    for_each_product<T>(
+        call, [&](const Product<T>& p) { multiply_parallel<T>(call, p, {}, finish_tile<Same, T>); },
+        [&](const Product<T>& p) {
+          float* workspace = static_cast<float*>(call.workspace) +
+                             workspace_part(call.threads) * packed_product_floats(sizeof(T));
+          PackedProduct<T>(p, {}, finish_tile<Same, T>, workspace).run();
+        });
   });
 }
 
@@ -148,7 +81,7 @@ HWY_EXPORT(run_packed_activation);
 HWY_EXPORT(run_packed_matmul);
 
 Dim workspace_bytes(const OpInputs& in, const Resources& resources) {
-  return packed_product_floats(in[0].dtype) * resources.threads *
+  return packed_product_floats(size_bytes(in[0].dtype)) * resources.threads *
          static_cast<std::int64_t>(sizeof(float));
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "kernels/cpu/support/activations.h"
 #include "kernels/cpu/support/matrix.h"
 #include "kernels/cpu/support/plain.h"
 
@@ -12,6 +13,13 @@ struct AffineState : Prepared {
   explicit AffineState(const Attributes& attributes)
       : transpose_weight(attributes.get<bool>("transpose_weight")) {}
   bool transpose_weight;
+};
+
+struct ActivationState : AffineState {
+  explicit ActivationState(const Attributes& attributes)
+      : AffineState(attributes),
+        activation(parse_activation(attributes.get<std::string>("activation"))) {}
+  Activation activation;
 };
 
 // out[..,j] = finish(x times the weight plus the bias at j, beside[..,j]) for input 0 as x, input 1

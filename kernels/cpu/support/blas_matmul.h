@@ -40,58 +40,47 @@ Product<T> product_of(const MatmulState& state, const TensorView& a, const Tenso
   };
 }
 
-// The batch axes of the operands; a factor of rank 2 serves them all.
-inline Places<3> batch_places(const TensorView& a, const TensorView& b, const TensorView& out) {
-  const TensorView batch = axes(out, 0, out.rank - 2);
-  return Places<3>({axes(a, 0, a.rank - 2), broadcast_to(axes(b, 0, b.rank - 2), batch), batch});
-}
-
-inline constexpr auto nothing_to_add = [](const Tile&) { return false; };
-
-// A stack of matrices times one matrix: one product of all their rows.
-template <typename T>
-void multiply_as_one(const Call& call) {
-  const TensorView &a = call.inputs[0], &out = call.outputs[0];
-  Product<T> product = product_of<T>(call.state<BlasMatmulState>(), a, call.inputs[1], out);
-  product.m = out.element_count() / product.n;
-  parallel_multiply(call.state<BlasMatmulState>().blas.products<T>(), product, call.threads,
-                    nothing_to_add);
-}
-
-// Product by product: each over all threads when there are fewer than these, else one a thread.
-template <typename T>
-void multiply_batch(const Call& call) {
-  const auto& state = call.state<BlasMatmulState>();
+// Calls shared(product) for products that all threads compute together: a stack of matrices times
+// one matrix, which is one product of all their rows, or a few. More products than threads are
+// computed one a thread by alone(product). Requires: the output has elements.
+template <typename T, typename Shared, typename Alone>
+void for_each_product(const Call& call, const Shared& shared, const Alone& alone) {
+  const auto& state = call.state<MatmulState>();
   const TensorView &a = call.inputs[0], &b = call.inputs[1], &out = call.outputs[0];
-  const Places<3> places = batch_places(a, b, out);
-  const Products<T>& blas = state.blas.products<T>();
+  const Product<T> first = product_of<T>(state, a, b, out);
+  if (b.rank == 2 && !state.transpose_a && a.is_dense()) {
+    Product<T> all_rows = first;
+    all_rows.m = out.element_count() / first.n;
+    return shared(all_rows);
+  }
+  const TensorView batch = axes(out, 0, out.rank - 2);
+  const Places<3> places(
+      {axes(a, 0, a.rank - 2), broadcast_to(axes(b, 0, b.rank - 2), batch), batch});
   const auto product_at = [&](const auto& addresses) {
-    Product<T> product = product_of<T>(state, a, b, out);
+    Product<T> product = first;
     product.a = reinterpret_cast<const T*>(addresses[0]);
     product.b = reinterpret_cast<const T*>(addresses[1]);
     product.c = reinterpret_cast<T*>(addresses[2]);
     return product;
   };
   if (places.count() < call.threads) {
-    places.for_each(0, places.count(), [&](const auto& addresses) {
-      parallel_multiply(blas, product_at(addresses), call.threads, nothing_to_add);
-    });
+    places.for_each(0, places.count(), [&](const auto& at) { shared(product_at(at)); });
     return;
   }
-  const Product<T> one = product_of<T>(state, a, b, out);
-  parallel_ranges(places.count(), one.m * one.n * (one.k / 16 + 1), call.threads,
+  parallel_ranges(places.count(), first.m * first.n * (first.k / 16 + 1), call.threads,
                   [&](std::int64_t begin, std::int64_t end) {
-                    places.for_each(begin, end, [&](const auto& addresses) {
-                      multiply_strided(blas, product_at(addresses), false);
-                    });
+                    places.for_each(begin, end, [&](const auto& at) { alone(product_at(at)); });
                   });
 }
 
 template <typename T>
 void run_matmul(const Call& call) {
   if (call.outputs[0].element_count() == 0) return;
-  const bool one_factor = call.inputs[1].rank == 2 && !call.state<BlasMatmulState>().transpose_a;
-  one_factor&& call.inputs[0].is_dense() ? multiply_as_one<T>(call) : multiply_batch<T>(call);
+  const Products<T>& blas = call.state<BlasMatmulState>().blas.products<T>();
+  const auto nothing_to_add = [](const Tile&) { return false; };
+  for_each_product<T>(
+      call, [&](const Product<T>& p) { parallel_multiply(blas, p, call.threads, nothing_to_add); },
+      [&](const Product<T>& p) { multiply_strided(blas, p, false); });
 }
 
 }  // namespace paceline::kernels::cpu

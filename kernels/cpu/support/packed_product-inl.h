@@ -9,7 +9,10 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "kernels/cpu/support/around.h"
+#include "kernels/cpu/support/blas.h"
 #include "kernels/cpu/support/packed_product.h"
+#include "kernels/cpu/support/parallel.h"
 #include "kernels/cpu/support/simd-inl.h"
 
 // A matrix product in float of operands of any float type: both are widened while they are packed
@@ -116,14 +119,6 @@ HWY_INLINE void multiply_panels(const float* a, const float* b, std::int64_t dep
   }
 }
 
-// What happens to sums besides: each begins with bias and residual, either of which may be null,
-// and ends as F of it.
-template <typename T>
-struct Around {
-  const T* bias = nullptr;
-  const T* residual = nullptr;  // With the row stride of the results; may be where they go.
-};
-
 // Where one tile's sums go.
 template <typename T>
 struct Results {
@@ -136,6 +131,7 @@ struct Results {
   bool is_first, is_last;
 };
 
+// Bias and residual are added to the first sums, F is taken of the last.
 template <typename F, typename T>
 void finish_tile(const float* sums, const Results<T>& to) {
   for (std::int64_t i = 0; i < to.rows; ++i) {
@@ -158,7 +154,8 @@ void finish_tile(const float* sums, const Results<T>& to) {
 template <typename T>
 using FinishTile = void (*)(const float* sums, const Results<T>& to);
 
-// The product on one thread. `workspace` has packed_product_floats<T> floats, aligned to 64 bytes.
+// The product on one thread. `workspace` has packed_product_floats(sizeof(T)) floats, aligned to 64
+// bytes.
 template <typename T>
 class PackedProduct {
  public:
@@ -210,6 +207,7 @@ class PackedProduct {
                   .c_stride = p_.c_stride,
                   .partial = partial_ + i * block_columns + j,
                   .partial_stride = block_columns,
+                  .around = around_.at(row * p_.c_stride, column),
                   .rows = std::min<std::int64_t>(tile_rows, block.rows - i),
                   .columns = std::min<std::int64_t>(tile_columns, block.columns - j),
                   .is_first = from == 0,
@@ -218,8 +216,6 @@ class PackedProduct {
       to.partial = to.c;
       to.partial_stride = to.c_stride;
     }
-    if (around_.bias) to.around.bias = around_.bias + column;
-    if (around_.residual) to.around.residual = around_.residual + row * p_.c_stride + column;
     return to;
   }
 
@@ -228,6 +224,19 @@ class PackedProduct {
   FinishTile<T> finish_;
   float *a_, *b_, *partial_;
 };
+
+// The same in pieces over the current oneTBB arena. `workspace` has as many floats for each thread.
+template <typename T>
+void multiply_packed(const Product<T>& p, const Around<T>& around, FinishTile<T> finish,
+                     int threads, float* workspace) {
+  const std::int64_t share = packed_product_floats(sizeof(T));
+  parallel_tiles(cut_of(p.m, p.n, p.k, threads), p.m, p.n, [&](const Tile& t) {
+    PackedProduct<T>(p.part(t.row, t.rows, t.column, t.columns),
+                     around.at(t.row * p.c_stride, t.column), finish,
+                     workspace + workspace_part(threads) * share)
+        .run();
+  });
+}
 
 }  // namespace paceline::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

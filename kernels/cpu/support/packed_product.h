@@ -1,9 +1,7 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-
-#include "common/graph/dtype.h"
-#include "kernels/cpu/support/blas.h"
 
 namespace paceline::kernels::cpu {
 
@@ -13,9 +11,9 @@ inline constexpr std::int64_t block_columns = 384;
 inline constexpr std::int64_t block_depth = 256;
 
 // What one thread needs: the packed blocks, and for halves the sums of a block of results.
-inline std::int64_t packed_product_floats(Dtype dtype) {
+constexpr std::int64_t packed_product_floats(std::size_t element_bytes) {
   const std::int64_t packed = (block_rows + block_columns) * block_depth;
-  return packed + (dtype == Dtype::f32 ? 0 : block_rows * block_columns);
+  return packed + (element_bytes == sizeof(float) ? 0 : block_rows * block_columns);
 }
 
 }  // namespace paceline::kernels::cpu

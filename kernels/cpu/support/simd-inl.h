@@ -100,6 +100,9 @@ HWY_INLINE Vector fold(const T* from, std::int64_t count, Vector start, Vector r
   return merge(merge(a, b), merge(c, d));
 }
 
+struct Same {
+  HWY_INLINE Vector operator()(Vector x) const { return x; }
+};
 struct Add {
   HWY_INLINE Vector operator()(Vector a, Vector b) const { return hn::Add(a, b); }
 };
