@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -45,12 +46,17 @@ class PrivateFleet : public ::testing::Test {
     return ended.exit_code == 0 ? json::parse(ended.output) : json();
   }
 
-  void write_spec() {
+  json query(const std::string& sql) {
+    return ask({"store", "query", sql, "--store", ask({"fleet", "status"})["store"]});
+  }
+
+  void write_spec(double sitting_seconds = 0.2) {
     const auto model = std::filesystem::path(PACELINE_TEST_DATA) / "models" / "gpt2";
-    std::ofstream(scratch_ / "campaign.toml") << "name = \"test\"\n"
-                                              << "model = \"" << model.string() << "\"\n"
-                                              << "bind = [\"B=1,N=8\", {B = 1, N = 1}]\n"
-                                              << "[budget]\nsitting_seconds = 0.2\n";
+    std::ofstream(scratch_ / "campaign.toml")
+        << "name = \"test\"\n"
+        << "model = \"" << model.string() << "\"\n"
+        << "bind = [\"B=1,N=8\", {B = 1, N = 1}]\n"
+        << fmt::format("[budget]\nsitting_seconds = {}\n", sitting_seconds);
   }
 
   // What was not running before the test.
@@ -168,6 +174,11 @@ TEST_F(PrivateFleet, GoesOnWithACampaignThatNobodyWatchesAnyMore) {
   const std::string id = ask({"campaign", "list"})[0]["id"];
   auto again = start({"campaign", "watch", id.substr(0, 6), "--json"});
   expect_complete(again);
+  // Whoever plans for this machine elsewhere finds what it can do at best.
+  const json rooflines = query("select threads, flops_per_s from roofline");
+  ASSERT_EQ(rooflines.size(), 1u);
+  EXPECT_EQ(rooflines[0]["threads"], 1);
+  EXPECT_GT(rooflines[0]["flops_per_s"], 1e8);
 }
 
 TEST_F(PrivateFleet, KnowsACampaignByTheBeginningOfItsId) {
@@ -180,10 +191,34 @@ TEST_F(PrivateFleet, KnowsACampaignByTheBeginningOfItsId) {
   EXPECT_EQ(ask({"campaign", "cancel", prefix})["state"], "cancelled");
   EXPECT_EQ(ask({"campaign", "report", prefix})["id"], id);
 
+  const json audit = query("select action, subject from audit order by id");
+  ASSERT_EQ(audit.size(), 4u);
+  EXPECT_EQ(audit[0]["action"], "campaign-submit");
+  EXPECT_EQ(audit[1]["action"], "campaign-pause");
+  EXPECT_EQ(audit[3]["action"], "campaign-cancel");
+  EXPECT_EQ(audit[3]["subject"], id);
+
   const std::string other = id[0] == '0' ? "1" : "0";
   const Ended none = paceline({"campaign", "show", other});
   EXPECT_EQ(none.exit_code, 2);
   EXPECT_THAT(none.errors, HasSubstr(id.substr(0, 12)));
+}
+
+TEST_F(PrivateFleet, EndsTheSittingUnderWayWhenItsCampaignIsCancelled) {
+  ask({"fleet", "up", "--workers", "1"});
+  write_spec(/*sitting_seconds=*/60);
+  const std::string id = ask({"campaign", "submit", scratch_ / "campaign.toml"})["id"];
+  ASSERT_EQ(busy_worker(), "worker-1");
+  const json cancelled = ask({"campaign", "cancel", id});
+  EXPECT_EQ(cancelled["state"], "cancelled");
+  const auto log = scratch_ / "fleet" / "logs" / "worker-1.log";
+  EXPECT_TRUE(eventually(5s, [&] {
+    const std::string said = read_text_file(log);
+    return said.find("sitting-interrupted") != std::string::npos &&
+           said.find("sitting-failed") != std::string::npos;
+  })) << read_text_file(log);
+  EXPECT_EQ(ask({"campaign", "show", id})["lanes"][0]["failed"], 0);
+  EXPECT_TRUE(query("select id from measurement").empty());
 }
 
 TEST_F(PrivateFleet, InterruptedWhileItStartsLeavesNothingBehind) {

@@ -138,12 +138,19 @@ void Measurer::Impl::blame(const ChildDeath& death, SittingRequest& request,
   }
 }
 
-// Each death takes a kernel away, so this ends.
+// Each death takes a kernel away, so this ends; but the first while no kernel ran, which may have
+// come from elsewhere.
 std::vector<Measurement> Measurer::Impl::sit_until_done(SittingRequest request) {
   std::vector<Measurement> found;
+  bool has_pardoned = false;
   while (!request.kernels.empty()) {
     auto answer = ask(message::write(request));
     if (const auto* death = std::get_if<ChildDeath>(&answer)) {
+      if (death->kernel == Progress::no_kernel && !std::exchange(has_pardoned, true)) {
+        log::warning("measuring-child-died-idle",
+                     {{"workload", request.workload.to_text()}, {"reason", death->reason}});
+        continue;
+      }
       blame(*death, request, found);
       continue;
     }

@@ -1,7 +1,11 @@
 #include "worker/measure/measurer.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
+#include <fstream>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -173,6 +177,34 @@ TEST(Measurer, SaysThatItsChildCannotBeStarted) {
 
 TEST(Measurer, RefusesMoreThreadsThanTheMachineHas) {
   EXPECT_THROW(Measurer({.threads = 100'000}), Error);
+}
+
+// The only child of this thread.
+pid_t measuring_child() {
+  std::ifstream file("/proc/self/task/" + std::to_string(::getpid()) + "/children");
+  pid_t child = 0;
+  file >> child;
+  return child;
+}
+
+// While operands are drawn and the reference is computed no kernel runs.
+TEST_F(MeasurerWithUnrulyKernels, BlamesNoKernelForADeathThatCameFromElsewhere) {
+  measure_one("abs_honest");  // Starts the child.
+  const pid_t child = measuring_child();
+  if (child == 0) GTEST_SKIP() << "this system does not list children";
+  std::jthread killer([child] {
+    std::this_thread::sleep_for(50ms);
+    ::kill(child, SIGKILL);
+  });
+  MeasureTask large = task({"abs_honest", "abs_slow"});
+  large.workload = parse_workload("abs(f32[1024,8192]) -> f32[1024,8192]", ops::all_ops());
+  const auto measurements = measurer_.measure(large);
+  EXPECT_NE(measuring_child(), child);
+  EXPECT_THAT(measurements, SizeIs(2));
+  for (const Measurement& measurement : measurements) {
+    EXPECT_TRUE(measurement.outcome == Outcome::ok || measurement.outcome == Outcome::polluted)
+        << measurement.reason;
+  }
 }
 
 TEST(InterruptedMeasurer, EndsTheSittingAndMeasuresAgainAfterwards) {
