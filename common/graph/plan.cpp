@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/graph/text/names.h"
+#include "common/graph/text/plans.h"
 #include "common/graph/text/writer.h"
 
 namespace paceline {
@@ -22,42 +23,45 @@ std::string place_text(const Plan::Tensor& tensor, const ValueNames& names) {
 
 std::string tensor_text(const Plan::Tensor& tensor, const ValueNames& names) {
   return fmt::format("tensor {}: {} strides {} offset [{}]\n", place_text(tensor, names),
-                     type_text(tensor.type), to_string(tensor.strides),
-                     tensor.offset.to_string());
+                     type_text(tensor.type), to_string(tensor.strides), tensor.offset.to_string());
 }
 
 std::string instruction_text(std::string_view verb, const Plan::Instruction& instruction,
                              const ValueNames& names) {
-  std::string text = fmt::format(
-      "{} {}: {} = {} on {} ([{}]{}) -> [{}]", verb, names.of({instruction.node, 0}),
-      instruction.op, name_text(instruction.kernel), instruction.device.to_string(),
-      fmt::join(instruction.inputs, ","), attributes_text(instruction.attributes),
-      fmt::join(instruction.outputs, ","));
+  std::string text =
+      fmt::format("{} {}: {} = {} on {} ([{}]{}) -> [{}]", verb, names.of({instruction.node, 0}),
+                  instruction.op, name_text(instruction.kernel), instruction.device.to_string(),
+                  fmt::join(instruction.inputs, ","), attributes_text(instruction.attributes),
+                  fmt::join(instruction.outputs, ","));
   if (instruction.workspace >= 0) text += fmt::format(" workspace {}", instruction.workspace);
   return text + "\n";
 }
 
 Plan::Storage storage_of(NodeKind kind) {
   switch (kind) {
-    case NodeKind::input: return Plan::Storage::input;
-    case NodeKind::weight: return Plan::Storage::weight;
-    case NodeKind::constant: return Plan::Storage::constant;
-    case NodeKind::state: return Plan::Storage::state;
-    case NodeKind::op: break;
+    case NodeKind::input:
+      return Plan::Storage::input;
+    case NodeKind::weight:
+      return Plan::Storage::weight;
+    case NodeKind::constant:
+      return Plan::Storage::constant;
+    case NodeKind::state:
+      return Plan::Storage::state;
+    case NodeKind::op:
+      break;
   }
   throw invalid("a result of an op lies in a slot or is prepared");
 }
 
 class PlanReader {
  public:
-  PlanReader(std::string_view text, const OpSet& ops) : reader_(text), ops_(ops) {}
+  PlanReader(TextReader& reader, const OpSet& ops) : reader_(reader), ops_(ops) {}
 
   Plan read() {
     reader_.expect_word("plan");
     reader_.expect("{");
     plan_.graph = read_graph(reader_, ops_, values_);
     while (!reader_.accept("}")) statement();
-    reader_.expect_end();
     return std::move(plan_);
   }
 
@@ -108,8 +112,8 @@ class PlanReader {
       tensor.index = index_below(plan_.prepared.size());
     } else {
       tensor.index = read_value(reader_, values_).node;
-      tensor.storage = reader_.located(
-          place, [&] { return storage_of(plan_.graph.node(tensor.index).kind); });
+      tensor.storage =
+          reader_.located(place, [&] { return storage_of(plan_.graph.node(tensor.index).kind); });
     }
     reader_.expect(":");
     tensor.type = reader_.type();
@@ -165,7 +169,7 @@ class PlanReader {
     return indices;
   }
 
-  TextReader reader_;
+  TextReader& reader_;
   const OpSet& ops_;
   NamedValues values_;
   Plan plan_;
@@ -195,6 +199,13 @@ std::string to_text(const Plan& plan) {
   return text + "}\n";
 }
 
-Plan parse_plan(std::string_view text, const OpSet& ops) { return PlanReader(text, ops).read(); }
+Plan read_plan(TextReader& reader, const OpSet& ops) { return PlanReader(reader, ops).read(); }
+
+Plan parse_plan(std::string_view text, const OpSet& ops) {
+  TextReader reader(text);
+  Plan plan = read_plan(reader, ops);
+  reader.expect_end();
+  return plan;
+}
 
 }  // namespace paceline

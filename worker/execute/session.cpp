@@ -131,8 +131,9 @@ struct Session::Impl {
     steps.rebind(bindings, dims, views, changed_tensors);
   }
 
-  // A slot outgrows its room, or an input or state has another type.
+  // A slot outgrows its room, or an input or state has another type or place.
   bool needs_other_memory() const {
+    if (sources.have_states_moved()) return true;
     for (const std::int32_t dim : dims.changed_dims()) {
       if (!sources_by_dim.of(dim).empty()) return true;
       for (const std::int32_t slot : slots_by_dim.of(dim)) {
@@ -314,6 +315,12 @@ void Session::reserve(const Bindings& bindings) { impl_->reserve(bindings); }
 void Session::set_input(std::string_view name, const Tensor& tensor) {
   impl_->sources.set_input(name, tensor);
 }
+
+std::optional<TensorView> Session::input(std::string_view name) const {
+  return impl_->sources.input(name);
+}
+
+void Session::clear_inputs() { impl_->sources.clear_inputs(); }
 
 void Session::run() { impl_->run(); }
 

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,9 @@ class Session {
   void reserve(const Bindings& bindings);
   // Copies `tensor` in. Throws `invalid` on a wrong name, dtype or shape, naming both.
   void set_input(std::string_view name, const Tensor& tensor);
+  // As it was last set, nullopt before that: borrowed until the next bind.
+  std::optional<TensorView> input(std::string_view name) const;
+  void clear_inputs();  // They must be set again before the next run.
   // One loop over function pointers: no allocation, no lookup, no lock, no log. Throws `invalid`
   // before a bind, for an input that was not set, and for data that a kernel refuses.
   void run();

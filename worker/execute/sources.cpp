@@ -104,6 +104,7 @@ void Sources::bind(const DimTable& dims) {
     const Node& node = graph_.node(index);
     addresses_[index] = states_->bind(node.name, node.outputs[0].dtype, extent.evaluate(dims));
   }
+  state_moves_ = states_->moves();
 }
 
 void Sources::set_input(std::string_view name, const Tensor& tensor) {
@@ -120,6 +121,19 @@ void Sources::set_input(std::string_view name, const Tensor& tensor) {
     std::memcpy(input.memory.data(), tensor.data(), tensor.size_bytes());
   }
   input.is_set = true;
+}
+
+std::optional<TensorView> Sources::input(std::string_view name) const {
+  const std::optional<std::int32_t> index = graph_.find(NodeKind::input, name);
+  if (!index) throw invalid("the graph has no input \"{}\"", name);
+  const Input& input = inputs_.at(*index);
+  if (!input.is_set) return std::nullopt;
+  const Dtype dtype = graph_.node(*index).outputs[0].dtype;
+  return TensorView::dense(input.memory.data(), dtype, input.extents);
+}
+
+void Sources::clear_inputs() {
+  for (auto& [index, input] : inputs_) input.is_set = false;
 }
 
 void Sources::check_inputs_set() const {

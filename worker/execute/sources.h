@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -37,8 +38,12 @@ class Sources {
   std::vector<std::int32_t> dims() const;
   std::byte* address(std::int32_t node) const { return addresses_[node]; }
   void set_input(std::string_view name, const Tensor& tensor);
+  // As it was last set; nullopt before that.
+  std::optional<TensorView> input(std::string_view name) const;
+  void clear_inputs();            // They must be set again.
   void check_inputs_set() const;  // Throws `invalid` naming the input that was not.
   void clear_states() { states_->clear(); }
+  bool have_states_moved() const { return state_moves_ != states_->moves(); }  // Since `bind`.
 
  private:
   struct Extent {  // Of an input or a state, as indices of the dims.
@@ -64,6 +69,7 @@ class Sources {
   std::map<std::int32_t, Input> inputs_;    // By node.
   std::map<std::int32_t, Extent> state_extents_;
   std::shared_ptr<States> states_;
+  std::uint64_t state_moves_ = 0;
 };
 
 }  // namespace paceline

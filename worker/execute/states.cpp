@@ -15,6 +15,7 @@ std::byte* States::bind(const std::string& name, Dtype dtype, const Extents& ext
   const auto [entry, is_new] = states_.try_emplace(name);
   State& state = entry->second;
   if (!is_new && state.dtype == dtype && state.extents == extents) return state.memory.data();
+  ++moves_;
   state.memory = {};  // Before the next is asked for.
   state = {dtype, extents,
            AlignedBytes(element_count(extents) *

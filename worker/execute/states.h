@@ -16,6 +16,8 @@ class States {
   // The memory of the state, zeroed when the name is new or had another type.
   std::byte* bind(const std::string& name, Dtype dtype, const Extents& extents);
   std::int64_t size_bytes() const;
+  // Another number once some state has moved: sessions that share the states look for it.
+  std::uint64_t moves() const { return moves_; }
   void clear();  // To zeros.
 
  private:
@@ -25,6 +27,7 @@ class States {
     AlignedBytes memory;
   };
   std::map<std::string, State> states_;
+  std::uint64_t moves_ = 0;
 };
 
 }  // namespace paceline
