@@ -51,37 +51,52 @@ struct Restricted {
   double complete_to_s;
 };
 
-// Replaces `best` by the widest diagram around it that the limits hold.
-void widen(const Problem& problem, const Bound& order, const Limits& limits, Restricted& best) {
-  for (const double width : widths(problem, order, std::numeric_limits<double>::max())) {
-    std::optional<Problem> wider = narrowed(problem, order, width);
-    if (!wider) continue;
-    std::optional<Compiled> compiled = compile(*wider, limits);
+// The widest diagram that the limits hold of all paths up to some cost, from `best_s` on.
+std::optional<Restricted> proven(const Problem& problem, const Bound& known, double best_s,
+                                 const Limits& limits) {
+  constexpr double first_step = 1e-4;
+  constexpr double last_step = 1;
+  std::optional<Restricted> result;
+  for (double above = 0; above <= last_step; above = std::max(first_step, 2 * above)) {
+    const double target_s = best_s * (1 + above);
+    std::optional<Problem> part = cut_to(problem, known, target_s, limits);
+    std::optional<Compiled> compiled = part ? compile(*part, limits) : std::nullopt;
     if (!compiled) break;
-    best = {*std::move(wider), *std::move(compiled), order.lower_s + width};
+    result = {*std::move(part), *std::move(compiled), target_s};
   }
+  return result;
 }
 
-// What is proven to come first, as far as the limits hold it. When they hold too little to prove
-// anything, the surroundings of one good path, without a claim.
+// The widest diagram around a path that the limits hold. Proves nothing.
+Restricted around(const Problem& problem, const std::vector<Taken>& taken, const Limits& limits) {
+  Problem alone = single_path(problem, taken);
+  Restricted result{alone, *compile(alone, Limits{}), 0};
+  const Bound order{.reduced_s = regrets_s(problem, taken)};
+  for (const double width : widths(problem, order, std::numeric_limits<double>::max())) {
+    std::optional<Problem> wider = narrowed(problem, order, width);
+    std::optional<Compiled> compiled = wider ? compile(*wider, limits) : std::nullopt;
+    if (!compiled) break;
+    result = {*std::move(wider), *std::move(compiled), 0};
+  }
+  return result;
+}
+
+// What is proven to come first, as far as the limits hold it; when they do not even hold all that
+// may be the cheapest, the surroundings of one good path.
 Restricted restricted(const Problem& problem, const Limits& limits) {
   const Bound known = strong_bound(problem, bound_rounds, limits);
   std::vector<Taken> taken = known.best;
-  polish(problem, taken);
-  Problem alone = single_path(problem, taken);
-  Restricted result{alone, *compile(alone, Limits{}), known.lower_s};
-  widen(problem, known, limits, result);
-  if (to_seconds(result.compiled.nodes[result.compiled.root].best) > result.complete_to_s) {
-    widen(problem, {.reduced_s = regrets_s(problem, taken)}, limits, result);
-    result.complete_to_s = known.lower_s;
-  }
+  const double best_s = to_seconds(polish(problem, taken));
+  if (auto result = proven(problem, known, best_s, limits)) return *std::move(result);
+  Restricted result = around(problem, taken, limits);
+  result.complete_to_s = known.lower_s;
   return result;
 }
 
 }  // namespace
 
 Limits part_of(const Limits& limits, std::int64_t divisor) {
-  return {.states_max = std::max<std::int64_t>(1, limits.states_max / divisor),
+  return {.states_max = limits.states_max,
           .visits_max = std::max<std::int64_t>(1, limits.visits_max / divisor),
           .stop = limits.stop};
 }

@@ -42,7 +42,7 @@ std::optional<Compiled> compile(const Problem& problem, const Limits& limits);
 
 std::vector<Taken> cheapest_of(const Problem& problem, const Compiled& compiled);
 
-// For one of several attempts.
+// For one of several attempts, which share the time and follow each other in memory.
 Limits part_of(const Limits& limits, std::int64_t divisor);
 
 // What a Diagram holds.

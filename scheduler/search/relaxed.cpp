@@ -18,6 +18,8 @@ struct Coarse {
   Problem problem;
   std::vector<std::int32_t> group;                // By class.
   std::vector<std::vector<std::int32_t>> option;  // By class and option; -1: within a group.
+  // By group: a path may need it through options within groups alone, and its image may not.
+  std::vector<char> may_miss;
 };
 
 bool is_link(const Option& option, Fixed merged_max) {
@@ -76,6 +78,7 @@ Coarse coarse(const Problem& problem, Fixed merged_max) {
   const std::int32_t count = *std::max_element(result.group.begin(), result.group.end()) + 1;
   std::vector<std::map<std::vector<std::int32_t>, std::int32_t>> known(count);
   result.problem.classes.resize(count);
+  result.may_miss.resize(count);
   for (std::size_t c = 0; c < problem.classes.size(); ++c) {
     const std::int32_t group = result.group[c];
     for (const Option& option : problem.classes[c]) {
@@ -84,6 +87,7 @@ Coarse coarse(const Problem& problem, Fixed merged_max) {
       std::sort(children.begin(), children.end());
       children.erase(std::unique(children.begin(), children.end()), children.end());
       if (std::binary_search(children.begin(), children.end(), group)) {
+        for (const std::int32_t child : children) result.may_miss[child] |= child != group;
         result.option[c].push_back(-1);
         continue;
       }
@@ -94,6 +98,13 @@ Coarse coarse(const Problem& problem, Fixed merged_max) {
       Fixed& cost = options[found->second].picks.front().cost;
       cost = std::min(cost, option.picks.front().cost);
       result.option[c].push_back(found->second);
+    }
+  }
+  for (std::int32_t g = 0; g < count; ++g) {
+    for (const Option& option : result.problem.classes[g]) {
+      for (const std::int32_t child : option.children) {
+        result.may_miss[child] |= result.may_miss[g];
+      }
     }
   }
   for (const std::int32_t root : problem.roots) result.problem.roots.push_back(result.group[root]);
@@ -154,6 +165,12 @@ std::vector<Fixed> link_costs(const Problem& problem) {
   return costs;
 }
 
+std::size_t options_of(const Problem& problem) {
+  std::size_t options = 0;
+  for (const auto& of_class : problem.classes) options += of_class.size();
+  return options;
+}
+
 }  // namespace
 
 std::optional<Bound> relaxed_bound(const Problem& problem, double merged_max_s,
@@ -167,15 +184,18 @@ std::optional<Bound> relaxed_bound(const Problem& problem, double merged_max_s,
   result.reduced_s.resize(problem.classes.size());
   for (std::size_t c = 0; c < problem.classes.size(); ++c) {
     const std::int32_t group = made.group[c];
-    const Fixed reach =
-        group < 0 ? unreached : *std::min_element(costs[group].begin(), costs[group].end());
     for (std::size_t o = 0; o < problem.classes[c].size(); ++o) {
+      // What the image of a path lacks, the path pays on top.
       const Fixed own = problem.classes[c][o].picks.front().cost;
       const std::int32_t to = made.option[c][o];
-      const Fixed cost =
-          to < 0 ? reach + own
-                 : costs[group][to] + own - made.problem.classes[group][to].picks.front().cost;
-      result.reduced_s[c].push_back(to_seconds(cost - lowest));
+      Fixed image = lowest;
+      if (to >= 0) {
+        image = costs[group][to] - made.problem.classes[group][to].picks.front().cost;
+      } else {
+        image = *std::min_element(costs[group].begin(), costs[group].end());
+      }
+      if (made.may_miss[group]) image = std::min(image, lowest);
+      result.reduced_s[c].push_back(std::max(0.0, to_seconds(image + own - lowest)));
     }
   }
   return result;
@@ -183,8 +203,7 @@ std::optional<Bound> relaxed_bound(const Problem& problem, double merged_max_s,
 
 Bound strong_bound(const Problem& problem, int rounds, const Limits& limits) {
   Bound result = bound(problem, rounds, limits.stop);
-  Limits small = part_of(limits, 10);
-  small.states_max = limits.states_max;
+  const Limits small = part_of(limits, 10);
   const std::vector<Fixed> costs = link_costs(problem);
   Fixed last = -1;
   for (const double quantile : {0.8, 0.6, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.0}) {
@@ -198,6 +217,19 @@ Bound strong_bound(const Problem& problem, int rounds, const Limits& limits) {
     sharpen(result, *relaxed);
   }
   return result;
+}
+
+std::optional<Problem> cut_to(const Problem& problem, const Bound& bound, double target_s,
+                              const Limits& limits) {
+  constexpr int rounds = 60;
+  std::optional<Problem> rest = narrowed(problem, bound, target_s - bound.lower_s);
+  std::size_t before = options_of(problem);
+  while (rest && options_of(*rest) < before - before / 10 && !(limits.stop && limits.stop())) {
+    before = options_of(*rest);
+    const Bound again = strong_bound(*rest, rounds, part_of(limits, 4));
+    rest = narrowed(*rest, again, target_s - again.lower_s);
+  }
+  return rest;
 }
 
 }  // namespace paceline::search

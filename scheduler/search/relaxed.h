@@ -20,4 +20,9 @@ std::optional<Bound> relaxed_bound(const Problem& problem, double merged_max_s,
 // The dual, made stronger by coarser diagrams as far as the limits allow.
 Bound strong_bound(const Problem& problem, int rounds, const Limits& limits);
 
+// What remains when options go that only paths dearer than `target_s` take; `bound` is the
+// problem's. What is left is bounded and cut again while that helps. nullopt when no path is left.
+std::optional<Problem> cut_to(const Problem& problem, const Bound& bound, double target_s,
+                              const Limits& limits);
+
 }  // namespace paceline::search

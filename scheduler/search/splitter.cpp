@@ -99,8 +99,8 @@ std::vector<Part> Splitter::collect() {
     ++part.size;
     if (mark_[at] == Mark::needed) part.needed.push_back(at);
     for (const std::int32_t child : children(at)) {
-      const bool is_elsewhere =
-          mark_[child] == Mark::settled || (mark_[child] == Mark::needed && leader_[child] != first);
+      const bool is_elsewhere = mark_[child] == Mark::settled ||
+                                (mark_[child] == Mark::needed && leader_[child] != first);
       if (is_elsewhere) part.settled.push_back(child);
     }
   }
