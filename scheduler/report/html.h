@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace paceline::report {
+
+// For element content and quoted attributes. Bytes that are no UTF-8 and characters that XML does
+// not know become U+FFFD.
+std::string escaped(std::string_view text);
+
+// For people: "12.3 µs", "4.19 MB", "1,234"; an en dash for what is absent or not finite.
+std::string seconds_text(std::optional<double> seconds);
+std::string bytes_text(std::int64_t bytes);
+std::string count_text(std::int64_t count);
+std::string percent_text(std::optional<double> fraction);
+std::string ratio_text(std::optional<double> value);  // "1.2e-06"
+
+// Finite or nothing.
+std::optional<double> finite(std::optional<double> value);
+
+}  // namespace paceline::report
