@@ -9,7 +9,7 @@
 #include "scheduler/search/best_first.h"
 #include "scheduler/search/extract.h"
 #include "scheduler/search/quotient.h"
-#include "tests/scheduler/search/layer_space.h"
+#include "tests/support/layer_space.h"
 
 namespace paceline::search {
 namespace {

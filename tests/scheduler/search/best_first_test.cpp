@@ -6,7 +6,7 @@
 
 #include "common/base/error.h"
 #include "scheduler/search/quotient.h"
-#include "tests/scheduler/search/layer_space.h"
+#include "tests/support/layer_space.h"
 #include "tests/scheduler/search/spaces.h"
 
 namespace paceline::search {

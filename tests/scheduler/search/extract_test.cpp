@@ -5,7 +5,7 @@
 #include "common/base/error.h"
 #include "scheduler/search/acyclic.h"
 #include "scheduler/search/quotient.h"
-#include "tests/scheduler/search/layer_space.h"
+#include "tests/support/layer_space.h"
 
 namespace paceline::search {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/scheduler/search/layer_space.h"
+#include "tests/support/layer_space.h"
 
 #include <utility>
 
