@@ -28,6 +28,7 @@ nav a { margin-right: 1rem; }
 a { color: var(--measured); }
 code, td.code { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere; }
 td.code { min-width: 8rem; } td.types { min-width: 16rem; }
+#instruction-table th:last-child { min-width: 11rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: .5rem 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .6rem; }
