@@ -27,6 +27,9 @@ Rules attention();
 Rules mask();   // Masks that say what attributes can say.
 Rules fused();  // Ops that do the work of several nodes.
 
+// Rules in code: see dynamic_rules().
+egraph::DynamicRule lift_norm_of_ones();
+
 // `graph "example" { BODY }`.
 std::string graph(std::string_view body);
 // The op with its attributes as variables: "gelu[approximate=?r]".

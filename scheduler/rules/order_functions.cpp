@@ -141,6 +141,19 @@ Result swapped(const Call& call) {
   return order;
 }
 
+// The last axis of what is permuted stands before the last.
+bool puts_last_before_last(const Integers& order) {
+  const Integers axes = positive(order);
+  return axes.size() >= 2 && axes.end()[-2] == static_cast<std::int64_t>(axes.size()) - 1;
+}
+
+Result last_swapped(const Call& call) {
+  Integers order = positive(call.integers(0));
+  if (order.size() < 2) return std::nullopt;
+  std::swap(order.end()[-1], order.end()[-2]);
+  return order;
+}
+
 }  // namespace
 
 egraph::Functions order_functions() {
@@ -159,6 +172,8 @@ egraph::Functions order_functions() {
   });
   condition("counts_from_last", counts_from_last);
   condition("swaps_last_two", [](const Call& c) { return swaps_last_two(c.integers(0)); });
+  condition("puts_last_before_last",
+            [](const Call& c) { return puts_last_before_last(c.integers(0)); });
   condition("keeps_last_two", [](const Call& c) { return keeps_last(c.integers(0), 2); });
   condition("keeps_last_axis", [](const Call& c) { return keeps_last(c.integers(0), 1); });
   condition("is_before_last", [](const Call& c) { return c.integer(0) < -1; });
@@ -177,6 +192,7 @@ egraph::Functions order_functions() {
   function("both", both);
   function("without_axes", without_axes);
   function("swapped", swapped);
+  function("last_swapped", last_swapped);
   function("not", [](const Call& c) -> Result { return !c.boolean(0); });
   function("only", [](const Call& c) -> Result {
     return c.integers(0).size() == 1 ? Result(c.integers(0)[0]) : std::nullopt;

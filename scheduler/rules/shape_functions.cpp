@@ -151,6 +151,13 @@ egraph::Functions shape_functions() {
   });
   condition("keeps_last_two_extents",
             [](const Call& c) { return ends_in_one_matrix(c.shape_of(0), c.shape(1)); });
+  // x's shape with its last two extents exchanged.
+  condition("is_shape_of_transpose", [](const Call& c) {
+    Shape shape = c.shape_of(0);
+    if (shape.size() < 2) return false;
+    std::swap(shape.end()[-1], shape.end()[-2]);
+    return shape == c.shape(1);
+  });
   condition("have_one_batch", [](const Call& c) {
     const Shape &a = c.shape_of(0), &b = c.shape_of(1);
     return a.size() >= 2 && a.size() == b.size() && std::equal(a.begin(), a.end() - 2, b.begin());

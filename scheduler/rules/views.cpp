@@ -67,6 +67,14 @@ Rules permutes() {
        "(permute[order=compose(?q, ?p)] ?x)",
        {},
        of_cube("r = permute(x, order=[1,2,0]) y = permute(r, order=[0,2,1])")},
+      // As exporters transpose matrices of more than three axes.
+      {"transpose-of-fewer-axes",
+       exact,
+       "(reshape[shape=?o] (permute[order=?p] (reshape[shape=?f] ?x)))",
+       "(permute[order=swapped(?x)] ?x)",
+       {"swaps_last_two(?p)", "keeps_last_two_extents(?x, ?f)", "is_shape_of_transpose(?x, ?o)"},
+       graph("input x: f64[2,3,4,5] f = reshape(x, shape=[6,4,5]) p = permute(f, order=[0,2,1]) "
+             "y = reshape(p, shape=[2,3,5,4]) output y = y")},
       {"permute-counts-from-first",
        exact,
        "(permute[order=?p] ?x)",
