@@ -57,15 +57,18 @@ void multiply_keys(const float* queries, std::int64_t width, const T* keys, std:
     const std::int64_t second = has_second ? key_stride : 0;
     const T* key = keys + j * key_stride;
     Vector sums[rows][2];
-    for (auto& pair : sums) pair[0] = pair[1] = hn::Zero(floats32);
+    HWY_UNROLL(4)
+    for (int i = 0; i < rows; ++i) sums[i][0] = sums[i][1] = hn::Zero(floats32);
     for (std::int64_t d = 0; d < width; d += lane_count) {
       const Vector a = load_first(key + d, width - d), b = load_first(key + second + d, width - d);
+      HWY_UNROLL(4)
       for (int i = 0; i < rows; ++i) {
         const Vector query = load_first(queries + i * width + d, width - d);
         sums[i][0] = hn::MulAdd(query, a, sums[i][0]);
         sums[i][1] = hn::MulAdd(query, b, sums[i][1]);
       }
     }
+    HWY_UNROLL(4)
     for (int i = 0; i < rows; ++i) {
       products[i * product_stride + j] = sum_of_lanes(sums[i][0]);
       if (has_second) products[i * product_stride + j + 1] = sum_of_lanes(sums[i][1]);
@@ -73,24 +76,44 @@ void multiply_keys(const float* queries, std::int64_t width, const T* keys, std:
   }
 }
 
-// out[i] += weights[i][j] * value j, over all j, for `vectors` vectors of the values.
-template <int rows, int vectors, typename T>
-void mix_columns(const float* weights, std::int64_t weight_stride, const T* values,
-                 std::int64_t value_stride, std::int64_t count, std::int64_t columns,
-                 Vector (&sums)[rows][vectors]) {
-  for (auto& row : sums) {
-    for (Vector& sum : row) sum = hn::Zero(floats32);
+// sums[i] = the sum over all j of weights[i][j] * value j, for `vectors` vectors of the values.
+// `load_at` gives vector c of a value from its address.
+template <int rows, int vectors, typename T, typename LoadAt>
+HWY_INLINE void mix_values(const float* weights, std::int64_t weight_stride, const T* values,
+                           std::int64_t value_stride, std::int64_t count,
+                           Vector (&sums)[rows][vectors], const LoadAt& load_at) {
+  HWY_UNROLL(4)
+  for (int i = 0; i < rows; ++i) {
+    HWY_UNROLL(4)
+    for (int c = 0; c < vectors; ++c) sums[i][c] = hn::Zero(floats32);
   }
   for (std::int64_t j = 0; j < count; ++j) {
     Vector value[vectors];
-    for (int c = 0; c < vectors; ++c) {
-      const std::int64_t left = std::max<std::int64_t>(columns - c * lane_count, 0);
-      value[c] = load_first(values + j * value_stride + c * lane_count, left);
-    }
+    HWY_UNROLL(4)
+    for (int c = 0; c < vectors; ++c) value[c] = load_at(values + j * value_stride, c);
+    HWY_UNROLL(4)
     for (int i = 0; i < rows; ++i) {
       const Vector weight = fill(weights[i * weight_stride + j]);
+      HWY_UNROLL(4)
       for (int c = 0; c < vectors; ++c) sums[i][c] = hn::MulAdd(weight, value[c], sums[i][c]);
     }
+  }
+}
+
+// The same for values that have `columns` left.
+template <int rows, int vectors, typename T>
+HWY_INLINE void mix_columns(const float* weights, std::int64_t weight_stride, const T* values,
+                            std::int64_t value_stride, std::int64_t count, std::int64_t columns,
+                            Vector (&sums)[rows][vectors]) {
+  if (columns >= vectors * lane_count) {
+    mix_values(weights, weight_stride, values, value_stride, count, sums,
+               [](const T* at, int c) { return load(at + c * lane_count); });
+  } else {
+    mix_values(weights, weight_stride, values, value_stride, count, sums,
+               [columns](const T* at, int c) {
+                 const std::int64_t left = columns - c * lane_count;
+                 return left > 0 ? load_first(at + c * lane_count, left) : hn::Zero(floats32);
+               });
   }
 }
 
@@ -127,9 +150,12 @@ bool attend(const Group<T>& group, const AttentionState& state, std::int64_t fir
     const std::int64_t columns = group.value_width() - e;
     Vector sums[rows][vectors];
     mix_columns(workspace, count, values + e, value_stride, count, columns, sums);
+    HWY_UNROLL(4)
     for (int i = 0; i < rows; ++i) {
       T* out = group.row_of(group.out, first_query + i).template as<T>() + e;
-      for (int c = 0; c < vectors && c * lane_count < columns; ++c) {
+      HWY_UNROLL(4)
+      for (int c = 0; c < vectors; ++c) {
+        if (c * lane_count >= columns) break;
         const Vector value = hn::Mul(sums[i][c], fill(shares[i]));
         store_first(value, out + c * lane_count, columns - c * lane_count);
         nothing = hn::MulAdd(value, zero, nothing);
