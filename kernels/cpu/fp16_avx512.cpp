@@ -1,6 +1,7 @@
 #include "kernels/kernel.h"
 
-#ifdef __x86_64__
+// Clang up to 14 has these intrinsics only where the whole program is compiled for them.
+#if defined(__x86_64__) && (!defined(__clang__) || __clang_major__ > 14)
 
 // Before what includes intrinsics too.
 #include "kernels/cpu/support/fp16_product.h"
