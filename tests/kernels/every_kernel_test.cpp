@@ -185,16 +185,25 @@ TEST_P(EveryKernel, PassesNanAndInfinityThrough) {
 }
 
 TEST_P(EveryKernel, WorksInPlaceWhereItsOpAllowsIt) {
-  std::vector<int> inputs;
-  for (const auto& [output, input] : op().in_place) {
-    if (output == 0) inputs.push_back(input);
-  }
-  if (op().updates_input) inputs.push_back(0);
+  std::vector<std::pair<int, int>> pairs = op().in_place;
+  if (op().updates_input) pairs.emplace_back(0, 0);
   for (const Case& one : cases()) {
-    for (const int input : inputs) {
-      if (input >= static_cast<int>(one.inputs.size())) continue;
-      check(one, one.reference(), views_of(one.inputs), fmt::format("in place of input {}", input),
-            {.in_place = input});
+    const std::vector<Tensor> reference = one.reference();
+    const auto check_pairs = [&](const std::vector<std::pair<int, int>>& in_place) {
+      std::string what = "in place:";
+      for (const auto& pair : in_place) {
+        if (pair.second >= static_cast<int>(one.inputs.size())) return;
+        what += fmt::format(" output {} over input {}", pair.first, pair.second);
+      }
+      check(one, reference, views_of(one.inputs), what, {.in_place = in_place});
+    };
+    for (const auto& first : pairs) {
+      check_pairs({first});
+      for (const auto& second : pairs) {
+        if (first.first < second.first && first.second != second.second) {
+          check_pairs({first, second});
+        }
+      }
     }
   }
 }

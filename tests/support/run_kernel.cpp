@@ -112,7 +112,8 @@ class Instruction {
         types_(infer_types(op, types_of(inputs), attributes)),
         arena_(options.threads) {
     for (const TensorType& type : types_) add_output(type.dtype, extents_of(type));
-    if (options.in_place) inputs_[*options.in_place].data = outputs_[0].data;
+    for (const auto& [output, input] : options.in_place)
+      inputs_[input].data = outputs_[output].data;
     const Resources resources{.threads = options.threads};
     const Dim scratch = kernel.workspace_bytes
                             ? kernel.workspace_bytes({types_of(inputs), attributes}, resources)
@@ -125,9 +126,10 @@ class Instruction {
   std::vector<Tensor> run() {
     for (const auto& buffer : buffers_) buffer->fill(rubbish);
     workspace_->fill(rubbish);
-    if (options_.in_place) {
-      const TensorView& source = given_[*options_.in_place];
-      copy_bytes(source.data, outputs_[0].data, source.element_count() * size_bytes(source.dtype));
+    for (const auto& [output, input] : options_.in_place) {
+      const TensorView& source = given_[input];
+      copy_bytes(source.data, outputs_[output].data,
+                 source.element_count() * size_bytes(source.dtype));
     }
     arena_.execute([&] { kernel_.run(call()); });
     return results();

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "common/graph/op.h"
@@ -41,8 +41,9 @@ OperandType operand_of(const TensorView& view);
 
 struct RunOptions {
   int threads = 1;
-  // Output 0 gets the address of a copy of this input, as `Op::in_place` and `updates_input` allow.
-  std::optional<int> in_place;
+  // Each output gets the address of a copy of the input beside it, as `Op::in_place` and
+  // `updates_input` allow.
+  std::vector<std::pair<int, int>> in_place = {};
 };
 
 struct KernelOutcome {
