@@ -48,6 +48,15 @@ TEST(Compile, NeverOverwritesInputsOrOutputs) {
   EXPECT_EQ(plan.slots.size(), 2u);
 }
 
+TEST(Compile, OverwritesAResidualUnlessItIsAlsoTheFactor) {
+  const std::string weight = "constant w: f32[4,4] = [1,0,0,0, 0,1,0,0, 0,0,1,0, 0,0,0,1] ";
+  EXPECT_EQ(compiled(weight + "a = exp(x) b = neg(x) c = linear_residual(b, w, a) output y = c")
+                .slots.size(),
+            2u);
+  EXPECT_EQ(compiled(weight + "a = exp(x) c = linear_residual(a, w, a) output y = c").slots.size(),
+            2u);
+}
+
 TEST(Compile, ResolvesViewsWithoutInstructions) {
   const Plan plan = compiled(
       "a = permute(x, order=[1,0]) b = slice(a, axis=0, start=1, stop=3) c = exp(b) output y = c");
