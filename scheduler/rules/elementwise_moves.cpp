@@ -15,16 +15,17 @@ struct Move {
   std::string call;  // Of an f64[2,3,4].
   // Two values that this move brings to one shape had one shape before.
   bool keeps_shapes_apart;
-  // Work is least before a broadcast and after a slice; the other two cost nothing.
-  enum class Direction { both, outwards, inwards } direction;
+  // Work is least before a broadcast and after a slice. The other two cost nothing: outwards they
+  // meet others of their kind.
+  enum class Direction { outwards, inwards } direction;
 };
 
 using enum Move::Direction;
 
 const std::vector<Move>& moves() {
   static const std::vector<Move> all{
-      {"permute", "(permute[order=?p]", "permute({}, order=[1,2,0])", true, both},
-      {"reshape", "(reshape[shape=?s]", "reshape({}, shape=[6,4])", false, both},
+      {"permute", "(permute[order=?p]", "permute({}, order=[1,2,0])", true, outwards},
+      {"reshape", "(reshape[shape=?s]", "reshape({}, shape=[6,4])", false, outwards},
       {"broadcast", "(broadcast[shape=?s]", "broadcast({}, shape=[5,2,3,4])", false, outwards},
       {"slice", "(slice[axis=?m,start=?b,stop=?e,step=?t]", "slice({}, axis=-1, start=1, stop=3)",
        false, inwards},
@@ -54,8 +55,7 @@ egraph::Rule rule(const Move& move, std::string_view op, std::string outer, std:
           is_outwards ? std::move(inner) : std::move(outer),
           is_outwards ? std::move(outer) : std::move(inner),
           std::move(conditions),
-          of_cubes(body),
-          move.direction == both};
+          of_cubes(body)};
 }
 
 // f(move(x)) and move(f(x)).
@@ -75,7 +75,7 @@ Rules through_unary() {
 Rules through_binary() {
   Rules rules;
   for (const Move& move : moves()) {
-    std::vector<std::string> conditions;
+    std::vector<std::string> conditions{"!is_static(?x)"};
     if (!move.keeps_shapes_apart) conditions.push_back("have_one_shape(?x, ?z)");
     for (const std::string& op : binary_ops()) {
       rules.push_back(rule(move, op, fmt::format("{} ({} ?x ?z))", move.open, any_form(op)),
@@ -106,7 +106,7 @@ Rules past_constants() {
                        exact,
                        fmt::format("({} {} ?x) ?c:const)", op, move.open),
                        fmt::format("{} ({} ?x (const value(?c) ?x)))", move.open, op),
-                       {},
+                       {"!is_static(?x)"},
                        of_cubes(body + fmt::format("y = {}(m, c)", op))});
       if (op == "sub" || op == "div" || op == "pow") {
         rules.push_back({fmt::format("constant-{}-{}", op, move.name),

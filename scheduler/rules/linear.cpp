@@ -45,12 +45,6 @@ Rules spelling() {
        "(linear[transpose_weight=?u] ?x ?w)",
        {"has_rank(?w, 2)"},
        of_weights("y = matmul(x, w, transpose_b=true)")},
-      {"linear-is-matmul",
-       exact,
-       "(linear[transpose_weight=?u] ?x ?w)",
-       "(matmul[transpose_b=?u] ?x ?w)",
-       {},
-       of_weights("y = linear(x, w)")},
       {"add-is-bias",
        reorders,
        "(add (linear[*=?r] ?x ?w) (broadcast[shape=?s] ?b))",
@@ -106,7 +100,7 @@ Rules factors() {
        reorders,
        "(mul (linear[*=?r] ?x ?w:static{}) ?c:const)",
        "(linear[*=?r] ?x (mul ?w (const value(?c) ?w)){})",
-       {"is_finite(?c)"},
+       {"is_finite(?c)", "is_bound(?w)"},
        of_weights_with_bias("f = broadcast(k, shape=[2,3,5]) m = linear(x, w{}) y = mul(m, f)")},
       " (mul ?b (const value(?c) ?b))");
   const Rules others[] = {
@@ -115,7 +109,7 @@ Rules factors() {
            reorders,
            "(div (linear[*=?r] ?x ?w:static{}) ?c:const)",
            "(linear[*=?r] ?x (div ?w (const value(?c) ?w)){})",
-           {"is_invertible(?c)"},
+           {"is_invertible(?c)", "is_bound(?w)"},
            of_weights_with_bias("f = broadcast(k, shape=[2,3,5]) m = linear(x, w{}) "
                                 "y = div(m, f)")},
           " (div ?b (const value(?c) ?b))"),
@@ -124,7 +118,7 @@ Rules factors() {
            reorders,
            "(linear[*=?r] (mul ?x ?c:const) ?w:static{})",
            "(linear[*=?r] ?x (mul ?w (const value(?c) ?w)){})",
-           {"is_finite(?c)"},
+           {"is_finite(?c)", "is_bound(?w)"},
            of_weights_with_bias(
                "f = broadcast(k, shape=[2,3,4]) m = mul(x, f) y = linear(m, w{})")}),
       // One factor a column of x: of a weight [N,K] its columns, of one [K,N] its rows.
@@ -132,7 +126,7 @@ Rules factors() {
                              reorders,
                              "(linear (mul ?x (broadcast[shape=?s] ?g:static)) ?w:static{})",
                              "(linear ?x (mul ?w (broadcast[shape=shape(?w)] ?g)){})",
-                             {"has_shape_of_last(?g, ?s)"},
+                             {"has_shape_of_last(?g, ?s)", "is_bound(?w)"},
                              of_weights_with_bias("f = broadcast(g, shape=[2,3,4]) m = mul(x, f) "
                                                   "y = linear(m, w{})")}),
       with_and_without_bias(
@@ -141,7 +135,7 @@ Rules factors() {
            "(linear[transpose_weight=false] (mul ?x (broadcast[shape=?s] ?g:static)) ?w:static{})",
            "(linear[transpose_weight=false] ?x (mul ?w (broadcast[shape=shape(?w)] "
            "(reshape[shape=as_column(?g)] ?g))){})",
-           {"has_shape_of_last(?g, ?s)"},
+           {"has_shape_of_last(?g, ?s)", "is_bound(?w)"},
            of_weights_with_bias("v = permute(w, order=[1,0]) f = broadcast(g, shape=[2,3,4]) "
                                 "m = mul(x, f) y = linear(m, v{}, transpose_weight=false)")}),
       with_and_without_bias(
@@ -150,7 +144,7 @@ Rules factors() {
            "(linear (rms_norm[epsilon=?e] ?x ?g:static) ?w:static{})",
            "(linear (rms_norm[epsilon=?e] ?x (const 1 ?g)) (mul ?w (broadcast[shape=shape(?w)] "
            "?g)){})",
-           {"!is_constant(?g)"},
+           {"!is_constant(?g)", "is_bound(?w)"},
            of_weights_with_bias("n = rms_norm(x, g) y = linear(n, w{})")}),
       with_and_without_bias({"neg-into-weight{}",
                              exact,
@@ -165,7 +159,7 @@ Rules factors() {
                    "(mul (linear ?x ?w:static) (broadcast[shape=?s] ?g:static))",
                    "(linear ?x (mul ?w (broadcast[shape=shape(?w)] (reshape[shape=as_column(?g)] "
                    "?g))))",
-                   {"has_shape_of_last(?g, ?s)"},
+                   {"has_shape_of_last(?g, ?s)", "is_bound(?w)"},
                    of_weights("f = broadcast(b, shape=[2,3,5]) m = linear(x, w) y = mul(m, f)")});
   rules.push_back({"input-bias-into-bias",
                    reorders,

@@ -62,13 +62,12 @@ Rules spelling() {
 
 Rules linearity() {
   return {
-      {"sum-of-sum",
+      {"sum-of-sums",
        reorders,
-       "(reduce_sum[axes=?a,keep_dims=?k] (add ?x ?z))",
        "(add (reduce_sum[axes=?a,keep_dims=?k] ?x) (reduce_sum[axes=?a,keep_dims=?k] ?z))",
-       {},
-       of_cubes("s = add(x, z) y = reduce_sum(s, axes=[-1])"),
-       true},
+       "(reduce_sum[axes=?a,keep_dims=?k] (add ?x ?z))",
+       {"have_one_shape(?x, ?z)"},
+       of_cubes("s = reduce_sum(x, axes=[-1]) t = reduce_sum(z, axes=[-1]) y = add(s, t)")},
       {"sum-of-neg",
        exact,
        "(reduce_sum[*=?r] (neg ?x))",

@@ -1,6 +1,8 @@
 #include <algorithm>
 
+#include "scheduler/rules/families.h"
 #include "scheduler/rules/rules.h"
+#include "scheduler/rules/weights.h"
 
 // Rules that look at several readers of one value, which no term says.
 namespace paceline::rules {
@@ -12,20 +14,6 @@ using egraph::EGraph;
 using egraph::NodeId;
 using egraph::Operator;
 
-// A weight as it is bound, or a part or transpose of one: what products that were made of others
-// hold is neither, so that none is joined twice.
-bool is_plain_weight(const EGraph& graph, ClassId id, int depth = 0) {
-  constexpr int depth_max = 2;
-  if (!graph.facts(id).is_static || graph.facts(id).splat) return false;
-  return std::ranges::any_of(graph.nodes_of(id), [&](NodeId node) {
-    const Operator& op = graph.operator_of(node);
-    if (op.kind == NodeKind::weight) return true;
-    const bool is_part = op.is("slice") || op.is("permute");
-    return is_part && depth < depth_max &&
-           is_plain_weight(graph, graph.node(node).children[0], depth + 1);
-  });
-}
-
 bool is_joined(const EGraph& graph, ClassId id) {
   return std::ranges::any_of(graph.nodes_of(id),
                              [&](NodeId node) { return graph.operator_of(node).is("concat"); });
@@ -34,7 +22,7 @@ bool is_joined(const EGraph& graph, ClassId id) {
 bool can_join(const EGraph& graph, NodeId node) {
   const auto& children = graph.node(node).children;
   if (children.size() == 3 && !graph.facts(children[2]).is_static) return false;
-  return is_plain_weight(graph, children[1]) && !is_joined(graph, children[1]);
+  return is_bound(graph, children[1]) && !is_joined(graph, children[1]);
 }
 
 // Linears of one x that differ in weight and bias alone, by their classes, each weight once.
@@ -116,7 +104,8 @@ egraph::DynamicRule add_before(std::string norm) {
 std::vector<egraph::DynamicRule> dynamic_rules() {
   return {{"join-linears", Precision::exact, "linear", join_linears},
           add_before("rms_norm"),
-          add_before("layer_norm")};
+          add_before("layer_norm"),
+          lift_norm_of_ones()};
 }
 
 }  // namespace paceline::rules

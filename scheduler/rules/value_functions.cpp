@@ -4,6 +4,7 @@
 
 #include "scheduler/rules/arguments.h"
 #include "scheduler/rules/sight.h"
+#include "scheduler/rules/weights.h"
 
 namespace paceline::rules {
 
@@ -135,6 +136,8 @@ egraph::Functions value_functions() {
   condition("has_dtype", [](const Call& c) { return c.type(0).dtype == c.dtype(1); });
   condition("keeps_values",
             [](const Call& c) { return keeps_values(c.type(0).dtype, c.dtype(1), c.dtype(2)); });
+  condition("is_static", [](const Call& c) { return c.graph().facts(c.id(0)).is_static; });
+  condition("is_bound", [](const Call& c) { return is_bound(c.graph(), c.id(0)); });
   condition("is_constant", [](const Call& c) { return c.splat(0).has_value(); });
   condition("is_finite", is_finite);
   condition("is_invertible", is_invertible);
