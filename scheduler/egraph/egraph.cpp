@@ -114,11 +114,17 @@ ClassId EGraph::create(ENode node, std::vector<ClassId> original, Facts facts) {
   const Operator& op = operators_[node.op];
   if (values_) values_->add(compute_value(node));
   for (const ClassId child : node.children) classes_[child.value].parents.push_back(id);
-  if (op.op != nullptr) by_op_[index_of(*op.op)].push_back(id);
+  const int index = op.op != nullptr ? index_of(*op.op) : -1;
+  if (index >= 0) by_op_[index].push_back(id);
   nodes_.push_back(std::move(node));
   originals_.push_back(std::move(original));
   live_.push_back(true);
-  classes_.push_back({.nodes = {id}, .facts = std::move(facts)});
+  op_index_.push_back(static_cast<std::int16_t>(index));
+  added_at_.push_back(moment_);
+  classes_.push_back({.nodes = {id},
+                      .facts = std::move(facts),
+                      .ops = index < 0 ? 0 : std::uint64_t{1} << (index % 64),
+                      .changed_at = moment_});
   union_.push_back(id.value);
   known_.insert(id);
   if (forest_) forest_->add_term();
@@ -241,6 +247,8 @@ void EGraph::absorb(ClassId winner, ClassId loser) {
   }
   join_facts(into.facts, from.facts);
   into.is_folded = into.is_folded || from.is_folded;
+  into.ops |= from.ops;
+  into.changed_at = moment_;
   into.nodes.insert(into.nodes.end(), from.nodes.begin(), from.nodes.end());
   into.parents.insert(into.parents.end(), from.parents.begin(), from.parents.end());
   touched_.push_back(winner);

@@ -96,6 +96,11 @@ class EGraph {
   // Nodes of an op (any attributes, any output) that live.
   std::span<const NodeId> nodes_with(const Op& op) const;
   bool is_live(NodeId node) const { return live_[node.value]; }
+  // The place of a node's op in the OpSet, -1 for leaves; and a quick no for a whole class.
+  int op_index(NodeId node) const { return op_index_[node.value]; }
+  bool may_hold(ClassId id, int op_index) const {
+    return (classes_[find(id).value].ops >> (op_index % 64) & 1) != 0;
+  }
 
   // References stay valid while nodes are added.
   const ENode& node(NodeId id) const { return nodes_[id.value]; }
@@ -109,6 +114,13 @@ class EGraph {
   // Nodes that ever were: their ids are 0, 1, ...
   std::int64_t created_count() const { return static_cast<std::int64_t>(nodes_.size()); }
   std::int64_t class_count() const { return class_count_; }
+
+  // Moments, for who looks for news: nodes and facts that come, and classes that merge, are marked
+  // with the present one.
+  std::int32_t moment() const { return moment_; }
+  void next_moment() { ++moment_; }
+  std::int32_t changed_at(ClassId id) const { return classes_[find(id).value].changed_at; }
+  std::int32_t added_at(NodeId node) const { return added_at_[node.value]; }
 
   bool explains() const { return forest_ != nullptr; }
   // Why two terms are equal, by the ids under which they were added. Throws `invalid` when they are
@@ -124,6 +136,8 @@ class EGraph {
     std::vector<NodeId> parents;
     Facts facts;
     bool is_folded = false;  // Its constant form was added.
+    std::uint64_t ops = 0;   // A bit for each op that its nodes may have, of index modulo 64.
+    std::int32_t changed_at = 0;
   };
   struct Key {
     OperatorId op;
@@ -174,6 +188,8 @@ class EGraph {
   std::deque<ENode> nodes_;
   std::vector<std::vector<ClassId>> originals_;
   std::vector<bool> live_;
+  std::vector<std::int16_t> op_index_;
+  std::vector<std::int32_t> added_at_;
   std::deque<Class> classes_;                // By id; merged ones are empty.
   mutable std::vector<std::int32_t> union_;  // Union-find, with path halving.
   std::unordered_set<NodeId, Hash, Equal> known_;
@@ -181,6 +197,7 @@ class EGraph {
   std::vector<NodeId> pending_;             // Their children have merged.
   std::vector<NodeId> facts_pending_;       // Facts of their children have grown.
   std::vector<ClassId> touched_;            // Classes that may list dead nodes.
+  std::int32_t moment_ = 0;
   std::int64_t live_count_ = 0;
   std::int64_t class_count_ = 0;
   std::unique_ptr<ProofForest> forest_;

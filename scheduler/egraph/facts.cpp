@@ -160,6 +160,7 @@ void EGraph::refresh_facts(NodeId id) {
   infer_values(nodes_[id.value], found);
   if (!learns(at.facts, found)) return;
   join_facts(at.facts, found);
+  at.changed_at = moment_;
   facts_pending_.insert(facts_pending_.end(), at.parents.begin(), at.parents.end());
   fold(class_of(id));
 }

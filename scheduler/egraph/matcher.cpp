@@ -28,117 +28,101 @@ double rounded(double value, Dtype dtype) {
   }
 }
 
-class Matcher {
- public:
-  Matcher(const EGraph& graph, const Program& program,
-          const std::function<bool(const Match&)>& take)
-      : graph_(graph), program_(program), take_(take) {
-    match_.registers.resize(program.registers);
-    match_.lists.resize(program.lists);
-    match_.attributes.resize(program.attributes);
-    match_.rests.resize(program.rests);
-    is_bound_.resize(program.attributes);
-  }
-
-  void run(NodeId root) { choose(std::get<Bind>(program_.left[0]), root, 0); }
-
- private:
-  void step(std::size_t at) {
-    if (is_done_) return;
-    if (at == program_.left.size()) return finish();
-    if (const auto* check = std::get_if<Check>(&program_.left[at])) {
-      if (holds(*check)) step(at + 1);
-      return;
-    }
-    const Bind& bind = std::get<Bind>(program_.left[at]);
-    for (const NodeId node : graph_.nodes_of(match_.registers[bind.from])) {
-      choose(bind, node, at);
-    }
-  }
-
-  void finish() {
-    for (const ConditionCall& condition : program_.conditions) {
-      if (!egraph::holds(condition, graph_, match_)) return;
-    }
-    is_done_ = !take_(match_);
-  }
-
-  void choose(const Bind& bind, NodeId id, std::size_t at) {
-    const Operator& op = graph_.operator_of(id);
-    if (op.op != bind.op || op.output != bind.output || op.instance != 0) return;
-    const std::vector<ClassId>& children = graph_.node(id).children;
-    const auto count = static_cast<std::size_t>(bind.count);
-    if (bind.list < 0 ? children.size() != count : children.size() < count) return;
-    std::vector<int> bound;
-    if (fits(bind, op, bound)) {
-      if (bind.rest >= 0) match_.rests[bind.rest] = graph_.node(id).op;
-      match_.nodes.push_back(id);
-      orient(bind, children, at);
-      match_.nodes.pop_back();
-    }
-    for (const int variable : bound) is_bound_[variable] = false;
-  }
-
-  bool fits(const Bind& bind, const Operator& op, std::vector<int>& bound) {
-    for (const AttributeTest& test : bind.tests) {
-      const Attribute* value = op.attributes.find(test.name);
-      if (test.literal) {
-        if (*value != *test.literal) return false;
-      } else if (is_bound_[test.variable]) {
-        if (*value != *match_.attributes[test.variable]) return false;
-      } else {
-        is_bound_[test.variable] = true;
-        match_.attributes[test.variable] = value;
-        bound.push_back(test.variable);
-      }
-    }
-    return true;
-  }
-
-  void orient(const Bind& bind, const std::vector<ClassId>& children, std::size_t at) {
-    std::copy_n(children.begin(), bind.count, match_.registers.begin() + bind.first);
-    if (bind.list >= 0)
-      match_.lists[bind.list].assign(children.begin() + bind.count, children.end());
-    step(at + 1);
-    if (!bind.op->facts.commutative || bind.count != 2 || children[0] == children[1]) return;
-    const std::uint64_t bit = std::uint64_t{1} << (match_.nodes.size() - 1);
-    match_.registers[bind.first] = children[1];
-    match_.registers[bind.first + 1] = children[0];
-    match_.swaps |= bit;
-    step(at + 1);
-    match_.swaps &= ~bit;
-  }
-
-  bool holds(const Check& check) const {
-    const ClassId at =
-        check.kind == Check::Kind::equal_lists ? ClassId{} : match_.registers[check.at];
-    switch (check.kind) {
-      case Check::Kind::equal:
-        return graph_.same(at, match_.registers[check.other]);
-      case Check::Kind::equal_lists:
-        return match_.lists[check.at] == match_.lists[check.other];
-      case Check::Kind::same_type:
-        return graph_.facts(at).type == graph_.facts(match_.registers[check.other]).type;
-      case Check::Kind::splat:
-        return graph_.facts(at).splat.has_value();
-      case Check::Kind::fixed:
-        return graph_.facts(at).is_static;
-      case Check::Kind::literal:
-        break;
-    }
-    const Facts& facts = graph_.facts(at);
-    return facts.splat && same_bits(*facts.splat, rounded(check.literal, facts.type.dtype));
-  }
-
-  const EGraph& graph_;
-  const Program& program_;
-  const std::function<bool(const Match&)>& take_;
-  Match match_;
-  std::vector<bool> is_bound_;
-  bool is_done_ = false;
-};
-
 }  // namespace
+
+Matcher::Matcher(const EGraph& graph, const Program& program,
+                 std::function<bool(const Match&)> take)
+    : graph_(graph), program_(program), take_(std::move(take)) {
+  match_.registers.resize(program.registers);
+  match_.lists.resize(program.lists);
+  match_.attributes.resize(program.attributes);
+  match_.rests.resize(program.rests);
+}
+
+void Matcher::step(std::size_t at) {
+  if (at == program_.left.size()) return finish();
+  if (const auto* check = std::get_if<Check>(&program_.left[at])) {
+    if (holds(*check)) step(at + 1);
+    return;
+  }
+  const Bind& bind = std::get<Bind>(program_.left[at]);
+  const ClassId from = match_.registers[bind.from];
+  if (!graph_.may_hold(from, bind.op_index)) return;
+  for (const NodeId node : graph_.nodes_of(from)) {
+    if (graph_.op_index(node) == bind.op_index && !is_done_) choose(at, node);
+  }
+}
+
+void Matcher::finish() {
+  for (const ConditionCall& condition : program_.conditions) {
+    if (!egraph::holds(condition, graph_, match_)) return;
+  }
+  is_done_ = !take_(match_);
+}
+
+void Matcher::choose(std::size_t at, NodeId node) {
+  const Bind& bind = std::get<Bind>(program_.left[at]);
+  const Operator& op = graph_.operator_of(node);
+  if (op.output != bind.output || op.instance != 0) return;
+  const std::vector<ClassId>& children = graph_.node(node).children;
+  const auto count = static_cast<std::size_t>(bind.count);
+  if (bind.list < 0 ? children.size() != count : children.size() < count) return;
+  const std::size_t bound = bound_.size();
+  if (fits(bind, op)) {
+    if (bind.rest >= 0) match_.rests[bind.rest] = graph_.node(node).op;
+    match_.nodes.push_back(node);
+    orient(bind, children, at);
+    match_.nodes.pop_back();
+  }
+  for (; bound_.size() > bound; bound_.pop_back()) match_.attributes[bound_.back()] = nullptr;
+}
+
+bool Matcher::fits(const Bind& bind, const Operator& op) {
+  for (const AttributeTest& test : bind.tests) {
+    const Attribute* value = op.attributes.find(test.name);
+    if (test.literal) {
+      if (*value != *test.literal) return false;
+    } else if (match_.attributes[test.variable] != nullptr) {
+      if (*value != *match_.attributes[test.variable]) return false;
+    } else {
+      match_.attributes[test.variable] = value;
+      bound_.push_back(test.variable);
+    }
+  }
+  return true;
+}
+
+void Matcher::orient(const Bind& bind, const std::vector<ClassId>& children, std::size_t at) {
+  std::copy_n(children.begin(), bind.count, match_.registers.begin() + bind.first);
+  if (bind.list >= 0) match_.lists[bind.list].assign(children.begin() + bind.count, children.end());
+  step(at + 1);
+  if (!bind.op->facts.commutative || bind.count != 2 || children[0] == children[1]) return;
+  const std::uint64_t bit = std::uint64_t{1} << (match_.nodes.size() - 1);
+  match_.registers[bind.first] = children[1];
+  match_.registers[bind.first + 1] = children[0];
+  match_.swaps |= bit;
+  step(at + 1);
+  match_.swaps &= ~bit;
+}
+
+bool Matcher::holds(const Check& check) const {
+  if (check.kind == Check::Kind::equal_lists) {
+    return match_.lists[check.at] == match_.lists[check.other];
+  }
+  const ClassId at = match_.registers[check.at];
+  if (check.kind == Check::Kind::equal) return at == match_.registers[check.other];
+  const Facts& facts = graph_.facts(at);
+  switch (check.kind) {
+    case Check::Kind::same_type:
+      return facts.type == graph_.facts(match_.registers[check.other]).type;
+    case Check::Kind::splat:
+      return facts.splat.has_value();
+    case Check::Kind::fixed:
+      return facts.is_static;
+    default:
+      return facts.splat && same_bits(*facts.splat, rounded(check.literal, facts.type.dtype));
+  }
+}
 
 std::uint64_t Match::fingerprint() const {
   std::uint64_t hash = swaps + 1;
@@ -147,11 +131,6 @@ std::uint64_t Match::fingerprint() const {
     hash ^= hash >> 29;
   }
   return hash;
-}
-
-void match(const EGraph& graph, const Program& program, NodeId root,
-           const std::function<bool(const Match&)>& take) {
-  Matcher(graph, program, take).run(root);
 }
 
 Grounds grounds_of(const EGraph& graph, const Program& program, const Match& match) {

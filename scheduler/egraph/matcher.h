@@ -23,10 +23,29 @@ struct Match {
   std::uint64_t fingerprint() const;
 };
 
-// Calls `take` for each match at `root` whose conditions hold, until it returns false. Requires a
-// rebuilt e-graph.
-void match(const EGraph& graph, const Program& program, NodeId root,
-           const std::function<bool(const Match&)>& take);
+// Finds the matches of one program. Requires a rebuilt e-graph, which must outlive it.
+class Matcher {
+ public:
+  // `take` gets each match whose conditions hold; when it returns false, the search ends.
+  Matcher(const EGraph& graph, const Program& program, std::function<bool(const Match&)> take);
+
+  void match(NodeId root) { choose(0, root); }
+
+ private:
+  void step(std::size_t at);
+  void finish();
+  void choose(std::size_t at, NodeId node);
+  void orient(const Bind& bind, const std::vector<ClassId>& children, std::size_t at);
+  bool fits(const Bind& bind, const Operator& op);
+  bool holds(const Check& check) const;
+
+  const EGraph& graph_;
+  const Program& program_;
+  std::function<bool(const Match&)> take_;
+  Match match_;
+  std::vector<int> bound_;  // Attribute variables, in the order in which they were bound.
+  bool is_done_ = false;
+};
 
 // The pairs of equal terms that a match rests on: what stands in a matched node against what was
 // matched there. And the terms that its registers stand for, as first seen.

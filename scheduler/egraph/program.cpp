@@ -59,12 +59,13 @@ void check_arity(const Term& term, std::string_view text) {
 
 class LeftCompiler {
  public:
-  LeftCompiler(std::string_view text, Program& program, Scope& scope, RestNames& rests)
-      : text_(text), program_(program), scope_(scope), rests_(rests) {}
+  LeftCompiler(std::string_view text, const OpSet& ops, Program& program, Scope& scope,
+               RestNames& rests)
+      : text_(text), ops_(ops), program_(program), scope_(scope), rests_(rests) {}
 
   void compile(const Term& root) {
     if (root.kind != Term::Kind::op) fail_at(text_, root.place, "a left side is an op: (op ...)");
-    bind(root, 0);
+    bind(root, 0, 1);
     for (const auto& [like, at] : constants_) {
       const Slot* slot = scope_.find(like.name);
       if (slot == nullptr)
@@ -76,9 +77,14 @@ class LeftCompiler {
 
  private:
   // Leaves are checked before ops below are matched, which is where the choices multiply.
-  void bind(const Term& term, int from) {
+  void bind(const Term& term, int from, int depth) {
     check_arity(term, text_);
-    Bind bind{.from = from, .op = term.op, .output = term.output, .first = program_.registers};
+    program_.depth = std::max(program_.depth, depth);
+    Bind bind{.from = from,
+              .op = term.op,
+              .op_index = static_cast<int>(term.op - ops_.all().data()),
+              .output = term.output,
+              .first = program_.registers};
     attributes(term, bind);
     const bool has_list = !term.children.empty() && term.children.back().kind == Term::Kind::list;
     bind.count = static_cast<int>(term.children.size()) - (has_list ? 1 : 0);
@@ -90,7 +96,8 @@ class LeftCompiler {
     if (has_list) list(term.children.back(), list_at);
     for (int i = 0; i < count; ++i) leaf(term.children[i], first + i);
     for (int i = 0; i < count; ++i) {
-      if (term.children[i].kind == Term::Kind::op) this->bind(term.children[i], first + i);
+      if (term.children[i].kind == Term::Kind::op)
+        this->bind(term.children[i], first + i, depth + 1);
     }
   }
 
@@ -190,6 +197,7 @@ class LeftCompiler {
   }
 
   std::string_view text_;
+  const OpSet& ops_;
   Program& program_;
   Scope& scope_;
   RestNames& rests_;
@@ -379,7 +387,7 @@ Program compile_program(std::string_view left, std::string_view right,
   Scope scope;
   RestNames rests;
   located("left side",
-          [&] { LeftCompiler(left, program, scope, rests).compile(parse_term(left, ops)); });
+          [&] { LeftCompiler(left, ops, program, scope, rests).compile(parse_term(left, ops)); });
   program.right = located("right side", [&] {
     const Term term = parse_term(right, ops);
     Build built = RightCompiler(right, scope, rests, functions).build(term);

@@ -24,6 +24,7 @@ struct AttributeTest {
 struct Bind {
   int from = 0;
   const Op* op = nullptr;
+  int op_index = 0;  // In the OpSet.
   std::int32_t output = 0;
   int first = 0;
   int count = 0;
@@ -80,6 +81,7 @@ struct Program {
   int lists = 0;
   int attributes = 0;
   int rests = 0;
+  int depth = 0;  // Ops above each other on the left.
 
   const Op& root() const { return *std::get<Bind>(left.front()).op; }
 };

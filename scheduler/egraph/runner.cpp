@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <limits>
 #include <unordered_set>
+#include <utility>
 
 #include "common/base/error.h"
 #include "scheduler/egraph/build.h"
 #include "scheduler/egraph/matcher.h"
 #include "scheduler/egraph/program.h"
+#include "scheduler/egraph/recency.h"
 
 namespace paceline::egraph {
 
@@ -27,13 +29,18 @@ void check_budget(const Budget& budget) {
   }
 }
 
+// How far below its node a rule in code is taken to look.
+constexpr int code_depth = 4;
+
 // A rule, what of it was done, and its standing with the back-off scheduler.
 struct Runnable {
   const CompiledRule* compiled = nullptr;  // Or
   const DynamicRule* dynamic = nullptr;
   const Op* root = nullptr;
+  int depth = 0;
   std::unordered_set<std::uint64_t> done = {};  // Fingerprints: each match is applied once.
   std::vector<Match> found = {};
+  std::int32_t searched_at = -1;  // All matches up to this moment of the e-graph are known.
   int bans = 0;
   int banned_until = 0;
 
@@ -46,10 +53,12 @@ class Runner {
   Runner(EGraph& graph, const Rules& rules, const Budget& budget, Precision precision_max)
       : graph_(graph), budget_(budget), start_s_(budget.clock ? budget.clock() : 0) {
     for (const CompiledRule& rule : rules.compiled) {
-      take({.compiled = &rule, .root = &rule.program->root()}, precision_max);
+      const Program& program = *rule.program;
+      take({.compiled = &rule, .root = &program.root(), .depth = program.depth}, precision_max);
     }
     for (const DynamicRule& rule : rules.dynamic) {
-      take({.dynamic = &rule, .root = &graph.ops().get(rule.op)}, precision_max);
+      take({.dynamic = &rule, .root = &graph.ops().get(rule.op), .depth = code_depth},
+           precision_max);
     }
   }
 
@@ -68,26 +77,35 @@ class Runner {
       ++report_.precision_left_out;
       return;
     }
+    depth_max_ = std::max(depth_max_, rule.depth);
     report_.rules.push_back({.name = std::string(rule.name())});
     rules_.push_back(std::move(rule));
   }
 
+  // Rules look where something is new. Conditions may see further than patterns do, so that before
+  // the end all rules look everywhere.
   StoppedBy saturate() {
+    bool looks_everywhere = true;
     for (; report_.iterations < budget_.iterations; ++report_.iterations) {
       did_something_ = false;
+      const Recency recency(graph_, depth_max_);
       for (std::size_t i = 0; i < rules_.size(); ++i) {
         if (is_spent()) return stop();
-        search(i);
+        if (looks_everywhere) rules_[i].searched_at = -1;
+        search(i, recency);
       }
+      graph_.next_moment();
       for (std::size_t i = 0; i < rules_.size(); ++i) {
         if (!apply(i)) return stop();
       }
       graph_.rebuild();
-      if (did_something_) continue;
-      if (!unban()) {
+      const bool was_everywhere = std::exchange(looks_everywhere, false);
+      if (did_something_ || unban()) continue;
+      if (was_everywhere) {
         ++report_.iterations;
         return StoppedBy::saturated;
       }
+      looks_everywhere = true;
     }
     return StoppedBy::iterations;
   }
@@ -112,7 +130,7 @@ class Runner {
   }
 
   // The matches that were not applied before, unless there are too many of them.
-  void search(std::size_t index) {
+  void search(std::size_t index, const Recency& recency) {
     Runnable& rule = rules_[index];
     rule.found.clear();
     if (report_.iterations < rule.banned_until) {
@@ -124,29 +142,21 @@ class Runner {
       if (!rule.done.contains(match.fingerprint())) rule.found.push_back(match);
       return static_cast<std::int64_t>(rule.found.size()) <= limit;
     };
+    std::optional<Matcher> matcher;
+    if (rule.compiled != nullptr) matcher.emplace(graph_, *rule.compiled->program, take);
     for (const NodeId node : graph_.nodes_with(*rule.root)) {
-      if (!is_open(node)) continue;
-      search_at(rule, node, take);
-      if (static_cast<std::int64_t>(rule.found.size()) > limit) {
-        ban(index);
-        return;
-      }
+      if (!is_open(node) || recency.changed_at(node, rule.depth) <= rule.searched_at) continue;
+      matcher ? matcher->match(node) : static_cast<void>(take({.nodes = {node}}));
+      if (static_cast<std::int64_t>(rule.found.size()) > limit) return ban(index);
     }
+    rule.searched_at = graph_.moment();
     report_.rules[index].matches += static_cast<std::int64_t>(rule.found.size());
   }
 
   // Versions of states get no other form; a value that is the same everywhere has its best.
   bool is_open(NodeId node) const {
     const Facts& facts = graph_.facts(class_of(node));
-    return !facts.is_version && !facts.splat;
-  }
-
-  void search_at(const Runnable& rule, NodeId node, const std::function<bool(const Match&)>& take) {
-    if (rule.compiled != nullptr) {
-      match(graph_, *rule.compiled->program, node, take);
-    } else if (graph_.operator_of(node).instance == 0) {
-      take({.nodes = {node}});
-    }
+    return !facts.is_version && !facts.splat && graph_.operator_of(node).instance == 0;
   }
 
   void ban(std::size_t index) {
@@ -226,6 +236,7 @@ class Runner {
   double start_s_;
   std::vector<Runnable> rules_;
   Report report_;
+  int depth_max_ = 1;
   bool did_something_ = false;
   StoppedBy spent_ = StoppedBy::nodes;
 };

@@ -153,6 +153,32 @@ TEST(Runner, DoesNotRepeatItself) {
   EXPECT_EQ(again.nodes, first.nodes);
 }
 
+// The condition looks further down than the pattern, where another rule changes something later.
+TEST(Runner, LooksAgainWhereAConditionMayHoldByNow) {
+  Functions functions;
+  functions.conditions["is_even_below"] = [](Arguments in, const EGraph& graph) {
+    const NodeId sin = graph.nodes_of(std::get<ClassId>(in[0]))[0];
+    const ClassId below = graph.node(sin).children[0];
+    return std::ranges::any_of(graph.nodes_of(below),
+                               [&](NodeId node) { return graph.operator_of(node).is("cos"); });
+  };
+  const std::vector<Rule> rules = {
+      {.name = "under-sin",
+       .left = "(abs ?x)",
+       .right = "(abs (neg ?x))",
+       .conditions = {"is_even_below(?x)"}},
+      {.name = "cos-first", .left = "(log (exp (neg (neg ?x))))", .right = "(cos ?x)"},
+      cancel,
+  };
+  EGraph graph(all);
+  const auto leaves = test::add_leaves(graph, {{"x", "f64[4]"}});
+  const ClassId id = add_term(graph, "(abs (sin (log (exp (neg (neg ?x))))))", leaves);
+  const Report report = run(graph, test::rules_of(rules, functions), {});
+  EXPECT_EQ(report.stopped_by, StoppedBy::saturated);
+  EXPECT_EQ(report.find("under-sin")->applied, 1) << report.to_string();
+  EXPECT_EQ(graph.nodes_of(id).size(), 2u);
+}
+
 TEST(Runner, AppliesRulesInCode) {
   EGraph graph(all, test::checked());
   const ClassId x =
