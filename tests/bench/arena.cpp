@@ -24,10 +24,11 @@ void print_need(const std::string& folder, std::int64_t batch, std::int64_t leng
   const Decision decision = dispatcher.decide(graph, bindings);
   const Plan plan = compile(decision.path, ops::all_ops(), kernels::all_kernels(), bindings, {});
   const MemoryNeed need = memory_need(plan, bindings);
-  fmt::print("{:<16} {:>5} instructions  arena {:>10}  largest live set {:>10}  ratio {:.3f}\n",
+  fmt::print("{:<16} {:>5} instructions  arena {:>10}  largest live set {:>10}  ratio {:.3f}  prologue {:>3} instructions, {:>8} bytes\n",
              std::filesystem::path(folder).filename().string(), plan.instructions.size(),
              need.arena_bytes, need.largest_live_bytes,
-             static_cast<double>(need.arena_bytes) / static_cast<double>(need.largest_live_bytes));
+             static_cast<double>(need.arena_bytes) / static_cast<double>(need.largest_live_bytes),
+             plan.prologue.size(), need.prepared_bytes);
 }
 
 }  // namespace

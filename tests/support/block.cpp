@@ -1,6 +1,7 @@
 #include "tests/support/block.h"
 
 #include <cmath>
+#include <optional>
 
 #include "common/base/random.h"
 
@@ -9,13 +10,15 @@ namespace {
 
 class BlockBuilder {
  public:
-  BlockBuilder(const OpSet& ops, std::uint64_t seed) : builder_(ops, "block"), seed_(seed) {}
+  // Without a seed there are no weights.
+  BlockBuilder(const OpSet& ops, std::optional<std::uint64_t> seed)
+      : builder_(ops, "block"), seed_(seed) {}
 
   GraphBuilder& builder() { return builder_; }
   std::map<std::string, Tensor, std::less<>> take_weights() { return std::move(weights_); }
 
   Value weight(const std::string& name, Extents extents, double scale, double mean = 0) {
-    weights_.emplace(name, random_normal(extents, seed_++, scale, mean));
+    if (seed_) weights_.emplace(name, random_normal(extents, (*seed_)++, scale, mean));
     return builder_.weight(name, {Dtype::f32, Shape(extents.begin(), extents.end())});
   }
 
@@ -47,22 +50,30 @@ class BlockBuilder {
 
  private:
   GraphBuilder builder_;
-  std::uint64_t seed_;
+  std::optional<std::uint64_t> seed_;
   std::map<std::string, Tensor, std::less<>> weights_;
 };
+
+Block build(BlockBuilder block, std::int64_t width, std::int64_t heads, bool causal) {
+  const Value x = block.builder().input("x", {Dtype::f32, {1, Dim::symbol("N"), width}});
+  const Value middle = x + block.attend(block.layer_norm("ln_1", x, width), width, heads, causal);
+  const Value wide =
+      block.linear("mlp.fc", block.layer_norm("ln_2", middle, width), width, 4 * width);
+  const Value active = block.builder().op("gelu", {wide}, {{"approximate", std::string("tanh")}});
+  block.builder().output("y", middle + block.linear("mlp.proj", active, 4 * width, width));
+  return {block.builder().finish(), block.take_weights()};
+}
 
 }  // namespace
 
 Block transformer_block(const OpSet& ops, std::int64_t width, std::int64_t heads, bool causal,
                         std::uint64_t seed) {
-  BlockBuilder block(ops, seed);
-  const Value x = block.builder().input("x", {Dtype::f32, {1, Dim::symbol("N"), width}});
-  const Value middle = x + block.attend(block.layer_norm("ln_1", x, width), width, heads, causal);
-  const Value wide = block.linear("mlp.fc", block.layer_norm("ln_2", middle, width), width,
-                                  4 * width);
-  const Value active = block.builder().op("gelu", {wide}, {{"approximate", std::string("tanh")}});
-  block.builder().output("y", middle + block.linear("mlp.proj", active, 4 * width, width));
-  return {block.builder().finish(), block.take_weights()};
+  return build({ops, seed}, width, heads, causal);
+}
+
+Graph transformer_block_graph(const OpSet& ops, std::int64_t width, std::int64_t heads,
+                              bool causal) {
+  return build({ops, std::nullopt}, width, heads, causal).graph;
 }
 
 Tensor random_normal(const Extents& extents, std::uint64_t seed, double scale, double mean) {

@@ -17,6 +17,10 @@ struct Block {
 Block transformer_block(const OpSet& ops, std::int64_t width, std::int64_t heads, bool causal,
                         std::uint64_t seed);
 
+// The graph alone, for shapes whose weights nobody needs.
+Graph transformer_block_graph(const OpSet& ops, std::int64_t width, std::int64_t heads,
+                              bool causal);
+
 // Elements of a standard normal distribution.
 Tensor random_normal(const Extents& extents, std::uint64_t seed, double scale = 1, double mean = 0);
 
