@@ -44,31 +44,33 @@ Rules past_moves() {
   };
   for (const Move& move : {Move{"reshape", "(reshape[*=?r]", "reshape(x, shape=[3,2])"},
                            Move{"permute", "(permute[*=?r]", "permute(x, order=[1,0])"},
-                           Move{"broadcast", "(broadcast[*=?r]", "broadcast(x, shape=[4,2,3])"},
-                           Move{"slice", "(slice[*=?r]", "slice(x, axis=-1, stop=2)"}}) {
+                           Move{"broadcast", "(broadcast[*=?r]", "broadcast(x, shape=[4,2,3])"}}) {
     rules.push_back({"cast-of-" + move.name,
                      exact,
                      fmt::format("(cast[dtype=?d] {} ?x))", move.open),
                      fmt::format("{} (cast[dtype=?d] ?x))", move.open),
                      {},
-                     of_floats(fmt::format("m = {} y = cast(m, dtype=bf16)", move.call)),
-                     true});
+                     of_floats(fmt::format("m = {} y = cast(m, dtype=bf16)", move.call))});
   }
+  rules.push_back({"slice-of-cast",
+                   exact,
+                   "(slice[*=?r] (cast[dtype=?d] ?x))",
+                   "(cast[dtype=?d] (slice[*=?r] ?x))",
+                   {},
+                   of_floats("c = cast(x, dtype=bf16) y = slice(c, axis=-1, stop=2)")});
   rules.push_back({"cast-of-concat",
                    exact,
                    "(cast[dtype=?d] (concat[axis=?a] ?x ?z))",
                    "(concat[axis=?a] (cast[dtype=?d] ?x) (cast[dtype=?d] ?z))",
                    {},
-                   of_floats("c = concat(x, x, axis=0) y = cast(c, dtype=bf16)"),
-                   true});
+                   of_floats("c = concat(x, x, axis=0) y = cast(c, dtype=bf16)")});
   rules.push_back({"cast-of-where",
                    exact,
                    "(cast[dtype=?d] (where ?p ?x ?z))",
                    "(where ?p (cast[dtype=?d] ?x) (cast[dtype=?d] ?z))",
                    {},
                    of_floats("z = exp(x) p = less(x, z) w = where(p, x, z) "
-                             "y = cast(w, dtype=bf16)"),
-                   true});
+                             "y = cast(w, dtype=bf16)")});
   return rules;
 }
 
@@ -81,17 +83,16 @@ Rules past_selections() {
                      fmt::format("(cast[dtype=?d] ({} ?x))", op),
                      fmt::format("({} (cast[dtype=?d] ?x))", op),
                      {"is_float(?x)", "is_float_dtype(?d)"},
-                     of_floats(fmt::format("e = {}(x) y = cast(e, dtype=bf16)", op)),
-                     true});
+                     of_floats(fmt::format("e = {}(x) y = cast(e, dtype=bf16)", op))});
   }
   for (const std::string op : {"minimum", "maximum"}) {
-    rules.push_back({"cast-of-" + op,
-                     exact,
-                     fmt::format("(cast[dtype=?d] ({} ?x ?z))", op),
-                     fmt::format("({0} (cast[dtype=?d] ?x) (cast[dtype=?d] ?z))", op),
-                     {"is_float(?x)", "is_float_dtype(?d)"},
-                     of_floats(fmt::format("z = exp(x) e = {}(x, z) y = cast(e, dtype=bf16)", op)),
-                     true});
+    rules.push_back(
+        {"cast-of-" + op,
+         exact,
+         fmt::format("(cast[dtype=?d] ({} ?x ?z))", op),
+         fmt::format("({0} (cast[dtype=?d] ?x) (cast[dtype=?d] ?z))", op),
+         {"is_float(?x)", "is_float_dtype(?d)"},
+         of_floats(fmt::format("z = exp(x) e = {}(x, z) y = cast(e, dtype=bf16)", op))});
   }
   return rules;
 }

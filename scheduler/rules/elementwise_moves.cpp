@@ -140,8 +140,7 @@ Rules through_concat() {
                      fmt::format("({} (concat[axis=?a] ?x ?z))", any_form(op)),
                      fmt::format("(concat[axis=?a] ({0} ?x) ({0} ?z))", any_form(op)),
                      {},
-                     of_cubes(fmt::format("c = concat(x, z, axis=-1) y = {}(c)", op)),
-                     true});
+                     of_cubes(fmt::format("c = concat(x, z, axis=-1) y = {}(c)", op))});
   }
   for (const std::string op : {"add", "mul", "div"}) {
     rules.push_back(

@@ -94,7 +94,7 @@ Rules forms() {
        reorders,
        "(attention[*=?r] ?q ?k ?v ?m:const)",
        "(attention[*=?r] ?q ?k ?v)",
-       {"is_float(?m)", "is_finite(?m)"},
+       {"is_float(?m)", "is_moderate(?m)"},
        of_scores("constant t: f64[] = 0 tb = broadcast(t, shape=[4,4]) " + attend("tb"))},
       {"mask-of-broadcast",
        exact,

@@ -180,6 +180,7 @@ egraph::Functions order_functions() {
   condition("are_other_axes", [](const Call& c) {
     return place_of(c.integer(0), c.rank(2)) != place_of(c.integer(1), c.rank(2));
   });
+  condition("is_only_axis", [](const Call& c) { return c.integers(1) == Integers{c.integer(0)}; });
   condition("is_shape_of_kept", is_shape_of_kept);
 
   function("permuted", permuted);

@@ -39,7 +39,7 @@ Rules lifts() {
        approximates,
        fmt::format("(div (exp ?x) {})", sum_of("(exp ?x)")),
        "(softmax[axis=only(?a)] ?x)",
-       {},
+       {"!has_largest_taken_off(?x)"},
        of_cube(bare + "y = div(e, c)")},
       {"lift-log-softmax",
        reorders,
@@ -60,7 +60,7 @@ Rules lifts() {
        approximates,
        "(sub ?x (broadcast[*] (log (reduce_sum[axes=?a,keep_dims=true] (exp ?x)))))",
        "(log_softmax[axis=only(?a)] ?x)",
-       {},
+       {"!has_largest_taken_off(?x)"},
        of_cube("e = exp(x) t = reduce_sum(e, axes=[-1], keep_dims=true) l = log(t) "
                "c = broadcast(l, shape=[2,3,4]) y = sub(x, c)")},
       {"log-of-softmax",
@@ -88,18 +88,21 @@ Rules forms() {
                      fmt::format("({}[axis=from_last(?a, ?x)] ?x)", op),
                      {"!counts_from_last(?a)"},
                      of_cube(fmt::format("y = {}(x, axis=1)", op))});
-    // What is the same for all of a row falls out.
+    // What is the same for all of a row falls out, unless it is so large that it takes digits
+    // along.
     rules.push_back({op + "-of-shifted",
                      reorders,
                      fmt::format("({}[axis=?a] (add ?x ?c:const))", op),
                      fmt::format("({}[axis=?a] ?x)", op),
-                     {"is_finite(?c)"},
+                     {"is_moderate(?c)"},
                      of_cube(constant + fmt::format("s = add(x, c) y = {}(s)", op))});
     rules.push_back({op + "-of-shifted-rows",
-                     approximates,
-                     fmt::format("({}[axis=?a] (sub ?x (broadcast[shape=?s] ?m)))", op),
+                     reorders,
+                     fmt::format("({}[axis=?a] (sub ?x (broadcast[*] "
+                                 "(reduce_max[axes=?b,keep_dims=true] ?x))))",
+                                 op),
                      fmt::format("({}[axis=?a] ?x)", op),
-                     {"is_broadcast_along(?m, ?s, ?a)"},
+                     {"is_only_axis(?a, ?b)"},
                      of_cube(fmt::format("m = reduce_max(x, axes=[-1], keep_dims=true) "
                                          "b = broadcast(m, shape=[2,3,4]) s = sub(x, b) y = {}(s)",
                                          op))});
@@ -114,8 +117,7 @@ Rules forms() {
                      fmt::format("({}[axis=-1] (reshape[shape=?s] ?x))", op),
                      fmt::format("(reshape[shape=?s] ({}[axis=-1] ?x))", op),
                      {"keeps_last(?x, ?s)"},
-                     of_cube(fmt::format("r = reshape(x, shape=[6,4]) y = {}(r)", op)),
-                     true});
+                     of_cube(fmt::format("r = reshape(x, shape=[6,4]) y = {}(r)", op))});
   }
   return rules;
 }

@@ -113,6 +113,24 @@ bool hides(const Call& call) {
   return *value <= lowest || sees_some_key(call.graph(), call.id(1));
 }
 
+bool has_node(const egraph::EGraph& graph, egraph::ClassId id, std::string_view op) {
+  return std::ranges::any_of(graph.nodes_of(id),
+                             [&](egraph::NodeId node) { return graph.operator_of(node).is(op); });
+}
+
+// The shift by which a softmax keeps its powers small.
+bool has_largest_taken_off(const Call& call) {
+  const egraph::EGraph& graph = call.graph();
+  return std::ranges::any_of(graph.nodes_of(call.id(0)), [&](egraph::NodeId node) {
+    if (!graph.operator_of(node).is("sub")) return false;
+    return std::ranges::any_of(
+        graph.nodes_of(graph.node(node).children[1]), [&](egraph::NodeId spread) {
+          return graph.operator_of(spread).is("broadcast") &&
+                 has_node(graph, graph.node(spread).children[0], "reduce_max");
+        });
+  });
+}
+
 Result value(const Call& call) { return call.splat(0) ? Result(*call.splat(0)) : std::nullopt; }
 
 }  // namespace
@@ -138,8 +156,11 @@ egraph::Functions value_functions() {
             [](const Call& c) { return keeps_values(c.type(0).dtype, c.dtype(1), c.dtype(2)); });
   condition("is_static", [](const Call& c) { return c.graph().facts(c.id(0)).is_static; });
   condition("is_bound", [](const Call& c) { return is_bound(c.graph(), c.id(0)); });
+  condition("has_largest_taken_off", has_largest_taken_off);
   condition("is_constant", [](const Call& c) { return c.splat(0).has_value(); });
   condition("is_finite", is_finite);
+  condition("is_moderate",
+            [](const Call& c) { return is_finite(c) && std::abs(*c.splat(0)) <= 64; });
   condition("is_invertible", is_invertible);
   condition("is_positive", [](const Call& c) { return is_finite(c) && *c.splat(0) > 0; });
   condition("is_power_of_two", is_power_of_two);
