@@ -10,6 +10,7 @@ namespace paceline {
 void add_run_command(CLI::App& app);
 void add_generate_command(CLI::App& app);
 void add_explain_command(CLI::App& app);
+void add_paths_command(CLI::App& app);
 void add_measure_command(CLI::App& app);
 void add_campaign_command(CLI::App& app);
 void add_fleet_command(CLI::App& app);

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <map>
@@ -80,10 +81,11 @@ void print_line(const std::string& line, int indent) {
   fmt::print("{}\n", wrap(line, terminal_width(), indent));
 }
 
-void print_node(const NodeDecision& node, int times) {
+void print_node(const NodeDecision& node, const std::vector<std::string>& rules, int times) {
   constexpr int indent = 6;
   fmt::print("\n");
   print_line(node.workload.to_text() + (times > 1 ? fmt::format("   x{}", times) : ""), indent);
+  if (!rules.empty()) print_line(fmt::format("  by {}", fmt::join(rules, ", ")), indent);
   print_line(fmt::format("  > {:<30} {}", node.kernel, describe(node.estimate)), indent);
   for (const Rival& rival : node.rivals) {
     const std::string said =
@@ -95,39 +97,59 @@ void print_node(const NodeDecision& node, int times) {
 }
 
 // Layers repeat, so equal workloads are shown once, unless every node is asked for.
-void print(const Decision& decision, bool every_node) {
+void print(const Dispatched& dispatched, bool every_node) {
+  const Decision& decision = dispatched.decision;
   std::map<WorkloadId, int> times;
   for (const NodeDecision& node : decision.nodes) ++times[node.workload.id()];
   for (const NodeDecision& node : decision.nodes) {
     int& count = times[node.workload.id()];
     if (count == 0) continue;
-    print_node(node, every_node ? 1 : count);
+    const bool has_rules = !dispatched.rules.empty();
+    print_node(node, has_rules ? dispatched.rules[node.node] : std::vector<std::string>(),
+               every_node ? 1 : count);
     if (!every_node) count = 0;
   }
   fmt::print("\n{} nodes: {} measured here, {} estimated; predicted {}\n", decision.nodes.size(),
              decision.measured, decision.estimated, format_seconds(decision.predicted_s));
+  if (dispatched.raced) {
+    fmt::print("timed whole: {} [{}, {}], error {:.2g}\n",
+               format_seconds(dispatched.raced->summary.median_s),
+               format_seconds(dispatched.raced->summary.low_s),
+               format_seconds(dispatched.raced->summary.high_s), dispatched.raced->error_relative);
+  }
+  if (dispatched.basis != Basis::standing && dispatched.standing_s > 0) {
+    fmt::print("the graph as it stands: {} {}\n",
+               dispatched.raced ? "timed whole" : "predicted", format_seconds(dispatched.standing_s));
+  }
 }
 
 void run(const ExplainArguments& arguments) {
   const ModelRequest& request = arguments.request;
-  const auto options = request.dispatch_options();
+  auto options = request.dispatch_options();
+  options.search.explain = true;
   const Model model = request.load(ModelForm::forward);
   const Bindings bindings = request.bound();
   require_bound(model.graph, bindings);
   const auto store = request.store.open();
   const Graph graph = prepare(model.graph, ops::all_ops(), kernels::all_kernels());
   GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store.get(), options);
-  const Decision decision = dispatcher.decide(graph, bindings);
-  if (!request.json) return print(decision, arguments.every_node);
+  const Dispatched dispatched = dispatcher.dispatch(graph, bindings);
+  const Decision& decision = dispatched.decision;
+  if (!request.json) return print(dispatched, arguments.every_node);
 
   nlohmann::json nodes = nlohmann::json::array();
-  for (const NodeDecision& node : decision.nodes) nodes.push_back(to_json(node));
+  for (const NodeDecision& node : decision.nodes) {
+    nodes.push_back(to_json(node));
+    if (!dispatched.rules.empty()) nodes.back()["rules"] = dispatched.rules[node.node];
+  }
   fmt::print("{}\n", nlohmann::json{{"model", request.model},
                                     {"bindings", bindings},
                                     {"graph", graph.id().to_string()},
                                     {"path", decision.path.id().to_string()},
                                     {"machine", dispatcher.machine().id().to_string()},
                                     {"environment", dispatcher.environment().id().to_string()},
+                                    {"basis", to_string(dispatched.basis)},
+                                    {"standing_s", dispatched.standing_s},
                                     {"predicted_s", decision.predicted_s},
                                     {"measured", decision.measured},
                                     {"estimated", decision.estimated},

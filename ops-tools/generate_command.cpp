@@ -85,7 +85,7 @@ class Generation {
     const Bindings bindings = {
         {"B", 1}, {"N", count}, {"past", past}, {"capacity", std::max(capacity, past + count)}};
     GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store_.get(), options_);
-    const Decision decision = dispatcher.decide(graph_, bindings);
+    const Decision decision = dispatcher.dispatch(graph_, bindings).decision;
     measured_ += decision.measured;
     estimated_ += decision.estimated;
     Plan plan = compile(decision.path, ops::all_ops(), kernels::all_kernels(), bindings,

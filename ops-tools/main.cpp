@@ -61,6 +61,7 @@ int run(int argc, char** argv) {
   paceline::add_run_command(app);
   paceline::add_generate_command(app);
   paceline::add_explain_command(app);
+  paceline::add_paths_command(app);
   paceline::add_measure_command(app);
   paceline::add_campaign_command(app);
   paceline::add_fleet_command(app);

@@ -9,7 +9,10 @@
 #include "kernels/all_kernels.h"
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
+#include "ops-tools/id_prefix.h"
+#include "ops-tools/model_inputs.h"
 #include "ops-tools/model_request.h"
+#include "worker/dispatch/path_study.h"
 
 namespace paceline {
 namespace {
@@ -19,6 +22,7 @@ struct MeasureArguments {
   std::vector<std::string> regimes = {"hot", "cold"};
   std::string form = "forward";
   double sitting_seconds = 2;
+  int paths = 0;
 };
 
 std::vector<Regime> regimes_of(const MeasureArguments& arguments) {
@@ -41,6 +45,61 @@ void show_progress(int done, int total, const Workload& workload) {
   }
 }
 
+nlohmann::json to_json(const PathMeasurement& row) {
+  nlohmann::json document = {{"path", row.path.to_string()},
+                             {"outcome", to_string(row.outcome)},
+                             {"predicted_s", row.predicted_s},
+                             {"error_relative", row.error_relative},
+                             {"noise_floor", row.noise_floor},
+                             {"method", row.method}};
+  if (row.outcome == Outcome::ok) {
+    document["median_s"] = row.summary.median_s;
+    document["low_s"] = row.summary.low_s;
+    document["high_s"] = row.summary.high_s;
+  } else {
+    document["reason"] = row.reason;
+  }
+  return document;
+}
+
+std::vector<std::string> cells_of(const PathMeasurement& row, bool is_standing) {
+  const bool ok = row.outcome == Outcome::ok;
+  return {short_id(row.path.to_string()) + (is_standing ? " (as it stands)" : ""),
+          format_seconds(row.predicted_s),
+          ok ? format_seconds(row.summary.median_s) : std::string(to_string(row.outcome)),
+          ok ? fmt::format("[{}, {}]", format_seconds(row.summary.low_s),
+                           format_seconds(row.summary.high_s))
+             : row.reason,
+          fmt::format("{:.2g}", row.error_relative)};
+}
+
+// Paths timed whole, on the model's own weights and random inputs.
+void settle_paths(const MeasureArguments& arguments, const Model& model, const Graph& graph,
+                  const Bindings& bindings, GraphDispatcher& dispatcher, Store& store) {
+  const auto inputs = draw_inputs(graph, bindings, model.vocabulary, /*seed=*/1);
+  RaceData data{.weights = model.weights, .inputs = {}};
+  for (const auto& [name, tensor] : inputs.tensors) data.inputs.emplace(name, tensor);
+  const PathStudy study = study_paths(
+      dispatcher, ops::all_ops(), kernels::all_kernels(), store, graph, bindings, std::move(data),
+      {.paths = arguments.paths}, [](std::string_view line) { fmt::print(stderr, "{}\n", line); });
+  if (arguments.request.json) {
+    nlohmann::json rows = nlohmann::json::array();
+    for (const PathMeasurement& row : study.rows) rows.push_back(to_json(row));
+    fmt::print("{}\n", nlohmann::json{{"store", store.url()},
+                                      {"graph", graph.id().to_string()},
+                                      {"workloads_measured", study.workloads_measured},
+                                      {"workloads_possible", study.workloads_possible},
+                                      {"paths", rows}}
+                           .dump(2));
+    return;
+  }
+  std::vector<std::vector<std::string>> cells;
+  for (const PathMeasurement& row : study.rows) cells.push_back(cells_of(row, cells.empty()));
+  fmt::print("{}\n{} workloads measured, of {} that some path contains\n",
+             format_table({"path", "predicted", "whole", "interval", "error"}, cells),
+             study.workloads_measured, study.workloads_possible);
+}
+
 void run(const MeasureArguments& arguments) {
   const ModelRequest& request = arguments.request;
   auto options = request.dispatch_options();
@@ -57,6 +116,9 @@ void run(const MeasureArguments& arguments) {
   const Graph graph = prepare(model.graph, ops::all_ops(), kernels::all_kernels());
   GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store.get(), options);
   const int measured = dispatcher.measure_missing(graph, bindings, regimes, show_progress);
+  if (arguments.paths > 0) {
+    return settle_paths(arguments, model, graph, bindings, dispatcher, *store);
+  }
   const StoreCounts counts = store->counts();
   if (request.json) {
     fmt::print("{}\n", nlohmann::json{{"store", store->url()},
@@ -86,6 +148,10 @@ void add_measure_command(CLI::App& app) {
                    "each are taken")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
+  command
+      ->add_option("--paths", arguments->paths,
+                   "Also search equivalent programs, and time the K best whole")
+      ->check(CLI::Range(0, 10000));
   command->callback([arguments] { run(*arguments); });
 }
 

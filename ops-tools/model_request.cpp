@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "common/base/error.h"
+#include "common/base/time.h"
 
 namespace paceline {
 
@@ -21,6 +22,12 @@ void ModelRequest::add_to(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--threads", threads, "Threads that kernels may use")
       ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command.add_flag("--no-search", no_search,
+                   "Only choose kernels for the graph as it stands, no equivalent ones");
+  command.add_option("--search-nodes", search_nodes, "Most terms that rules may add to a region")
+      ->capture_default_str();
+  command.add_option("--search-seconds", search_seconds, "Most time for the rules of a region")
       ->capture_default_str();
   command.add_flag("--json", json, "One JSON document on standard output");
 }
@@ -43,8 +50,19 @@ GraphDispatcher::Options ModelRequest::dispatch_options() const {
   if (!std::isfinite(tolerance) || tolerance <= 0) {
     throw invalid("--tolerance takes a number above 0, as in 1e-4: {}", tolerance);
   }
+  if (search_nodes < 1) {
+    throw invalid("--search-nodes takes at least 1 (--no-search turns it off): {}", search_nodes);
+  }
+  if (!(search_seconds > 0)) {
+    throw invalid("--search-seconds takes more than 0 (--no-search turns it off): {}",
+                  search_seconds);
+  }
   return {.choose = {.tolerance = tolerance, .on_miss = parse_on_miss(on_miss)},
-          .threads = threads};
+          .threads = threads,
+          .search = {.enabled = !no_search,
+                     .budget = {.nodes = search_nodes,
+                                .seconds = search_seconds,
+                                .clock = [] { return 1e-9 * static_cast<double>(monotonic_ns()); }}}};
 }
 
 void require_bound(const Graph& graph, const Bindings& bindings) {

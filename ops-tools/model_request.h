@@ -23,6 +23,9 @@ struct ModelRequest {
   double tolerance = 1e-4;
   std::string on_miss = "estimate";
   int threads = 1;
+  bool no_search = false;
+  std::int64_t search_nodes = egraph::Budget{}.nodes;
+  double search_seconds = egraph::Budget{}.seconds;
   bool json = false;
 
   void add_to(CLI::App& command);

@@ -10,6 +10,7 @@
 #include "kernels/all_kernels.h"
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
+#include "ops-tools/id_prefix.h"
 #include "ops-tools/model_inputs.h"
 #include "ops-tools/model_request.h"
 #include "worker/compile/compile.h"
@@ -30,7 +31,7 @@ struct RunArguments {
 
 // A model chosen for, compiled and bound: ready to run.
 struct Loaded {
-  Decision decision;
+  Dispatched dispatched;
   MemoryNeed memory;
   Session session;
 };
@@ -75,15 +76,15 @@ class Run {
 
   Loaded load(Store* store, const GraphDispatcher::Options& options) const {
     GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store, options);
-    Decision decision = dispatcher.decide(graph_, inputs_.bindings);
-    Plan plan = compile(decision.path, ops::all_ops(), kernels::all_kernels(), inputs_.bindings,
+    Dispatched dispatched = dispatcher.dispatch(graph_, inputs_.bindings);
+    Plan plan = compile(dispatched.decision.path, ops::all_ops(), kernels::all_kernels(), inputs_.bindings,
                         {.threads = options.threads});
     const MemoryNeed memory = memory_need(plan, inputs_.bindings);
     Session session(std::move(plan), ops::all_ops(), kernels::all_kernels(), model_.weights,
                     {.threads = options.threads});
     session.bind(inputs_.bindings);
     for (const auto& [name, tensor] : inputs_.tensors) session.set_input(name, tensor);
-    return {std::move(decision), memory, std::move(session)};
+    return {std::move(dispatched), memory, std::move(session)};
   }
 
   void write_outputs(const Session& session) const {
@@ -108,10 +109,14 @@ class Run {
     plain_options.choose.on_miss = OnMiss::estimate;
     GraphDispatcher::Options default_options = options_;
     default_options.choose.on_miss = OnMiss::estimate;
+    default_options.search.enabled = false;
+    GraphDispatcher::Options standing_options = default_options;
     Loaded untuned = load(nullptr, default_options);
     Loaded plain = load(nullptr, plain_options);
+    Loaded standing = load(store_.get(), standing_options);
     const auto samples = interleave({{"chosen", [&] { chosen.session.run(); }},
                                      {"again", [&] { chosen.session.run(); }},
+                                     {"standing", [&] { standing.session.run(); }},
                                      {"untuned", [&] { untuned.session.run(); }},
                                      {"plain", [&] { plain.session.run(); }}},
                                     std::max(arguments_.repeat, 11), 3, /*seed=*/7);
@@ -124,7 +129,8 @@ class Run {
                             {"ratio_high", ratio.high}};
     };
     return {row("by the store", samples[0]), row("by the store, again", samples[1]),
-            row("untuned default", samples[2]), row("plain kernels alone", samples[3])};
+            row("no search, by the store", samples[2]), row("untuned default", samples[3]),
+            row("plain kernels alone", samples[4])};
   }
 
   nlohmann::json describe(const Loaded& loaded, const Summary& timing) const {
@@ -133,7 +139,15 @@ class Run {
       const TensorView view = loaded.session.output(output.name);
       outputs[output.name] = {{"dtype", to_string(view.dtype)}, {"shape", view.shape()}};
     }
-    const Decision& decision = loaded.decision;
+    const Decision& decision = loaded.dispatched.decision;
+    nlohmann::json path = {{"id", decision.path.id().to_string()},
+                           {"basis", to_string(loaded.dispatched.basis)},
+                           {"predicted_s", decision.predicted_s},
+                           {"standing_s", loaded.dispatched.standing_s}};
+    if (loaded.dispatched.raced) {
+      path["error_relative"] = loaded.dispatched.raced->error_relative;
+      path["raced_s"] = loaded.dispatched.raced->summary.median_s;
+    }
     return {{"model", arguments_.request.model},
             {"bindings", inputs_.bindings},
             {"outputs", outputs},
@@ -144,6 +158,7 @@ class Run {
              {{"nodes", decision.nodes.size()},
               {"measured", decision.measured},
               {"estimated", decision.estimated}}},
+            {"path", path},
             {"memory",
              {{"arena_bytes", loaded.memory.arena_bytes},
               {"largest_live_bytes", loaded.memory.largest_live_bytes},
@@ -163,11 +178,29 @@ class Run {
     fmt::print("kernels  {} chosen: {} measured here, {} estimated\n",
                choices["nodes"].get<int>(), choices["measured"].get<int>(),
                choices["estimated"].get<int>());
+    fmt::print("path     {}\n", basis_line(document["path"]));
     const auto& memory = document["memory"];
     fmt::print("memory   activations {}, weights {}\n", format_bytes(memory["arena_bytes"]),
                format_bytes(memory["weight_bytes"]));
     fmt::print("store    {}\n", document["store"].get<std::string>());
     if (document.contains("compare")) print_comparison(document["compare"]);
+  }
+
+  static std::string basis_line(const nlohmann::json& path) {
+    const std::string basis = path["basis"];
+    const double standing_s = path["standing_s"];
+    const std::string id = short_id(path["id"].get<std::string>());
+    if (basis == "raced") {
+      const std::string whole = format_seconds(path["raced_s"]);
+      if (standing_s == 0) return fmt::format("{}, timed whole at {}", id, whole);
+      return fmt::format("{}, timed whole at {}; the graph as it stands at {}", id, whole,
+                         format_seconds(standing_s));
+    }
+    const std::string predicted = format_seconds(path["predicted_s"]);
+    if (basis == "searched") {
+      return fmt::format("{}, rewritten: predicted {}; never timed whole", id, predicted);
+    }
+    return fmt::format("{}, the graph as it stands: predicted {}", id, predicted);
   }
 
   static void print_comparison(const nlohmann::json& rows) {

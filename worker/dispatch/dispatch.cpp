@@ -1,14 +1,17 @@
 #include "worker/dispatch/dispatch.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/base/log.h"
 #include "scheduler/cost/stored_costs.h"
 #include "scheduler/fleet/workloads.h"
 #include "scheduler/passes/passes.h"
+#include "worker/dispatch/path_finder.h"
 #include "worker/probe/probe.h"
 #include "worker/probe/roofline.h"
 
@@ -26,6 +29,19 @@ bool has_kernel(std::span<const Kernel> kernels, const Graph& graph, std::int32_
   });
 }
 
+// A rewritten graph must promise more than this before it stands in for the given one.
+constexpr double worthwhile_gain = 0.02;
+
+// Of a core of this decade, so that kernels and forms can be ranked where nothing is known.
+Roofline nominal_roofline(MachineId machine, int threads) {
+  return {.machine = machine,
+          .threads = threads,
+          .flops_per_s = 5e10 * threads,
+          .bytes_per_s = 1e10,
+          .cache_bytes_per_s = 3e10 * threads,
+          .call_s = 2e-7};
+}
+
 std::vector<WorkloadId> ids_of(std::span<const Workload> workloads) {
   std::vector<WorkloadId> ids;
   for (const Workload& workload : workloads) ids.push_back(workload.id());
@@ -33,6 +49,15 @@ std::vector<WorkloadId> ids_of(std::span<const Workload> workloads) {
 }
 
 }  // namespace
+
+std::string_view to_string(Basis basis) {
+  switch (basis) {
+    case Basis::standing: return "standing";
+    case Basis::searched: return "searched";
+    case Basis::raced: return "raced";
+  }
+  return "";
+}
 
 std::vector<KernelInfo> infos_of(std::span<const Kernel> kernels) {
   std::vector<KernelInfo> infos;
@@ -51,6 +76,7 @@ Graph prepare(const Graph& graph, const OpSet& ops, std::span<const Kernel> kern
 GraphDispatcher::GraphDispatcher(const OpSet& ops, std::span<const Kernel> kernels, Store* store,
                                  Options options)
     : ops_(ops),
+      kernels_(kernels),
       infos_(infos_of(kernels)),
       store_(store),
       options_(options),
@@ -62,13 +88,89 @@ Decision GraphDispatcher::decide(const Graph& graph, const Bindings& bindings) {
     const Regime regimes[] = {options_.regime};
     measure_missing(graph, bindings, regimes, [](int, int, const Workload&) {});
   }
-  const std::vector<Workload> workloads = workloads_of(graph, bindings, ops_);
+  const auto costs = costs_for(workloads_of(graph, bindings, ops_));
+  return choose(graph, bindings, ops_, chooser(*costs), options_.choose.on_miss);
+}
+
+std::unique_ptr<CostSource> GraphDispatcher::costs_for(std::span<const Workload> workloads) {
   std::vector<Timing> timings = timings_for(workloads, options_.regime);
   std::vector<Workload> neighbours = add_neighbours(workloads, timings);
-  StoredCosts costs(ops_, machine_, environment_, std::move(timings), roofline(),
-                    std::move(neighbours));
-  return choose(graph, bindings, ops_, KernelChooser(infos_, costs, options_.choose),
-                options_.choose.on_miss);
+  return std::make_unique<StoredCosts>(ops_, machine_, environment_, std::move(timings),
+                                       roofline(), std::move(neighbours));
+}
+
+Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& bindings) {
+  Decision standing = decide(graph, bindings);
+  const bool searches = options_.search.enabled && !options_.choose.plain_only;
+  if (searches) {
+    if (auto found = raced(graph, bindings, standing)) return *std::move(found);
+    if (auto found = searched(graph, bindings, standing)) return *std::move(found);
+  }
+  const double predicted_s = standing.predicted_s;
+  return {.decision = std::move(standing), .standing_s = predicted_s};
+}
+
+std::optional<Dispatched> GraphDispatcher::raced(const Graph& graph, const Bindings& bindings,
+                                                 const Decision& standing) {
+  if (store_ == nullptr) return std::nullopt;
+  // Newest first: the last word on each path.
+  std::map<PathId, PathMeasurement> known;
+  for (PathMeasurement& row :
+       store_->path_measurements(graph.id(), machine_.id(), environment_.id())) {
+    if (row.bindings == bindings && row.regime == options_.regime) {
+      known.try_emplace(row.path, std::move(row));
+    }
+  }
+  const PathMeasurement* best = nullptr;
+  for (const auto& [path, row] : known) {
+    if (row.outcome != Outcome::ok || !(row.error_relative <= options_.choose.tolerance)) continue;
+    if (best == nullptr || row.summary.median_s < best->summary.median_s) best = &row;
+  }
+  if (best == nullptr) return std::nullopt;
+  const auto incumbent = known.find(standing.path.id());
+  const bool has_incumbent = incumbent != known.end() && incumbent->second.outcome == Outcome::ok;
+  // The incumbent stays unless the challenger wins outside the noise.
+  if (has_incumbent && compare(best->summary, incumbent->second.summary, best->noise_floor) !=
+                           Verdict::faster) {
+    best = &incumbent->second;
+  }
+  const auto text = store_->find(best->path);
+  if (!text) return std::nullopt;
+  Path path = parse_path(text->text, ops_);
+  const auto costs = costs_for(workloads_of(path.graph, bindings, ops_));
+  try {
+    return Dispatched{.decision = describe(std::move(path), bindings, chooser(*costs)),
+                      .basis = Basis::raced,
+                      .standing_s = has_incumbent ? incumbent->second.summary.median_s : 0,
+                      .raced = *best,
+                      .rules = {}};
+  } catch (const Error& error) {
+    // A kernel that this program does not have any more.
+    log::warning("raced-path-refused",
+                 {{"path", best->path.to_string()}, {"why", error.what()}});
+    return std::nullopt;
+  }
+}
+
+std::optional<Dispatched> GraphDispatcher::searched(const Graph& graph, const Bindings& bindings,
+                                                    const Decision& standing) {
+  // A sum of kernels' errors says little of rules that drop bits: those paths are raced first.
+  const Precision precision =
+      std::min(paths::precision_within(options_.choose.tolerance), Precision::approximates);
+  PathFinder finder(*this, ops_, kernels_, graph, bindings,
+                    {.budget = options_.search.budget,
+                     .precision_max = precision,
+                     .explain = options_.search.explain},
+                    options_.search.limits);
+  const double standing_s = finder.predict(standing.path);
+  FoundPath best = std::move(finder.best(1).front());
+  if (best.predicted_s > standing_s * (1 - worthwhile_gain)) return std::nullopt;
+  const auto costs = costs_for(workloads_of(best.path.graph, bindings, ops_));
+  return Dispatched{.decision = describe(std::move(best.path), bindings, chooser(*costs)),
+                    .basis = Basis::searched,
+                    .standing_s = standing_s,
+                    .raced = std::nullopt,
+                    .rules = std::move(best.rules)};
 }
 
 int GraphDispatcher::measure_missing(const Graph& graph, const Bindings& bindings,
@@ -149,9 +251,9 @@ std::vector<Workload> GraphDispatcher::add_neighbours(std::span<const Workload> 
   return store_->find(std::vector<WorkloadId>(found.begin(), found.end()));
 }
 
-std::optional<Roofline> GraphDispatcher::roofline() {
-  if (store_ == nullptr) return std::nullopt;
-  if (auto known = store_->roofline(machine_.id(), options_.threads)) return known;
+Roofline GraphDispatcher::roofline() {
+  if (store_ == nullptr) return nominal_roofline(machine_.id(), options_.threads);
+  if (auto known = store_->roofline(machine_.id(), options_.threads)) return *known;
   Roofline measured = calibrate(options_.threads);
   measured.machine = machine_.id();
   store_->put(machine_);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -8,9 +9,12 @@
 
 #include "common/graph/graph.h"
 #include "common/graph/machine.h"
+#include "common/graph/path_measurement.h"
 #include "common/store/store.h"
 #include "kernels/kernel.h"
 #include "scheduler/choose/choose.h"
+#include "scheduler/egraph/runner.h"
+#include "scheduler/search/diagram.h"
 #include "worker/measure/measurer.h"
 
 namespace paceline {
@@ -22,6 +26,30 @@ std::vector<KernelInfo> infos_of(std::span<const Kernel> kernels);
 // what a campaign measures.
 Graph prepare(const Graph& graph, const OpSet& ops, std::span<const Kernel> kernels);
 
+// Whether, and how far, a dispatcher looks beyond the graph as it stands.
+struct SearchOptions {
+  bool enabled = true;
+  egraph::Budget budget = {};  // Of each distinct region.
+  search::Limits limits = {};
+  bool explain = false;  // Keep which rules made each node.
+};
+
+// How a path was come by.
+enum class Basis {
+  standing,  // The graph as it stands, kernels chosen one by one.
+  searched,  // An equivalent graph, by the sum of its kernels' times.
+  raced,     // Timed whole on this machine, against the standing path.
+};
+std::string_view to_string(Basis basis);
+
+struct Dispatched {
+  Decision decision;
+  Basis basis = Basis::standing;
+  double standing_s = 0;                 // Predicted for the graph as it stands; or raced.
+  std::optional<PathMeasurement> raced;  // What the choice rests on, when it was raced.
+  std::vector<std::vector<std::string>> rules;  // By node; empty unless asked to explain.
+};
+
 // Asks the store when a graph is dispatched on this machine. Owns what it knows of the machine;
 // borrows ops, kernels and the store. One thread.
 class GraphDispatcher {
@@ -31,17 +59,29 @@ class GraphDispatcher {
     int threads = 1;
     Regime regime = Regime::hot;
     MeasureBudget budget = {};  // Of what it measures itself.
+    SearchOptions search = {};
   };
 
   // Without a store every estimate is a roofline's.
   GraphDispatcher(const OpSet& ops, std::span<const Kernel> kernels, Store* store, Options options);
 
+  const Options& options() const { return options_; }
   const Machine& machine() const { return machine_; }
   const Environment& environment() const { return environment_; }
 
-  // Chooses for a prepared graph. Reads everything that the graph needs in one query; with
-  // OnMiss::measure it measures first what is missing, into the store.
+  // The path of a prepared graph: the fastest that was timed whole within the tolerance; else the
+  // one of the search that is predicted to be faster than the graph as it stands; else that.
+  Dispatched dispatch(const Graph& graph, const Bindings& bindings);
+  // Chooses kernels for a prepared graph as it stands. Reads everything that the graph needs in one
+  // query; with OnMiss::measure it measures first what is missing, into the store.
   Decision decide(const Graph& graph, const Bindings& bindings);
+
+  // What is known of kernels on these workloads, from one query.
+  std::unique_ptr<CostSource> costs_for(std::span<const Workload> workloads);
+  // Borrows the costs and this dispatcher.
+  KernelChooser chooser(CostSource& costs) const {
+    return KernelChooser(infos_, costs, options_.choose);
+  }
 
   // Measures on this machine what the graph needs and the store lacks: for each workload the
   // kernels without a row of this machine, environment and kernel content in one of `regimes`.
@@ -60,10 +100,16 @@ class GraphDispatcher {
                                        std::vector<Timing>& timings);
   std::vector<MeasureTask> missing(std::span<const Workload> workloads,
                                    std::span<const Regime> regimes);
+  std::optional<Dispatched> raced(const Graph& graph, const Bindings& bindings,
+                                  const Decision& standing);
+  std::optional<Dispatched> searched(const Graph& graph, const Bindings& bindings,
+                                     const Decision& standing);
   void keep(const Workload& workload, std::span<const Measurement> measurements);
-  std::optional<Roofline> roofline();
+  // Calibrated where there is a store to keep it; else nominal, which ranks and promises nothing.
+  Roofline roofline();
 
   const OpSet& ops_;
+  std::span<const Kernel> kernels_;
   std::vector<KernelInfo> infos_;
   Store* store_;
   Options options_;

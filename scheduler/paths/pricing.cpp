@@ -1,0 +1,223 @@
+#include "scheduler/paths/pricing.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+namespace paceline::paths {
+namespace {
+
+using egraph::ClassId;
+using egraph::EGraph;
+using egraph::ENode;
+using egraph::NodeId;
+using egraph::Operator;
+using egraph::OperatorId;
+
+// Bind time is not run time, yet of two paths that run alike the one that prepares less is better.
+constexpr double prepared_s_per_byte = 1e-16;
+
+OperandType operand_of(const TensorType& type, const Bindings& bindings) {
+  OperandType operand{.dtype = type.dtype};
+  for (const Dim& dim : type.shape) operand.extents.push_back(dim.evaluate(bindings));
+  return operand;
+}
+
+std::vector<TensorType> child_types(const EGraph& graph, const ENode& node) {
+  std::vector<TensorType> types;
+  for (const ClassId child : node.children) types.push_back(graph.facts(child).type);
+  return types;
+}
+
+Workload workload_of(const EGraph& graph, NodeId id, const Bindings& bindings) {
+  const Operator& made = graph.operator_of(id);
+  const std::vector<TensorType> types = child_types(graph, graph.node(id));
+  Workload workload{.op = made.op->name, .attributes = made.attributes.bind(bindings)};
+  for (const TensorType& type : types) workload.inputs.push_back(operand_of(type, bindings));
+  for (const TensorType& type : infer_types(*made.op, types, made.attributes)) {
+    workload.outputs.push_back(operand_of(type, bindings));
+  }
+  return workload;
+}
+
+bool is_op(const EGraph& graph, NodeId id) { return graph.operator_of(id).op != nullptr; }
+bool is_view(const EGraph& graph, NodeId id) {
+  const Operator& made = graph.operator_of(id);
+  return made.op != nullptr && made.op->view != nullptr;
+}
+
+// The classes that the roots reach by any nodes, in order of discovery.
+std::vector<ClassId> reachable(const Forms& forms) {
+  const EGraph& graph = *forms.classes;
+  std::vector<ClassId> order;
+  std::set<ClassId> seen;
+  const auto visit = [&](ClassId id) {
+    if (seen.insert(graph.find(id)).second) order.push_back(graph.find(id));
+  };
+  for (const ClassId root : forms.roots) visit(root);
+  for (std::size_t next = 0; next < order.size(); ++next) {
+    for (const NodeId node : graph.nodes_of(order[next])) {
+      for (const ClassId child : graph.node(node).children) visit(child);
+    }
+  }
+  return order;
+}
+
+bool is_timed(const EGraph& graph, ClassId id, NodeId node) {
+  return is_op(graph, node) && !is_view(graph, node) && !graph.facts(id).is_static;
+}
+
+class Pricer {
+ public:
+  Pricer(const Bindings& bindings, const KernelChooser& chooser)
+      : bindings_(bindings), chooser_(chooser) {}
+
+  void add(const Part& part) {
+    graph_ = part.forms->classes.get();
+    count_ = part.count;
+    part_ = static_cast<std::int32_t>(priced_.places.size());
+    shared_.clear();
+    auto& places = priced_.places.emplace_back();
+    const std::vector<ClassId> classes = reachable(*part.forms);
+    for (const ClassId id : classes) places.emplace(id, add_class());
+    for (const ClassId id : classes) add_alternatives(id);
+    for (const ClassId root : part.forms->roots) {
+      const std::int32_t place = places.at(graph_->find(root));
+      auto& roots = priced_.space.roots;
+      if (std::ranges::find(roots, place) == roots.end()) roots.push_back(place);
+    }
+  }
+
+  PricedForms take() { return std::move(priced_); }
+
+ private:
+  struct Price {
+    std::string kernel;
+    double seconds = 0;
+  };
+
+  std::int32_t add_class() {
+    priced_.space.classes.emplace_back();
+    return static_cast<std::int32_t>(priced_.space.classes.size() - 1);
+  }
+
+  void add_alternative(std::int32_t place, double cost_s, std::vector<std::int32_t> children,
+                       NodeId node, std::string kernel) {
+    priced_.space.classes[place].push_back(
+        {cost_s, std::move(children), static_cast<std::int64_t>(priced_.picks.size())});
+    priced_.picks.push_back({part_, node, std::move(kernel)});
+  }
+
+  std::vector<std::int32_t> places_of(const ENode& node) const {
+    std::vector<std::int32_t> places;
+    for (const ClassId child : node.children) {
+      places.push_back(priced_.places.back().at(graph_->find(child)));
+    }
+    return places;
+  }
+
+  void add_alternatives(ClassId id) {
+    const std::int32_t place = priced_.places.back().at(id);
+    for (const NodeId node : graph_->nodes_of(id)) {
+      if (!is_op(*graph_, node) || is_view(*graph_, node)) {
+        add_alternative(place, 0, places_of(graph_->node(node)), node, "");
+      } else if (graph_->facts(id).is_static) {
+        add_prepared(place, id, node);
+      } else {
+        add_computed(place, node);
+      }
+    }
+  }
+
+  // One kernel does for what runs once.
+  void add_prepared(std::int32_t place, ClassId id, NodeId node) {
+    const std::vector<Price>& prices = prices_of(workload_of(*graph_, node, bindings_));
+    if (prices.empty()) return;
+    const auto best = std::ranges::min_element(prices, {}, &Price::seconds);
+    const OperandType made = operand_of(graph_->facts(id).type, bindings_);
+    const double bytes = 64 + static_cast<double>(made.size_bytes());
+    add_alternative(place, bytes * prepared_s_per_byte * count_, places_of(graph_->node(node)),
+                    node, best->kernel);
+  }
+
+  void add_computed(std::int32_t place, NodeId node) {
+    const Workload workload = workload_of(*graph_, node, bindings_);
+    std::int32_t computed = place;
+    if (workload.outputs.size() > 1) {
+      const auto [shared, is_new] = shared_place(node);
+      add_alternative(place, 0, {shared}, node, "");
+      if (!is_new) return;
+      computed = shared;
+    }
+    for (const Price& price : prices_of(workload)) {
+      add_alternative(computed, price.seconds * count_, places_of(graph_->node(node)), node,
+                      price.kernel);
+    }
+  }
+
+  // A node with several outputs is computed once, whichever of them are read: the class of all, and
+  // whether it is new.
+  std::pair<std::int32_t, bool> shared_place(NodeId node) {
+    std::vector<ClassId> children;
+    for (const ClassId child : graph_->node(node).children) children.push_back(graph_->find(child));
+    const auto [at, is_new] =
+        shared_.try_emplace({graph_->operator_of(node).siblings, std::move(children)}, -1);
+    if (is_new) at->second = add_class();
+    return {at->second, is_new};
+  }
+
+  const std::vector<Price>& prices_of(const Workload& workload) {
+    const auto [at, is_new] = prices_.try_emplace(workload.id());
+    if (is_new) {
+      for (const KernelChooser::Candidate& candidate : chooser_.candidates(workload).usable) {
+        if (!candidate.estimate) continue;
+        at->second.push_back({candidate.kernel->name, search_cost_s(*candidate.estimate)});
+      }
+    }
+    return at->second;
+  }
+
+  const Bindings& bindings_;
+  const KernelChooser& chooser_;
+  const EGraph* graph_ = nullptr;
+  int count_ = 1;
+  std::int32_t part_ = -1;
+  PricedForms priced_;
+  std::map<std::pair<OperatorId, std::vector<ClassId>>, std::int32_t> shared_;
+  std::unordered_map<WorkloadId, std::vector<Price>> prices_;
+};
+
+}  // namespace
+
+double search_cost_s(const Estimate& estimate) {
+  return estimate.origin == Origin::roofline ? estimate.high_s : estimate.seconds;
+}
+
+std::vector<Workload> workloads_of(std::span<const Part> parts, const Bindings& bindings) {
+  std::vector<Workload> workloads;
+  std::set<WorkloadId> seen;
+  for (const Part& part : parts) {
+    const EGraph& graph = *part.forms->classes;
+    for (const ClassId id : reachable(*part.forms)) {
+      for (const NodeId node : graph.nodes_of(id)) {
+        if (!is_timed(graph, id, node)) continue;
+        Workload workload = workload_of(graph, node, bindings);
+        if (seen.insert(workload.id()).second) workloads.push_back(std::move(workload));
+      }
+    }
+  }
+  return workloads;
+}
+
+PricedForms price(std::span<const Part> parts, const Bindings& bindings,
+                  const KernelChooser& chooser) {
+  Pricer pricer(bindings, chooser);
+  for (const Part& part : parts) pricer.add(part);
+  PricedForms priced = pricer.take();
+  priced.free_of_views.emplace(priced.space);
+  return priced;
+}
+
+}  // namespace paceline::paths

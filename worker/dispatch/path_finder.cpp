@@ -1,0 +1,118 @@
+#include "worker/dispatch/path_finder.h"
+
+#include <algorithm>
+#include <set>
+
+#include "common/base/error.h"
+#include "scheduler/fleet/workloads.h"
+#include "scheduler/rules/rules.h"
+#include "worker/compile/compile.h"
+
+namespace paceline {
+
+const egraph::Rules& path_rules(const OpSet& ops) {
+  static const egraph::Rules rules = rules::compiled_rules(ops);
+  return rules;
+}
+
+PathFinder::PathFinder(GraphDispatcher& dispatcher, const OpSet& ops,
+                       std::span<const Kernel> kernels, const Graph& graph,
+                       const Bindings& bindings, const paths::SpaceOptions& options,
+                       const search::Limits& limits)
+    : dispatcher_(dispatcher),
+      ops_(ops),
+      kernels_(kernels),
+      graph_(graph),
+      bindings_(bindings),
+      options_(options),
+      limits_(limits),
+      space_(graph, ops, path_rules(ops), options) {
+  price();
+}
+
+PathFinder::~PathFinder() = default;
+
+void PathFinder::price() {
+  std::vector<Workload> workloads = space_.workloads(bindings_);
+  workload_count_ = std::ssize(workloads);
+  for (Workload& workload : workloads_of(graph_, bindings_, ops_)) {
+    workloads.push_back(std::move(workload));
+  }
+  costs_ = dispatcher_.costs_for(workloads);
+  priced_ = space_.price(bindings_, dispatcher_.chooser(*costs_));
+  diagram_.reset();
+  extraction_.reset();
+}
+
+const search::Diagram& PathFinder::diagram() {
+  if (!diagram_) diagram_ = search::Diagram::build(priced_.free_of_views->space(), limits_);
+  return *diagram_;
+}
+
+search::Count PathFinder::count() { return diagram().count(); }
+
+bool PathFinder::is_order_exact() { return diagram().is_exact(); }
+
+const search::Extraction& PathFinder::extraction() {
+  if (!extraction_) extraction_ = search::extract(priced_.free_of_views->space(), limits_);
+  return *extraction_;
+}
+
+FoundPath PathFinder::found(const search::Solution& solution) {
+  FoundPath found;
+  if (options_.explain) {
+    auto explained = space_.explained_path(priced_, solution);
+    found.path = std::move(explained.path);
+    found.rules = std::move(explained.rules);
+  } else {
+    found.path = space_.path(priced_, solution);
+  }
+  found.predicted_s = predict(found.path);
+  return found;
+}
+
+std::vector<FoundPath> PathFinder::best(int count) {
+  std::vector<FoundPath> paths;
+  std::set<PathId> seen;
+  const auto keep = [&](const search::Solution& solution) {
+    FoundPath path = found(solution);
+    if (seen.insert(path.path.id()).second) paths.push_back(std::move(path));
+  };
+  keep(extraction().best);
+  if (count > 1) {
+    search::BestFirst enumeration(diagram());
+    // Choices in what no output needs to tell apart may give one path twice.
+    for (int tried = 0; std::ssize(paths) < count && tried < 8 * count; ++tried) {
+      const auto solution = enumeration.next();
+      if (!solution) break;
+      keep(*solution);
+    }
+  }
+  std::ranges::stable_sort(paths, {}, &FoundPath::predicted_s);
+  return paths;
+}
+
+std::vector<FoundPath> PathFinder::sample(int count, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<FoundPath> paths;
+  for (int i = 0; i < count; ++i) paths.push_back(found(diagram().sample(random)));
+  return paths;
+}
+
+double PathFinder::predict(const Path& path) {
+  const Plan plan =
+      compile(path, ops_, kernels_, bindings_, {.threads = dispatcher_.options().threads});
+  double seconds = 0;
+  for (const Plan::Instruction& instruction : plan.instructions) {
+    Workload workload = workload_of(plan, instruction, bindings_);
+    for (OperandType& operand : workload.inputs) operand.strides.clear();
+    for (OperandType& operand : workload.outputs) operand.strides.clear();
+    const KernelInfo& kernel = kernel_of(instruction, kernels_).info;
+    if (const auto estimate = costs_->estimate(kernel, workload)) {
+      seconds += paths::search_cost_s(*estimate);
+    }
+  }
+  return seconds;
+}
+
+}  // namespace paceline

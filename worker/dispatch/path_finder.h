@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/graph/path.h"
+#include "kernels/kernel.h"
+#include "scheduler/paths/path_space.h"
+#include "scheduler/search/best_first.h"
+#include "scheduler/search/extract.h"
+#include "worker/dispatch/dispatch.h"
+
+namespace paceline {
+
+// A path with what it should take by what is known of its kernels, the copies that its layout
+// needs included.
+struct FoundPath {
+  Path path;
+  double predicted_s = 0;
+  std::vector<std::vector<std::string>> rules;  // By node; empty unless asked to explain.
+};
+
+// The equivalent programs of one prepared graph under bindings, priced by what a dispatcher knows.
+// Borrows all that it is given. One thread.
+class PathFinder {
+ public:
+  PathFinder(GraphDispatcher& dispatcher, const OpSet& ops, std::span<const Kernel> kernels,
+             const Graph& graph, const Bindings& bindings, const paths::SpaceOptions& options,
+             const search::Limits& limits);
+  ~PathFinder();
+
+  // Asks the store again, after something was measured.
+  void price();
+
+  search::Count count();
+  // The cheapest by predicted kernels alone, and how far from the best it can be.
+  const search::Extraction& extraction();
+  // The first `count` distinct paths by predicted cost, cheapest first: those of the space in order,
+  // then sorted with the copies that each needs.
+  std::vector<FoundPath> best(int count);
+  std::vector<FoundPath> sample(int count, std::uint64_t seed);
+  bool is_order_exact();
+
+  // Of any path of the graph. Throws what compile() does.
+  double predict(const Path& path);
+
+  // How many workloads the space's paths are made of.
+  std::int64_t workload_count() const { return workload_count_; }
+  std::vector<paths::RegionReport> report() const { return space_.report(); }
+
+ private:
+  const search::Diagram& diagram();
+  FoundPath found(const search::Solution& solution);
+
+  GraphDispatcher& dispatcher_;
+  const OpSet& ops_;
+  std::span<const Kernel> kernels_;
+  const Graph& graph_;
+  const Bindings& bindings_;
+  paths::SpaceOptions options_;
+  search::Limits limits_;
+  paths::PathSpace space_;
+  std::unique_ptr<CostSource> costs_;
+  paths::PricedForms priced_;
+  std::int64_t workload_count_ = 0;
+  std::optional<search::Diagram> diagram_;
+  std::optional<search::Extraction> extraction_;
+};
+
+// The rules of this program, compiled once.
+const egraph::Rules& path_rules(const OpSet& ops);
+
+}  // namespace paceline

@@ -1,0 +1,137 @@
+#include "worker/dispatch/path_study.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "common/graph/text/names.h"
+#include "scheduler/fleet/workloads.h"
+#include "worker/probe/probe.h"
+
+namespace paceline {
+namespace {
+
+std::set<PathId> ids_of(std::span<const FoundPath> found) {
+  std::set<PathId> ids;
+  for (const FoundPath& path : found) ids.insert(path.path.id());
+  return ids;
+}
+
+class Study {
+ public:
+  Study(GraphDispatcher& dispatcher, const OpSet& ops, std::span<const Kernel> kernels,
+        Store& store, const Graph& graph, const Bindings& bindings,
+        const PathStudyOptions& options, const std::function<void(std::string_view)>& note)
+      : dispatcher_(dispatcher),
+        ops_(ops),
+        kernels_(kernels),
+        store_(store),
+        graph_(graph),
+        bindings_(bindings),
+        options_(options),
+        note_(note),
+        finder_(dispatcher, ops, kernels, graph, bindings,
+                {.budget = dispatcher.options().search.budget,
+                 .precision_max =
+                     paths::precision_within(dispatcher.options().choose.tolerance)},
+                dispatcher.options().search.limits) {}
+
+  PathStudy run(RaceData data) {
+    measure(graph_);
+    std::vector<FoundPath> found = settle();
+    std::vector<PathCandidate> candidates = candidates_of(std::move(found));
+    note_(fmt::format("timing {} paths whole", candidates.size()));
+    PathRace race(graph_, ops_, kernels_, bindings_, std::move(data),
+                  dispatcher_.options().threads);
+    study_.rows = race.run(candidates, dispatcher_.options().choose.tolerance, options_.race,
+                           options_.seed);
+    keep(candidates);
+    return std::move(study_);
+  }
+
+ private:
+  int measure(const Graph& graph) {
+    const Regime regimes[] = {dispatcher_.options().regime};
+    const int measured = dispatcher_.measure_missing(
+        graph, bindings_, regimes, [&](int done, int total, const Workload& workload) {
+          note_(fmt::format("measured {}/{} {}", done, total, workload.to_text()));
+        });
+    study_.workloads_measured += measured;
+    return measured;
+  }
+
+  // What is measured moves the predictions, which may bring up other paths.
+  std::vector<FoundPath> settle() {
+    std::vector<FoundPath> found = finder_.best(options_.paths);
+    for (int round = 0; round < options_.rounds; ++round) {
+      int measured = 0;
+      for (const FoundPath& path : found) measured += measure(path.path.graph);
+      if (measured == 0) break;
+      const std::set<PathId> before = ids_of(found);
+      finder_.price();
+      found = finder_.best(options_.paths);
+      note_(fmt::format("{} workloads measured, {} of {} best paths are new", measured,
+                        std::ranges::count_if(found, [&](const FoundPath& path) {
+                          return !before.contains(path.path.id());
+                        }),
+                        found.size()));
+    }
+    study_.workloads_possible = finder_.workload_count();
+    return found;
+  }
+
+  std::vector<PathCandidate> candidates_of(std::vector<FoundPath> found) {
+    Path standing = dispatcher_.decide(graph_, bindings_).path;
+    const PathId standing_id = standing.id();
+    const double predicted_s = finder_.predict(standing);
+    std::vector<PathCandidate> candidates = {{std::move(standing), predicted_s}};
+    for (FoundPath& path : found) {
+      if (path.path.id() == standing_id) continue;
+      candidates.push_back({std::move(path.path), path.predicted_s});
+    }
+    return candidates;
+  }
+
+  void keep(std::span<const PathCandidate> candidates) {
+    const GraphText graph{graph_.id(), graph_.name(), to_text(graph_)};
+    store_.put(std::span(&graph, 1));
+    std::vector<PathText> paths;
+    for (const PathCandidate& candidate : candidates) {
+      paths.push_back({candidate.path.id(), graph.id, to_text(candidate.path)});
+    }
+    store_.put(std::span<const PathText>(paths));
+    for (PathMeasurement& row : study_.rows) {
+      row.machine = dispatcher_.machine().id();
+      row.environment = dispatcher_.environment().id();
+      row.regime = dispatcher_.options().regime;
+      row.node = host_name();
+    }
+    store_.put(dispatcher_.machine());
+    store_.put(dispatcher_.environment());
+    store_.put(std::span<const PathMeasurement>(study_.rows));
+  }
+
+  GraphDispatcher& dispatcher_;
+  const OpSet& ops_;
+  std::span<const Kernel> kernels_;
+  Store& store_;
+  const Graph& graph_;
+  const Bindings& bindings_;
+  const PathStudyOptions& options_;
+  const std::function<void(std::string_view)>& note_;
+  PathFinder finder_;
+  PathStudy study_;
+};
+
+}  // namespace
+
+PathStudy study_paths(GraphDispatcher& dispatcher, const OpSet& ops,
+                      std::span<const Kernel> kernels, Store& store, const Graph& graph,
+                      const Bindings& bindings, RaceData data, const PathStudyOptions& options,
+                      const std::function<void(std::string_view)>& note) {
+  return Study(dispatcher, ops, kernels, store, graph, bindings, options, note)
+      .run(std::move(data));
+}
+
+}  // namespace paceline

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "common/graph/path_measurement.h"
+#include "worker/dispatch/path_finder.h"
+#include "worker/measure/path_race.h"
+
+namespace paceline {
+
+struct PathStudyOptions {
+  int paths = 8;   // Candidates of the race, besides the graph as it stands.
+  int rounds = 4;  // Of measuring the kernels of the best paths and searching anew.
+  RaceBudget race = {};
+  std::uint64_t seed = 1;
+};
+
+struct PathStudy {
+  std::vector<PathMeasurement> rows;  // The graph as it stands first, then by predicted time.
+  int workloads_measured = 0;         // Now.
+  std::int64_t workloads_possible = 0;  // That some path of the space contains.
+};
+
+// Settles by measurement which path of a prepared graph is the fastest here: measures the kernels
+// of the best predicted paths until these stay the same, then times the finalists whole, and stores
+// all of it. `note` is told what happens, a line each.
+PathStudy study_paths(GraphDispatcher& dispatcher, const OpSet& ops,
+                      std::span<const Kernel> kernels, Store& store, const Graph& graph,
+                      const Bindings& bindings, RaceData data, const PathStudyOptions& options,
+                      const std::function<void(std::string_view)>& note);
+
+}  // namespace paceline
