@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "common/base/random.h"
 #include "common/graph/reference.h"
@@ -32,6 +33,11 @@ double unit(Dtype dtype) {
       return 0;
   }
 }
+
+// A rounding of the shadow is off by at most this much, relative to the result.
+constexpr double shadow_unit = 0x1p-50;
+// Forms may differ by this many times what a value and its shadow do.
+constexpr double shadow_slack = 0x1p14;
 
 // Masks add numbers beside which nothing else would count.
 constexpr double ordinary_max = 1e15;
@@ -62,7 +68,8 @@ Random random_for(const Operator& leaf, const Evaluation& evaluation) {
 
 double draw_real(const Evaluation& evaluation, Random& random) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  constexpr std::array<double, 6> specials = {std::nan(""), infinity, -infinity, 0.0, -0.0, 1e30};
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  constexpr std::array<double, 6> specials = {nan, infinity, -infinity, 0.0, -0.0, 1e30};
   constexpr int one_in = 6;
   if (evaluation.specials && random.below(one_in) == 0) return specials[random.below(6)];
   return random.normal();
@@ -86,12 +93,39 @@ Tensor draw(const Operator& leaf, const Evaluation& evaluation) {
 
 bool is_cast(const Op& op) { return op.name == "cast"; }
 
+// Ops whose results are elements of their operands, or exact in binary.
+bool is_exact(const Op& op) {
+  static const std::set<std::string, std::less<>> names = {
+      "abs",  "cast",    "ceil",    "concat",       "copy", "floor",      "gather",
+      "iota", "maximum", "minimum", "neg",          "pad",  "reduce_max", "reduce_min",
+      "relu", "round",   "sign",    "update_slice", "where"};
+  return op.view != nullptr || names.contains(op.name);
+}
+
+Tensor shaken(const Tensor& exact, std::uint64_t seed) {
+  if (exact.dtype() != Dtype::f64) return exact;
+  Random random(seed);
+  const Tensor off = exact.clone();
+  for (std::int64_t i = 0; i < off.element_count(); ++i) {
+    off.as<double>()[i] *= 1 + shadow_unit * random.uniform(-1, 1);
+  }
+  return off;
+}
+
+// How far other forms may be from an element, by its shadow.
+double shadow_bound(double element, double shadow) {
+  const double distance = std::abs(element - shadow);
+  return std::isfinite(distance) ? shadow_slack * distance : 0;
+}
+
 }  // namespace
 
 std::string disagreement(const ClassValue& a, const ClassValue& b, double more) {
   const double noise = std::max({a.noise, b.noise, more});
   if (a.elements.dtype() != Dtype::f64 && noise > discrete_noise_max) return {};
   const std::vector<double> left = a.elements.to_doubles(), right = b.elements.to_doubles();
+  const std::vector<double> left_shadow = a.shadow.to_doubles();
+  const std::vector<double> right_shadow = b.shadow.to_doubles();
   if (left.size() != right.size()) {
     return fmt::format("{} and {} elements", left.size(), right.size());
   }
@@ -99,7 +133,9 @@ std::string disagreement(const ClassValue& a, const ClassValue& b, double more) 
   const double scale = root_mean_square(left);
   for (std::size_t i = 0; i < left.size(); ++i) {
     if (same(left[i], right[i])) continue;
-    const double bound = allowed * std::max({std::abs(left[i]), std::abs(right[i]), scale});
+    const double bound = allowed * std::max({std::abs(left[i]), std::abs(right[i]), scale}) +
+                         shadow_bound(left[i], left_shadow[i]) +
+                         shadow_bound(right[i], right_shadow[i]);
     if (std::isfinite(bound) && std::abs(left[i] - right[i]) <= bound) continue;
     return fmt::format("element {} of {}: {} and {}", i, left.size(), left[i], right[i]);
   }
@@ -107,23 +143,28 @@ std::string disagreement(const ClassValue& a, const ClassValue& b, double more) 
 }
 
 ClassValue ClassValues::leaf(const Operator& leaf) const {
-  if (leaf.kind == NodeKind::constant) return {to_reference(leaf.constant)};
+  const auto exact = [](const Tensor& elements) {
+    const Tensor reference = to_reference(elements);
+    return ClassValue{reference, reference};
+  };
+  if (leaf.kind == NodeKind::constant) return exact(leaf.constant);
   const auto given = evaluation_.values.find(leaf.name);
-  if (given == evaluation_.values.end()) return {to_reference(draw(leaf, evaluation_))};
+  if (given == evaluation_.values.end()) return exact(draw(leaf, evaluation_));
   const Tensor& value = given->second;
   if (value.dtype() != leaf.type.dtype || value.extents() != extents_of(leaf, evaluation_)) {
     throw invalid("the value given for \"{}\" must be {}: {}{}", leaf.name, leaf.type.to_string(),
                   to_string(value.dtype()), to_string(value.extents()));
   }
-  return {to_reference(value)};
+  return exact(value);
 }
 
 ClassValue ClassValues::op(const Operator& op, std::span<const ClassValue* const> children,
                            std::span<const TensorType> types) const {
   double noise = 0;
-  std::vector<Tensor> inputs;
+  std::vector<Tensor> inputs, shadows;
   for (const ClassValue* child : children) {
     inputs.push_back(child->elements);
+    shadows.push_back(child->shadow);
     noise = std::max(noise, child->noise);
   }
   // Views move elements and casts round by definition; all else may round elsewhere in another
@@ -137,7 +178,10 @@ ClassValue ClassValues::op(const Operator& op, std::span<const ClassValue* const
   }
   try {
     const Attributes attributes = op.attributes.bind(evaluation_.bindings);
-    return {evaluate_reference(*op.op, inputs, attributes, bound)[op.output], noise};
+    Tensor elements = evaluate_reference(*op.op, inputs, attributes, bound)[op.output];
+    Tensor shadow = evaluate_reference(*op.op, shadows, attributes, bound)[op.output];
+    if (!is_exact(*op.op)) shadow = shaken(shadow, values_.size());
+    return {std::move(elements), std::move(shadow), noise};
   } catch (const Error& error) {
     throw unsupported("{} cannot be evaluated on random leaves, give fitting ones: {}", op.op->name,
                       error.what());
@@ -151,6 +195,12 @@ void ClassValues::join(ClassId winner, ClassId loser, double more) {
   if (other.noise < kept.noise) kept = std::move(other);
   kept.noise = noise;
   other = {};
+}
+
+bool ClassValues::raise_noise(ClassId id, double noise) {
+  if (noise <= values_[id.value].noise) return false;
+  values_[id.value].noise = noise;
+  return true;
 }
 
 }  // namespace paceline::egraph

@@ -13,8 +13,13 @@ namespace paceline::egraph {
 
 // The value of a class on random leaves, in a reference dtype, and how far equal forms of it may
 // differ, relative to it.
+//
+// `shadow` is the same with every rounding off by a little, at random: where it differs much, digits
+// have cancelled, and other forms may differ as much (stochastic arithmetic: Vignes, A stochastic
+// arithmetic for reliable scientific computation, 1993).
 struct ClassValue {
   Tensor elements;
+  Tensor shadow;
   double noise = 0;
 };
 
@@ -36,6 +41,8 @@ class ClassValues {
   const ClassValue& at(ClassId id) const { return values_[id.value]; }
   // `winner` stands for both from now on: with the sharper value and the larger noise.
   void join(ClassId winner, ClassId loser, double more);
+  // False when the noise was no less already.
+  bool raise_noise(ClassId id, double noise);
 
   const Evaluation& evaluation() const { return evaluation_; }
 

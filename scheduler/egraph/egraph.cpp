@@ -228,7 +228,22 @@ bool EGraph::unite(ClassId a, ClassId b, Reason reason, bool is_congruence) {
         {std::string(reason.rule), reason.precision, b, a, std::move(reason.premises)});
   }
   absorb(winner, loser);
+  if (values_) spread_noise(winner);
   return true;
+}
+
+// What rests on a value is at least as noisy.
+void EGraph::spread_noise(ClassId id) {
+  std::vector<ClassId> raised{id};
+  while (!raised.empty()) {
+    const ClassId child = raised.back();
+    raised.pop_back();
+    const double noise = values_->at(child).noise;
+    for (const NodeId node : classes_[child.value].parents) {
+      const ClassId parent = find(class_of(node));
+      if (values_->raise_noise(parent, noise)) raised.push_back(parent);
+    }
+  }
 }
 
 void EGraph::absorb(ClassId winner, ClassId loser) {

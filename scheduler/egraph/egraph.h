@@ -177,6 +177,7 @@ class EGraph {
   void expect_equal_types(ClassId a, ClassId b, const Reason& reason) const;
   void expect_equal_values(ClassId a, ClassId b, const Reason& reason, double more) const;
   double noise_of(ClassId a, const Reason& reason, bool is_congruence) const;
+  void spread_noise(ClassId id);
   ClassValue compute_value(const ENode& node) const;
   void absorb(ClassId winner, ClassId loser);
   void repair(NodeId id);
