@@ -27,8 +27,8 @@ std::string of_three(std::string_view body) {
 
 Rules associate() {
   Rules rules;
-  for (const std::string op : {"add", "mul", "minimum", "maximum"}) {
-    const bool rounds = op == "add" || op == "mul";
+  for (const std::string op : {"mul", "minimum", "maximum"}) {
+    const bool rounds = op == "mul";
     rules.push_back({op + "-associates",
                      rounds ? reorders : exact,
                      fmt::format("({0} ({0} ?a ?b) ?c)", op),
@@ -37,6 +37,41 @@ Rules associate() {
                      of_three(fmt::format("s = {0}(a, b) y = {0}(s, c)", op))});
   }
   return rules;
+}
+
+// Sums are reordered only to bring together what adds up to less: a residual stream is a sum of all
+// layers, and has more orders than any budget.
+Rules sums() {
+  const std::string constants =
+      "constant kc: f64[] = 0.7 constant kd: f64[] = 2 input c: f64[3] input d: f64[3] "
+      "u = broadcast(kc, shape=[2,3]) v = broadcast(kd, shape=[2,3]) ";
+  return {
+      {"constants-of-sum",
+       reorders,
+       "(add (add ?a ?c:const) ?d:const)",
+       "(add ?a (add ?c ?d))",
+       {},
+       of_two(constants + "s = add(a, u) y = add(s, v)")},
+      {"constant-past-sum",
+       reorders,
+       "(add (add ?a ?c:const) ?b)",
+       "(add (add ?a ?b) ?c)",
+       {},
+       of_two(constants + "s = add(a, u) y = add(s, b)")},
+      {"spread-terms-of-sum",
+       reorders,
+       "(add (add ?a (broadcast[shape=?s] ?b)) (broadcast[shape=?s] ?c))",
+       "(add ?a (add (broadcast[shape=?s] ?b) (broadcast[shape=?s] ?c)))",
+       {"have_one_shape(?b, ?c)"},
+       of_two(constants + "e = broadcast(c, shape=[2,3]) f = broadcast(d, shape=[2,3]) "
+                          "s = add(a, e) y = add(s, f)")},
+      {"quotients-of-one-divisor",
+       reorders,
+       "(add (div ?a ?c) (div ?b ?c))",
+       "(div (add ?a ?b) ?c)",
+       {"is_float(?a)"},
+       of_three("p = div(a, c) q = div(b, c) y = add(p, q)")},
+  };
 }
 
 Rules neutral() {
@@ -255,7 +290,7 @@ Rules quotients() {
 
 Rules algebra() {
   Rules rules;
-  for (const auto& family : {associate, neutral, signs, powers, quotients}) {
+  for (const auto& family : {associate, sums, neutral, signs, powers, quotients}) {
     const Rules own = family();
     rules.insert(rules.end(), own.begin(), own.end());
   }

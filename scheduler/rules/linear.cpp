@@ -57,6 +57,13 @@ Rules spelling() {
        "(linear[*=?r] ?x ?w (add ?b ?c))",
        {"has_shape_of_last(?c, ?s)"},
        of_weights("m = linear(x, w, b) d = exp(b) c = broadcast(d, shape=[2,3,5]) y = add(m, c)")},
+      {"bias-past-sum",
+       reorders,
+       "(add (add (linear[*=?r] ?x ?w) ?c) (broadcast[shape=?s] ?b))",
+       "(add (linear[*=?r] ?x ?w ?b) ?c)",
+       {"has_shape_of_last(?b, ?s)"},
+       of_weights("input c: f64[2,3,5] m = linear(x, w) a = add(m, c) "
+                  "d = broadcast(b, shape=[2,3,5]) y = add(a, d)")},
       {"sub-is-bias",
        reorders,
        "(sub (linear[*=?r] ?x ?w) (broadcast[shape=?s] ?b))",
