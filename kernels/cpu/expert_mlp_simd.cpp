@@ -19,7 +19,6 @@ namespace {
 
 constexpr std::size_t first_expert = 3;
 constexpr std::int64_t gathered_max = 128;  // Tokens that pass through an expert at a time.
-constexpr std::int64_t few_rows_max = 8;    // Of these, packing the weights does not pay.
 
 struct State : Prepared {
   explicit State(const Attributes& attributes)

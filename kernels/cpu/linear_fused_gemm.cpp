@@ -13,16 +13,14 @@
 #include "kernels/cpu/support/openblas.h"
 #include "kernels/cpu/support/simd_kernel.h"
 
-// A library's product tile by tile, and what comes before or after it while the tile is in a cache:
-// residual and bias before, since products are added to what they find; bias and activation after.
+// A library's product, one piece a thread, and what comes before and after: residual and bias
+// before, since products are added to what they find; bias and activation after. Smaller pieces,
+// which stay in a cache until then, cost more than they save, since libraries pack their operands
+// anew for each.
 #ifndef PACELINE_LINEAR_FUSED_GEMM_ONCE
 #define PACELINE_LINEAR_FUSED_GEMM_ONCE
 namespace paceline::kernels::cpu {
 namespace {
-
-// Libraries pack their operands anew for each tile, so that tiles only just fit a second-level
-// cache.
-constexpr std::int64_t tile_elements_max = 256 * 1024;
 
 struct BlasActivationState : BlasAffineState {
   BlasActivationState(const Blas& blas, const Attributes& attributes)
@@ -66,7 +64,7 @@ const float* bias_of(const Call& call, std::size_t input) {
 
 template <typename Body>
 void for_each_tile(const Call& call, const Product<float>& p, const Body& body) {
-  parallel_tiles(cut_of(p.m, p.n, p.k, call.threads, tile_elements_max), p.m, p.n, body);
+  parallel_tiles(cut_of(p.m, p.n, p.k, call.threads), p.m, p.n, body);
 }
 
 // Calls body(first element in c, first element of the bias) for each row of a tile.

@@ -8,47 +8,60 @@
 #include "kernels/cpu/support/activations-inl.h"
 #include "kernels/cpu/support/blas_affine.h"
 #include "kernels/cpu/support/blas_matmul.h"
+#include "kernels/cpu/support/few_rows-inl.h"
 #include "kernels/cpu/support/packed_product-inl.h"
 #include "kernels/cpu/support/simd_kernel.h"
 
-// Products of many rows in our own tiles: halves are widened while they are packed, and what an op
-// does around its product happens to each tile as it leaves the registers.
+// Products in our own tiles: halves are widened while they are packed, and what an op does around
+// its product happens to each tile as it leaves the registers. For few rows, packing does not pay.
 HWY_BEFORE_NAMESPACE();
 namespace paceline::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-template <typename T>
-void multiply_parallel(const Call& call, const Product<T>& p, const Around<T>& around,
-                       FinishTile<T> finish) {
-  multiply_packed(p, around, finish, call.threads, static_cast<float*>(call.workspace));
+// c = F(a b + what is around it).
+template <typename F, typename T>
+void multiply_product(const Product<T>& p, const Around<T>& around, int threads, float* workspace) {
+  const bool is_dense = !p.transpose_a && (p.m == 1 || (p.a_stride == p.k && p.c_stride == p.n)) &&
+                        p.b_stride == (p.transpose_b ? p.k : p.n);
+  if (p.m > few_rows_max || !is_dense) {
+    return multiply_packed<T>(p, around, finish_tile<F, T>, threads, workspace);
+  }
+  const FewRows<T> few{.m = p.m,
+                       .n = p.n,
+                       .k = p.k,
+                       .x = p.a,
+                       .weight = p.b,
+                       .transpose_weight = p.transpose_b,
+                       .around = around,
+                       .out = p.c};
+  multiply_few_rows<T>(few, threads, finish_row<F, T>);
 }
 
-template <typename T>
-void multiply_affine(const Call& call, const Around<T>& around, FinishTile<T> finish) {
+template <typename F, typename T>
+void multiply_affine(const Call& call, const Around<T>& around) {
   if (call.outputs[0].element_count() == 0) return;
-  multiply_parallel(call, affine_product<T>(call, call.state<AffineState>().transpose_weight),
-                    around, finish);
+  multiply_product<F>(affine_product<T>(call, call.state<AffineState>().transpose_weight), around,
+                      call.threads, static_cast<float*>(call.workspace));
 }
 
 void run_packed_linear(const Call& call) {
   SimdFloats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
-    multiply_affine<T>(call, {.bias = optional_input<T>(call, 2)}, finish_tile<Same, T>);
+    multiply_affine<Same, T>(call, {.bias = optional_input<T>(call, 2)});
   });
 }
 
 void run_packed_residual(const Call& call) {
   SimdFloats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
-    multiply_affine<T>(
-        call, {.bias = optional_input<T>(call, 3), .residual = call.inputs[2].as<const T>()},
-        finish_tile<Same, T>);
+    multiply_affine<Same, T>(
+        call, {.bias = optional_input<T>(call, 3), .residual = call.inputs[2].as<const T>()});
   });
 }
 
 void run_packed_activation(const Call& call) {
   SimdFloats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
     visit_vector_activation(call.state<ActivationState>().activation, [&]<typename F>(F) {
-      multiply_affine<T>(call, {.bias = optional_input<T>(call, 2)}, finish_tile<F, T>);
+      multiply_affine<F, T>(call, {.bias = optional_input<T>(call, 2)});
     });
   });
 }
@@ -56,12 +69,13 @@ void run_packed_activation(const Call& call) {
 void run_packed_matmul(const Call& call) {
   if (call.outputs[0].element_count() == 0) return;
   SimdFloats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
+    float* workspace = static_cast<float*>(call.workspace);
     for_each_product<T>(
-        call, [&](const Product<T>& p) { multiply_parallel<T>(call, p, {}, finish_tile<Same, T>); },
+        call,
+        [&](const Product<T>& p) { multiply_product<Same, T>(p, {}, call.threads, workspace); },
         [&](const Product<T>& p) {
-          float* workspace = static_cast<float*>(call.workspace) +
-                             workspace_part(call.threads) * packed_product_floats(sizeof(T));
-          PackedProduct<T>(p, {}, finish_tile<Same, T>, workspace).run();
+          const std::int64_t part = workspace_part(call.threads);
+          multiply_product<Same, T>(p, {}, 1, workspace + part * packed_product_floats(sizeof(T)));
         });
   });
 }

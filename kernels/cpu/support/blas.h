@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <type_traits>
 
 namespace paceline::kernels::cpu {
@@ -140,16 +139,14 @@ void multiply_strided(const Products<T>& blas, const Product<T>& p, bool accumul
 }
 
 // How a product is cut for a number of threads: along its longer side, in equal pieces of whole
-// vectors, and not at all when a piece would be over before a thread has woken up; but in more
-// pieces when they would have more than `elements_max` results.
+// vectors, and not at all when a piece would be over before a thread has woken up.
 struct Cut {
   bool by_rows = false;
   std::int64_t pieces = 1;
   std::int64_t extent = 0;  // Of a piece, along the side that is cut.
 };
 
-inline Cut cut_of(std::int64_t m, std::int64_t n, std::int64_t k, int threads,
-                  std::int64_t elements_max = std::numeric_limits<std::int64_t>::max()) {
+inline Cut cut_of(std::int64_t m, std::int64_t n, std::int64_t k, int threads) {
   constexpr double flops_per_piece_min = 2e5;
   constexpr std::int64_t granule = 16;
   const double flops =
@@ -157,9 +154,7 @@ inline Cut cut_of(std::int64_t m, std::int64_t n, std::int64_t k, int threads,
   const auto affordable = static_cast<std::int64_t>(std::max(1.0, flops / flops_per_piece_min));
   const bool by_rows = m > n;
   const std::int64_t side = by_rows ? m : n;
-  std::int64_t wanted = std::min<std::int64_t>(threads, affordable);
-  const std::int64_t parts = (m * n - 1) / elements_max / wanted + 1;
-  wanted *= std::min(parts, std::max<std::int64_t>(side / granule / wanted, 1));
+  const std::int64_t wanted = std::min<std::int64_t>(threads, affordable);
   const std::int64_t extent = ((side + wanted - 1) / wanted + granule - 1) / granule * granule;
   const std::int64_t pieces = std::max<std::int64_t>((side + extent - 1) / extent, 1);
   return {by_rows, pieces, pieces == 1 ? side : extent};

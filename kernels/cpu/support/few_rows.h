@@ -17,6 +17,9 @@ struct FewRows {
   T* out;
 };
 
+// For so few, packing a weight costs more than it saves.
+inline constexpr std::int64_t few_rows_max = 8;
+
 inline constexpr std::int64_t strip_columns_min = 64;
 inline constexpr std::int64_t strip_columns = 512;
 
