@@ -15,7 +15,8 @@ Steps::Steps(const Plan& plan, std::span<const Kernel> kernels, const Resources&
     for (const std::string& symbol : symbols_of(instruction.attributes)) {
       by_symbol_.add(dims.add_symbol(symbol), index);
     }
-    Loaded loaded{.kernel = &kernel_of(instruction, kernels)};
+    Loaded loaded{.kernel = &kernel_of(instruction, kernels),
+                  .attributes = BoundAttributes(instruction.attributes)};
     loaded.operands.resize(instruction.inputs.size() + instruction.outputs.size());
     const std::span<const TensorView> all = loaded.operands;
     steps_.push_back({.run = loaded.kernel->run,
@@ -89,7 +90,7 @@ void Steps::refresh(std::size_t index, const Bindings& bindings) {
     }
   }
   if (loaded.has_other_attributes && kernel.prepare) {
-    loaded.prepared = kernel.prepare(instruction.attributes.bind(bindings), resources_);
+    loaded.prepared = kernel.prepare(loaded.attributes.bind(bindings), resources_);
     steps_[index].call.prepared = loaded.prepared.get();
   }
   if (kernel.bind) kernel.bind(steps_[index].call);

@@ -6,6 +6,7 @@
 
 #include "common/graph/plan.h"
 #include "kernels/kernel.h"
+#include "worker/execute/bound_attributes.h"
 #include "worker/execute/dim_table.h"
 
 namespace paceline {
@@ -38,6 +39,7 @@ class Steps {
  private:
   struct Loaded {
     const Kernel* kernel = nullptr;
+    BoundAttributes attributes;
     std::unique_ptr<Prepared> prepared;
     std::vector<TensorView> operands;  // Inputs, then outputs; the step's call views them.
     bool has_other_operands = false;

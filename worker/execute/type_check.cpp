@@ -35,11 +35,7 @@ TypeCheck::TypeCheck(const Graph& graph, const OpSet& ops, DimTable& dims) {
 
 void TypeCheck::add(const Node& node, const std::vector<TensorType>& inputs, const OpSet& ops,
                     DimTable& dims) {
-  Signature signature{&ops.get(node.op), node.attributes, inputs, {}, {}};
-  for (const auto& [name, value] : node.attributes) {
-    const Attributes alone = {{name, value}};
-    if (!symbols_of(alone).empty()) signature.symbolic_attributes.emplace_back(name, value);
-  }
+  Signature signature{&ops.get(node.op), BoundAttributes(node.attributes), inputs, {}};
   for (std::size_t input = 0; input < inputs.size(); ++input) {
     for (std::size_t axis = 0; axis < inputs[input].shape.size(); ++axis) {
       const Dim& dim = inputs[input].shape[axis];
@@ -63,11 +59,7 @@ void TypeCheck::check(Signature& signature, const Bindings& bindings, const DimT
   for (const auto& [input, axis, dim] : signature.symbolic_dims) {
     signature.inputs[input].shape[axis] = dims.value(dim);
   }
-  for (const auto& [name, value] : signature.symbolic_attributes) {
-    const Attributes alone = {{name, value}};
-    signature.attributes.set(name, *alone.bind(bindings).find(name));
-  }
-  infer_types(*signature.op, signature.inputs, signature.attributes);
+  infer_types(*signature.op, signature.inputs, signature.attributes.bind(bindings));
 }
 
 }  // namespace paceline

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/graph/graph.h"
+#include "worker/execute/bound_attributes.h"
 #include "worker/execute/dim_table.h"
 
 namespace paceline {
@@ -29,9 +30,8 @@ class TypeCheck {
     };
 
     const Op* op;
-    Attributes attributes;
+    BoundAttributes attributes;
     std::vector<TensorType> inputs;
-    std::vector<std::pair<std::string, Attribute>> symbolic_attributes;
     std::vector<SymbolicDim> symbolic_dims;
     std::uint64_t round = 0;  // Of the last check.
   };
