@@ -94,7 +94,8 @@ class SqliteDatabase : public Database {
 
   bool has_table(std::string_view name) override {
     const Statement statement = prepare("select 1 from sqlite_master where name = $1");
-    bind(statement, std::vector<SqlValue>{std::string(name)});
+    const std::vector<SqlValue> parameters = {std::string(name)};
+    bind(statement, parameters);
     return step(statement);
   }
 

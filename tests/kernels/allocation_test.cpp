@@ -2,28 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
 #include "common/ops/all_ops.h"
 #include "common/ops/draw.h"
 #include "kernels/all_kernels.h"
+#include "tests/support/allocation_count.h"
 #include "tests/support/run_kernel.h"
-
-namespace {
-thread_local std::int64_t allocation_count = 0;
-}
-
-void* operator new(std::size_t size) {
-  ++allocation_count;
-  if (void* memory = std::malloc(size > 0 ? size : 1)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace paceline {
 namespace {
+
+using testing::allocation_count;
 
 void (*counted_run)(const Call&) = nullptr;
 std::int64_t last_count = 0;  // Of the latest run.
