@@ -111,6 +111,7 @@ double composite_cost(const Operator& op) {
   if (fusing.contains(op.op->name)) return 1000;
   if (op.op->is_composite()) return 1;
   if (op.is("matmul")) return 20;
+  if (op.is("slice")) return 30;  // One late rather than several early.
   return op.op->view ? 2 : 10;
 }
 
