@@ -75,15 +75,24 @@ double draw_real(const Evaluation& evaluation, Random& random) {
   return random.normal();
 }
 
+// Weights keep the size of what they multiply, as trained ones do: products of large numbers would
+// make softmax and narrowing see nothing else.
+double scale_of(const Operator& leaf, const Extents& extents) {
+  if (leaf.kind != NodeKind::weight || extents.size() < 2) return 1;
+  const auto fan_in = std::max(extents[extents.size() - 1], extents[extents.size() - 2]);
+  return 1 / std::sqrt(static_cast<double>(std::max<std::int64_t>(fan_in, 1)));
+}
+
 Tensor draw(const Operator& leaf, const Evaluation& evaluation) {
   Random random = random_for(leaf, evaluation);
   const Dtype dtype = leaf.type.dtype;
   const Extents extents = extents_of(leaf, evaluation);
   Tensor drawn(is_float(dtype) ? Dtype::f64 : Dtype::i64, extents);
+  const double scale = scale_of(leaf, extents);
   const std::int64_t below = dtype == Dtype::boolean ? 2 : evaluation.integers_below;
   for (std::int64_t i = 0; i < drawn.element_count(); ++i) {
     if (is_float(dtype)) {
-      drawn.as<double>()[i] = draw_real(evaluation, random);
+      drawn.as<double>()[i] = scale * draw_real(evaluation, random);
     } else {
       drawn.as<std::int64_t>()[i] = random.below(below);
     }

@@ -14,9 +14,9 @@ namespace paceline::egraph {
 // The value of a class on random leaves, in a reference dtype, and how far equal forms of it may
 // differ, relative to it.
 //
-// `shadow` is the same with every rounding off by a little, at random: where it differs much, digits
-// have cancelled, and other forms may differ as much (stochastic arithmetic: Vignes, A stochastic
-// arithmetic for reliable scientific computation, 1993).
+// `shadow` is the same with every rounding off by a little, at random: where it differs much,
+// digits have cancelled, and other forms may differ as much (stochastic arithmetic: Vignes, A
+// stochastic arithmetic for reliable scientific computation, 1993).
 struct ClassValue {
   Tensor elements;
   Tensor shadow;

@@ -20,7 +20,8 @@ namespace paceline::egraph {
 struct Evaluation {
   Bindings bindings;  // For every symbol; extents that differ from each other see most.
   std::uint64_t seed = 1;
-  // Leaves by name; the others are drawn: floats normal, integers of [0, integers_below).
+  // Leaves by name; the others are drawn: floats normal, weights of several axes over the root of
+  // their larger extent, integers of [0, integers_below).
   std::map<std::string, Tensor, std::less<>> values = {};
   std::int64_t integers_below = 2;
   // Sprinkles NaN, infinities, -0 and large numbers over drawn floats: `exact` rules hold for them.

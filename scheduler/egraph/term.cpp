@@ -12,7 +12,7 @@ namespace paceline::egraph {
 
 namespace {
 
-constexpr int nodes_max = 60;
+constexpr int nodes_max = 32;
 
 // Attributes that are not the op's defaults.
 std::string attributes_of(const Operator& op) {

@@ -22,18 +22,32 @@ struct Options {
   std::int64_t nodes = 20'000;
   int iterations = 30;
   bool explains = false;
+  bool checks = false;
+  std::string precision = "reorders";
   bool reports = false;
 };
+
+// Extents that differ from each other.
+Bindings bindings_of(const Graph& graph) {
+  Bindings bindings;
+  for (const std::string& symbol : graph.symbols()) {
+    bindings[symbol] = 2 + static_cast<std::int64_t>(bindings.size());
+  }
+  return bindings;
+}
 
 void saturate(const std::string& path, const egraph::Rules& rules, const Options& options) {
   const Graph graph = clean(parse_graph(read_text_file(path), ops::all_ops()), ops::all_ops());
   const double start_s = now_s();
-  egraph::EGraph egraph(ops::all_ops(), {.explain = options.explains});
+  egraph::EGraphOptions kept{.explain = options.explains};
+  if (options.checks) kept.check = egraph::Evaluation{.bindings = bindings_of(graph)};
+  egraph::EGraph egraph(ops::all_ops(), std::move(kept));
   egraph.add_graph(graph);
   const double added_s = now_s();
   const egraph::Budget budget{
       .nodes = options.nodes, .iterations = options.iterations, .seconds = 60, .clock = now_s};
-  const egraph::Report report = egraph::run(egraph, rules, budget, Precision::reorders);
+  const egraph::Report report =
+      egraph::run(egraph, rules, budget, *parse_precision(options.precision));
   const double end_s = now_s();
   fmt::print("{}: {} nodes, added {:.1f} ms, {} iterations {:.1f} ms, {} nodes, {} classes, {}\n",
              path, graph.nodes().size(), (added_s - start_s) * 1e3, report.iterations,
@@ -52,6 +66,9 @@ int main(int argc, char** argv) {
   app.add_option("--nodes", options.nodes, "Budget of nodes");
   app.add_option("--iterations", options.iterations, "Budget of iterations");
   app.add_flag("--explain", options.explains, "Keep explanations");
+  app.add_flag("--check", options.checks, "Evaluate every class, compare at every merge");
+  app.add_option("--precision", options.precision, "The weakest class of rules")
+      ->check(CLI::IsMember({"exact", "reorders", "approximates", "narrows"}));
   app.add_flag("--report", options.reports, "Print what each rule did");
   CLI11_PARSE(app, argc, argv);
   const double start_s = paceline::now_s();
