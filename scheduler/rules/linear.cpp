@@ -100,7 +100,8 @@ Rules transposes() {
   return rules;
 }
 
-// Factors go into the weights, where they cost nothing at run time.
+// Factors go into the weights, where they cost nothing at run time. Those of a product stay: it is
+// most likely a norm, whose kernels apply them anyway.
 Rules factors() {
   Rules rules = with_and_without_bias(
       {"factor-into-weight{}",
@@ -133,7 +134,7 @@ Rules factors() {
                              reorders,
                              "(linear (mul ?x (broadcast[shape=?s] ?g:static)) ?w:static{})",
                              "(linear ?x (mul ?w (broadcast[shape=shape(?w)] ?g)){})",
-                             {"has_shape_of_last(?g, ?s)", "is_bound(?w)"},
+                             {"has_shape_of_last(?g, ?s)", "is_bound(?w)", "!is_product(?x)"},
                              of_weights_with_bias("f = broadcast(g, shape=[2,3,4]) m = mul(x, f) "
                                                   "y = linear(m, w{})")}),
       with_and_without_bias(
@@ -142,7 +143,7 @@ Rules factors() {
            "(linear[transpose_weight=false] (mul ?x (broadcast[shape=?s] ?g:static)) ?w:static{})",
            "(linear[transpose_weight=false] ?x (mul ?w (broadcast[shape=shape(?w)] "
            "(reshape[shape=as_column(?g)] ?g))){})",
-           {"has_shape_of_last(?g, ?s)", "is_bound(?w)"},
+           {"has_shape_of_last(?g, ?s)", "is_bound(?w)", "!is_product(?x)"},
            of_weights_with_bias("v = permute(w, order=[1,0]) f = broadcast(g, shape=[2,3,4]) "
                                 "m = mul(x, f) y = linear(m, v{}, transpose_weight=false)")}),
       with_and_without_bias(
@@ -168,14 +169,6 @@ Rules factors() {
                    "?g))))",
                    {"has_shape_of_last(?g, ?s)", "is_bound(?w)"},
                    of_weights("f = broadcast(b, shape=[2,3,5]) m = linear(x, w) y = mul(m, f)")});
-  rules.push_back({"input-bias-into-bias",
-                   reorders,
-                   "(linear[transpose_weight=?t] (add ?x (broadcast[shape=?s] ?b:static)) "
-                   "?w:static)",
-                   "(linear[transpose_weight=?t] ?x ?w (reshape[shape=out_shape(?w, ?t)] "
-                   "(linear[transpose_weight=?t] (reshape[shape=as_row(?b)] ?b) ?w)))",
-                   {"has_shape_of_last(?b, ?s)"},
-                   of_weights("f = broadcast(g, shape=[2,3,4]) m = add(x, f) y = linear(m, w)")});
   rules.push_back({"linear-of-linear",
                    reorders,
                    "(linear[transpose_weight=?t] (linear[transpose_weight=?u] ?x ?w:static) "

@@ -201,9 +201,7 @@ egraph::Functions shape_functions() {
   function("last_two", last_two);
   function("product_shape", product_shape);
   function("out_extent", [](const Call& c) -> Result { return out_extent(c); });
-  function("out_shape", [](const Call& c) -> Result { return Shape{out_extent(c)}; });
   function("as_column", [](const Call& c) -> Result { return Shape{count_of(c.shape_of(0)), 1}; });
-  function("as_row", [](const Call& c) -> Result { return Shape{1, count_of(c.shape_of(0))}; });
   function("plus", [](const Call& c) -> Result { return c.dim(0) + c.dim(1); });
   function("minus", [](const Call& c) -> Result { return c.dim(0) - c.dim(1); });
   return table.take();

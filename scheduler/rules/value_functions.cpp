@@ -156,6 +156,9 @@ egraph::Functions value_functions() {
             [](const Call& c) { return keeps_values(c.type(0).dtype, c.dtype(1), c.dtype(2)); });
   condition("is_static", [](const Call& c) { return c.graph().facts(c.id(0)).is_static; });
   condition("is_bound", [](const Call& c) { return is_bound(c.graph(), c.id(0)); });
+  condition("is_product", [](const Call& c) {
+    return has_node(c.graph(), c.id(0), "mul") || has_node(c.graph(), c.id(0), "div");
+  });
   condition("has_largest_taken_off", has_largest_taken_off);
   condition("is_constant", [](const Call& c) { return c.splat(0).has_value(); });
   condition("is_finite", is_finite);
