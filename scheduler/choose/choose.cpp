@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "scheduler/passes/statics.h"
 
 namespace paceline {
 namespace {
@@ -38,6 +39,7 @@ Decision choose(const Graph& graph, const Bindings& bindings, const OpSet& ops,
                 const KernelChooser& chooser, OnMiss on_miss) {
   std::unordered_map<WorkloadId, NodeDecision> known;  // Layers repeat.
   Decision decision{.path = {.graph = graph, .choices = {}}};
+  const std::vector<bool> statics = static_nodes(graph, ops);
   for (std::int32_t i = 0; i < static_cast<std::int32_t>(graph.nodes().size()); ++i) {
     const Node& node = graph.node(i);
     if (node.kind != NodeKind::op || ops.get(node.op).view) continue;
@@ -45,8 +47,10 @@ Decision choose(const Graph& graph, const Bindings& bindings, const OpSet& ops,
     const WorkloadId id = workload.id();
     auto found = known.find(id);
     if (found == known.end()) found = known.emplace(id, chooser.decide(workload)).first;
-    decision.nodes.push_back(found->second);
-    decision.nodes.back().node = i;
+    if (!statics[i]) {
+      decision.nodes.push_back(found->second);
+      decision.nodes.back().node = i;
+    }
     decision.path.choices.push_back({i, found->second.kernel, found->second.device});
   }
   if (on_miss == OnMiss::fail) require_measured(decision.nodes);
@@ -54,10 +58,13 @@ Decision choose(const Graph& graph, const Bindings& bindings, const OpSet& ops,
   return decision;
 }
 
-Decision describe(Path path, const Bindings& bindings, const KernelChooser& chooser) {
+Decision describe(Path path, const Bindings& bindings, const OpSet& ops,
+                  const KernelChooser& chooser) {
+  const std::vector<bool> statics = static_nodes(path.graph, ops);
   std::unordered_map<WorkloadId, std::map<std::string, NodeDecision>> known;
   Decision decision;
   for (const Choice& choice : path.choices) {
+    if (statics[choice.node]) continue;
     const Workload workload = workload_of(path.graph, choice.node, bindings);
     auto& by_kernel = known[workload.id()];
     auto found = by_kernel.find(choice.kernel);

@@ -10,7 +10,7 @@ namespace paceline {
 
 struct Decision {
   Path path;
-  std::vector<NodeDecision> nodes;
+  std::vector<NodeDecision> nodes;  // Those that work in every run.
   double predicted_s = 0;
   int measured = 0;   // Nodes whose choice rests on a measurement here.
   int estimated = 0;  // All others.
@@ -24,6 +24,7 @@ Decision choose(const Graph& graph, const Bindings& bindings, const OpSet& ops,
 
 // What is known of a path whose kernels were chosen already. Throws `unsupported` when one of them
 // is out here.
-Decision describe(Path path, const Bindings& bindings, const KernelChooser& chooser);
+Decision describe(Path path, const Bindings& bindings, const OpSet& ops,
+                  const KernelChooser& chooser);
 
 }  // namespace paceline

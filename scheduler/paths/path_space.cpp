@@ -7,6 +7,24 @@
 
 namespace paceline::paths {
 
+namespace {
+
+// A term that the given graph has no value for stands there by the rules of those who read it.
+void pass_on(const Graph& graph, const std::vector<bool>& has_original,
+             std::vector<std::vector<std::string>>& rules) {
+  for (std::size_t i = graph.nodes().size(); i-- > 0;) {
+    for (const ValueRef input : graph.nodes()[i].inputs) {
+      if (has_original[input.node]) continue;
+      std::vector<std::string>& own = rules[input.node];
+      for (const std::string& rule : rules[i]) {
+        if (std::ranges::find(own, rule) == own.end()) own.push_back(rule);
+      }
+    }
+  }
+}
+
+}  // namespace
+
 struct PathSpace::Impl {
   Graph graph;
   const OpSet& ops;
@@ -68,6 +86,7 @@ PathSpace::Explained PathSpace::explained_path(const PricedForms& priced,
     for (const Choice& choice : built[kind].path.choices) choices[kind][choice.node] = &choice;
   }
   explained.rules.resize(whole.origins.size());
+  std::vector<bool> has_original(whole.origins.size(), true);
   for (std::size_t i = 0; i < whole.origins.size(); ++i) {
     const auto& [kind, node] = whole.origins[i];
     if (kind < 0) continue;
@@ -78,8 +97,10 @@ PathSpace::Explained PathSpace::explained_path(const PricedForms& priced,
           {static_cast<std::int32_t>(i), choice.kernel, choice.device});
     }
     const auto rules = impl_->forms[kind].rules_behind(built[kind].terms[node]);
+    has_original[i] = rules.has_value();
     if (rules) explained.rules[i] = *rules;
   }
+  pass_on(explained.path.graph, has_original, explained.rules);
   return explained;
 }
 

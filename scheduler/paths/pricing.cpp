@@ -69,6 +69,30 @@ bool is_timed(const EGraph& graph, ClassId id, NodeId node) {
   return is_op(graph, node) && !is_view(graph, node) && !graph.facts(id).is_static;
 }
 
+// How the elements of a class lie when nothing copies them.
+enum class Lie {
+  dense,
+  rows,       // The last axis without gaps.
+  scattered,  // Any strides.
+};
+
+Lie lie_of(const StridedShape& view) {
+  const std::vector<Dim> dense = row_major_strides(view.shape);
+  if (view.strides == dense) return Lie::dense;
+  const bool rows = view.strides.empty() || view.strides.back() == Dim(1);
+  return rows ? Lie::rows : Lie::scattered;
+}
+
+bool is_taken(Lie lie, Strides wanted) {
+  return wanted == Strides::any || lie == Lie::dense ||
+         (wanted == Strides::dense_inner && lie == Lie::rows);
+}
+
+Strides strides_of(const Accepts& accepts, std::size_t input) {
+  if (accepts.input_strides.empty()) return Strides::dense;
+  return accepts.input_strides[std::min(input, accepts.input_strides.size() - 1)];
+}
+
 class Pricer {
  public:
   Pricer(const Bindings& bindings, const KernelChooser& chooser)
@@ -79,6 +103,7 @@ class Pricer {
     count_ = part.count;
     part_ = static_cast<std::int32_t>(priced_.places.size());
     shared_.clear();
+    lies_.clear();
     auto& places = priced_.places.emplace_back();
     const std::vector<ClassId> classes = reachable(*part.forms);
     for (const ClassId id : classes) places.emplace(id, add_class());
@@ -94,7 +119,7 @@ class Pricer {
 
  private:
   struct Price {
-    std::string kernel;
+    const KernelInfo* info = nullptr;
     double seconds = 0;
   };
 
@@ -139,7 +164,7 @@ class Pricer {
     const OperandType made = operand_of(graph_->facts(id).type, bindings_);
     const double bytes = 64 + static_cast<double>(made.size_bytes());
     add_alternative(place, bytes * prepared_s_per_byte * count_, places_of(graph_->node(node)),
-                    node, best->kernel);
+                    node, best->info->name);
   }
 
   void add_computed(std::int32_t place, NodeId node) {
@@ -152,9 +177,53 @@ class Pricer {
       computed = shared;
     }
     for (const Price& price : prices_of(workload)) {
-      add_alternative(computed, price.seconds * count_, places_of(graph_->node(node)), node,
-                      price.kernel);
+      const double copies_s = copies_for(node, *price.info);
+      add_alternative(computed, (price.seconds + copies_s) * count_,
+                      places_of(graph_->node(node)), node, price.info->name);
     }
+  }
+
+  // What it takes to lay out the operands as the kernel wants them.
+  double copies_for(NodeId node, const KernelInfo& kernel) {
+    double seconds = 0;
+    const std::vector<ClassId>& children = graph_->node(node).children;
+    for (std::size_t i = 0; i < children.size(); ++i) {
+      const ClassId child = graph_->find(children[i]);
+      if (graph_->facts(child).is_static) continue;
+      if (!is_taken(lie_of(child), strides_of(kernel.accepts, i))) seconds += copy_of(child);
+    }
+    return seconds;
+  }
+
+  // As the cheapest form of a class has it: computed values are dense; a view that repeats elements
+  // is what it is, since whoever computes it in full pays for a copy too.
+  Lie lie_of(ClassId id) {
+    const auto [known, is_new] = lies_.try_emplace(id, Lie::dense);
+    if (!is_new) return known->second;
+    Lie lie = Lie::scattered;
+    bool repeats = false;
+    for (const NodeId node : graph_->nodes_of(id)) {
+      const Operator& made = graph_->operator_of(node);
+      if (!is_view(*graph_, node)) {
+        lie = Lie::dense;
+        continue;
+      }
+      const std::vector<TensorType> types = child_types(*graph_, graph_->node(node));
+      const auto view = made.op->view({types[0].shape, row_major_strides(types[0].shape), 0},
+                                      {types, made.attributes});
+      const Lie own = view ? paths::lie_of(*view) : Lie::dense;
+      lie = std::min(lie, own);
+      repeats |= view && std::ranges::find(view->strides, Dim(0)) != view->strides.end() &&
+                 own != Lie::dense;
+    }
+    return lies_[id] = repeats ? Lie::scattered : lie;
+  }
+
+  double copy_of(ClassId id) {
+    const OperandType operand = operand_of(graph_->facts(id).type, bindings_);
+    const Workload copy{.op = "copy", .attributes = {}, .inputs = {operand}, .outputs = {operand}};
+    const std::vector<Price>& prices = prices_of(copy);
+    return prices.empty() ? 0 : std::ranges::min(prices, {}, &Price::seconds).seconds;
   }
 
   // A node with several outputs is computed once, whichever of them are read: the class of all, and
@@ -173,7 +242,7 @@ class Pricer {
     if (is_new) {
       for (const KernelChooser::Candidate& candidate : chooser_.candidates(workload).usable) {
         if (!candidate.estimate) continue;
-        at->second.push_back({candidate.kernel->name, search_cost_s(*candidate.estimate)});
+        at->second.push_back({candidate.kernel, search_cost_s(*candidate.estimate)});
       }
     }
     return at->second;
@@ -186,6 +255,7 @@ class Pricer {
   std::int32_t part_ = -1;
   PricedForms priced_;
   std::map<std::pair<OperatorId, std::vector<ClassId>>, std::int32_t> shared_;
+  std::map<ClassId, Lie> lies_;  // Of this part.
   std::unordered_map<WorkloadId, std::vector<Price>> prices_;
 };
 

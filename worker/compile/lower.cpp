@@ -4,7 +4,7 @@
 #include "worker/compile/draft.h"
 #include "worker/compile/groups.h"
 #include "worker/compile/order.h"
-#include "worker/compile/statics.h"
+#include "scheduler/passes/statics.h"
 
 namespace paceline {
 

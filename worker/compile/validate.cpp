@@ -3,7 +3,7 @@
 #include "common/base/error.h"
 #include "worker/compile/arena.h"
 #include "worker/compile/compile.h"
-#include "worker/compile/statics.h"
+#include "scheduler/passes/statics.h"
 
 namespace paceline {
 

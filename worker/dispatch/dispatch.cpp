@@ -139,7 +139,7 @@ std::optional<Dispatched> GraphDispatcher::raced(const Graph& graph, const Bindi
   Path path = parse_path(text->text, ops_);
   const auto costs = costs_for(workloads_of(path.graph, bindings, ops_));
   try {
-    return Dispatched{.decision = describe(std::move(path), bindings, chooser(*costs)),
+    return Dispatched{.decision = describe(std::move(path), bindings, ops_, chooser(*costs)),
                       .basis = Basis::raced,
                       .standing_s = has_incumbent ? incumbent->second.summary.median_s : 0,
                       .raced = *best,
@@ -166,7 +166,7 @@ std::optional<Dispatched> GraphDispatcher::searched(const Graph& graph, const Bi
   FoundPath best = std::move(finder.best(1).front());
   if (best.predicted_s > standing_s * (1 - worthwhile_gain)) return std::nullopt;
   const auto costs = costs_for(workloads_of(best.path.graph, bindings, ops_));
-  return Dispatched{.decision = describe(std::move(best.path), bindings, chooser(*costs)),
+  return Dispatched{.decision = describe(std::move(best.path), bindings, ops_, chooser(*costs)),
                     .basis = Basis::searched,
                     .standing_s = standing_s,
                     .raced = std::nullopt,

@@ -7,7 +7,7 @@
 #include "kernels/all_kernels.h"
 #include "tests/support/random_graph.h"
 #include "worker/compile/compile.h"
-#include "worker/compile/statics.h"
+#include "scheduler/passes/statics.h"
 
 namespace paceline {
 namespace {

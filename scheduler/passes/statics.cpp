@@ -1,4 +1,4 @@
-#include "worker/compile/statics.h"
+#include "scheduler/passes/statics.h"
 
 #include <algorithm>
 
