@@ -146,9 +146,6 @@ std::string attention(std::string_view compare, std::string_view filler = "-inf"
       compare, filler, softmax_axis);
 }
 
-constexpr const char* causal_attention =
-    "input q: f64[B,4,N,2] input k: f64[B,2,N,2] input v: f64[B,2,N,2] "
-    "y = attention(q, k, v, scale=0.64, causal=true) output y = y";
 const Bindings sizes{{"B", 2}, {"N", 5}};
 
 // The scale is a product of two rounded factors, so attributes are compared with a margin.
