@@ -13,7 +13,7 @@
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
 #include "ops-tools/model_request.h"
-#include "worker/compile/compile.h"
+#include "worker/dispatch/planner.h"
 #include "worker/generate/generator.h"
 
 namespace paceline {
@@ -47,9 +47,9 @@ class Generation {
         options_(arguments.request.dispatch_options()),
         prompt_(parse_tokens(arguments.tokens)),
         model_(load(arguments.request)),
-        graph_(prepare(model_.graph, ops::all_ops(), kernels::all_kernels())),
         store_(arguments.request.store.open()),
-        states_(std::make_shared<States>()) {}
+        states_(std::make_shared<States>()),
+        prepared_(std::make_shared<PreparedTensors>()) {}
 
   void execute() {
     if (prompt_.empty()) throw invalid("a prompt needs at least one token: give --tokens 1,2,3");
@@ -85,13 +85,14 @@ class Generation {
     const Bindings bindings = {
         {"B", 1}, {"N", count}, {"past", past}, {"capacity", std::max(capacity, past + count)}};
     GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store_.get(), options_);
-    const Decision decision = dispatcher.dispatch(graph_, bindings).decision;
-    measured_ += decision.measured;
-    estimated_ += decision.estimated;
-    Plan plan = compile(decision.path, ops::all_ops(), kernels::all_kernels(), bindings,
-                        {.threads = options_.threads});
-    return Session(std::move(plan), ops::all_ops(), kernels::all_kernels(), model_.weights,
-                   {.threads = options_.threads, .states = states_});
+    const auto cache = arguments_.request.open_plan_cache();
+    Planned planned =
+        paceline::plan(model_.graph, bindings, dispatcher, ops::all_ops(), kernels::all_kernels(),
+                       store_.get(), cache ? &*cache : nullptr);
+    measured_ += planned.summary.measured;
+    estimated_ += planned.summary.estimated;
+    return Session(std::move(planned.plan), ops::all_ops(), kernels::all_kernels(), model_.weights,
+                   {.threads = options_.threads, .states = states_, .prepared = prepared_});
   }
 
   static void print_token(std::int64_t token, bool is_first) {
@@ -130,9 +131,9 @@ class Generation {
   GraphDispatcher::Options options_;
   std::vector<std::int64_t> prompt_;
   Model model_;
-  Graph graph_;
   std::unique_ptr<Store> store_;
   std::shared_ptr<States> states_;
+  std::shared_ptr<PreparedTensors> prepared_;
   int measured_ = 0;
   int estimated_ = 0;
 };

@@ -5,6 +5,7 @@
 
 #include "common/base/error.h"
 #include "common/base/time.h"
+#include "worker/dispatch/planner.h"
 
 namespace paceline {
 
@@ -29,6 +30,8 @@ void ModelRequest::add_to(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--search-seconds", search_seconds, "Most time for the rules of a region")
       ->capture_default_str();
+  command.add_option("--plan-cache", plan_cache,
+                     "Folder for compiled plans, or none (default: the user's cache folder)");
   command.add_flag("--json", json, "One JSON document on standard output");
 }
 
@@ -63,6 +66,11 @@ GraphDispatcher::Options ModelRequest::dispatch_options() const {
                      .budget = {.nodes = search_nodes,
                                 .seconds = search_seconds,
                                 .clock = [] { return 1e-9 * static_cast<double>(monotonic_ns()); }}}};
+}
+
+std::optional<PlanCache> ModelRequest::open_plan_cache() const {
+  if (plan_cache == "none") return std::nullopt;
+  return PlanCache(plan_cache.empty() ? default_plan_folder() : std::filesystem::path(plan_cache));
 }
 
 void require_bound(const Graph& graph, const Bindings& bindings) {

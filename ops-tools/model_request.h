@@ -9,6 +9,7 @@
 #include "ops-tools/command.h"
 #include "scheduler/choose/choose.h"
 #include "worker/dispatch/dispatch.h"
+#include "worker/dispatch/plan_cache.h"
 
 namespace paceline {
 
@@ -26,6 +27,7 @@ struct ModelRequest {
   bool no_search = false;
   std::int64_t search_nodes = egraph::Budget{}.nodes;
   double search_seconds = egraph::Budget{}.seconds;
+  std::string plan_cache;  // A folder, or "none"; empty: the user's cache folder.
   bool json = false;
 
   void add_to(CLI::App& command);
@@ -34,6 +36,7 @@ struct ModelRequest {
   Bindings bound() const { return parse_bindings(bindings); }
   // Throws `invalid` for a bad value of any option above.
   GraphDispatcher::Options dispatch_options() const;
+  std::optional<PlanCache> open_plan_cache() const;
 };
 
 // Throws `invalid` naming the first symbol of the graph that is not bound, with the remedy.

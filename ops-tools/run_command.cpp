@@ -14,6 +14,7 @@
 #include "ops-tools/model_inputs.h"
 #include "ops-tools/model_request.h"
 #include "worker/compile/compile.h"
+#include "worker/dispatch/planner.h"
 #include "worker/execute/session.h"
 #include "worker/measure/interleave.h"
 
@@ -31,7 +32,7 @@ struct RunArguments {
 
 // A model chosen for, compiled and bound: ready to run.
 struct Loaded {
-  Dispatched dispatched;
+  PlanSummary summary;
   MemoryNeed memory;
   Session session;
 };
@@ -42,7 +43,6 @@ class Run {
       : arguments_(arguments),
         options_(arguments.request.dispatch_options()),
         model_(arguments.request.load(ModelForm::forward)),
-        graph_(prepare(model_.graph, ops::all_ops(), kernels::all_kernels())),
         inputs_(inputs()),
         store_(arguments.request.store.open()) {
     for (const std::string& name : inputs_.skipped) {
@@ -76,21 +76,22 @@ class Run {
 
   Loaded load(Store* store, const GraphDispatcher::Options& options) const {
     GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store, options);
-    Dispatched dispatched = dispatcher.dispatch(graph_, inputs_.bindings);
-    Plan plan = compile(dispatched.decision.path, ops::all_ops(), kernels::all_kernels(), inputs_.bindings,
-                        {.threads = options.threads});
-    const MemoryNeed memory = memory_need(plan, inputs_.bindings);
-    Session session(std::move(plan), ops::all_ops(), kernels::all_kernels(), model_.weights,
+    const auto cache = arguments_.request.open_plan_cache();
+    Planned planned =
+        paceline::plan(model_.graph, inputs_.bindings, dispatcher, ops::all_ops(),
+                       kernels::all_kernels(), store, cache ? &*cache : nullptr);
+    const MemoryNeed memory = memory_need(planned.plan, inputs_.bindings);
+    Session session(std::move(planned.plan), ops::all_ops(), kernels::all_kernels(), model_.weights,
                     {.threads = options.threads});
     session.bind(inputs_.bindings);
     for (const auto& [name, tensor] : inputs_.tensors) session.set_input(name, tensor);
-    return {std::move(dispatched), memory, std::move(session)};
+    return {planned.summary, memory, std::move(session)};
   }
 
   void write_outputs(const Session& session) const {
     if (arguments_.output.empty()) return;
     TensorMap outputs;
-    for (const NamedOutput& output : graph_.outputs()) {
+    for (const NamedOutput& output : model_.graph.outputs()) {
       outputs.emplace(output.name, dense_copy(session.output(output.name)));
     }
     write_safetensors(arguments_.output, outputs);
@@ -135,19 +136,17 @@ class Run {
 
   nlohmann::json describe(const Loaded& loaded, const Summary& timing) const {
     nlohmann::json outputs = nlohmann::json::object();
-    for (const NamedOutput& output : graph_.outputs()) {
+    for (const NamedOutput& output : model_.graph.outputs()) {
       const TensorView view = loaded.session.output(output.name);
       outputs[output.name] = {{"dtype", to_string(view.dtype)}, {"shape", view.shape()}};
     }
-    const Decision& decision = loaded.dispatched.decision;
-    nlohmann::json path = {{"id", decision.path.id().to_string()},
-                           {"basis", to_string(loaded.dispatched.basis)},
-                           {"predicted_s", decision.predicted_s},
-                           {"standing_s", loaded.dispatched.standing_s}};
-    if (loaded.dispatched.raced) {
-      path["error_relative"] = loaded.dispatched.raced->error_relative;
-      path["raced_s"] = loaded.dispatched.raced->summary.median_s;
-    }
+    const PlanSummary& summary = loaded.summary;
+    nlohmann::json path = {{"id", summary.path.to_string()},
+                           {"basis", to_string(summary.basis)},
+                           {"predicted_s", summary.predicted_s},
+                           {"standing_s", summary.standing_s}};
+    if (summary.error_relative) path["error_relative"] = *summary.error_relative;
+    if (summary.raced_s) path["raced_s"] = *summary.raced_s;
     return {{"model", arguments_.request.model},
             {"bindings", inputs_.bindings},
             {"outputs", outputs},
@@ -155,14 +154,15 @@ class Run {
             {"seconds",
              {{"median", timing.median_s}, {"low", timing.low_s}, {"high", timing.high_s}}},
             {"choices",
-             {{"nodes", decision.nodes.size()},
-              {"measured", decision.measured},
-              {"estimated", decision.estimated}}},
+             {{"nodes", summary.measured + summary.estimated},
+              {"measured", summary.measured},
+              {"estimated", summary.estimated}}},
             {"path", path},
             {"memory",
              {{"arena_bytes", loaded.memory.arena_bytes},
               {"largest_live_bytes", loaded.memory.largest_live_bytes},
-              {"weight_bytes", loaded.memory.weight_bytes}}},
+              {"weight_bytes", loaded.memory.weight_bytes},
+              {"prepared_bytes", loaded.memory.prepared_bytes}}},
             {"store", store_ ? store_->url() : "none"}};
   }
 
@@ -217,7 +217,6 @@ class Run {
   const RunArguments& arguments_;
   GraphDispatcher::Options options_;
   Model model_;
-  Graph graph_;
   ModelInputs inputs_;
   std::unique_ptr<Store> store_;
 };

@@ -155,6 +155,19 @@ class SqlStore : public Store {
   }
   std::optional<PathText> find(PathId id) override { return find_one<PathText>(id); }
 
+  std::int64_t generation(MachineId machine) override {
+    static const Table table = {"generation",
+                                {{"kernels", ColumnKind::integer}, {"paths", ColumnKind::integer}}};
+    const std::vector<SqlValue> parameters = {machine.to_string()};
+    const SqlRow row =
+        select(
+            "select (select coalesce(max(finished_ns), 0) from measurement where machine = $1), "
+            "(select coalesce(max(finished_ns), 0) from path_measurement where machine = $1)",
+            parameters, table)
+            .front();
+    return std::get<std::int64_t>(row[0]) + std::get<std::int64_t>(row[1]) / 2;
+  }
+
   void for_each_batch(const std::function<void(const Batch&)>& visit) override {
     database_->read([&] {
       visit_pages<Machine>(visit, &Batch::machines, identities_per_batch);

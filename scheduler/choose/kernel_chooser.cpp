@@ -96,7 +96,7 @@ std::string KernelChooser::exclusion(const Candidate& candidate, const Workload&
   if (options_.plain_only && !kernel.is_plain) return "not a plain kernel";
   if (auto reason = costs_.failure(kernel, workload)) return *reason;
   const bool measured = candidate.estimate && is_measured(*candidate.estimate);
-  if (!measured && kernel.precision == Precision::narrows) {
+  if (!measured && !options_.takes_unmeasured && kernel.precision == Precision::narrows) {
     return "computes in fewer bits, and nobody has measured with what error";
   }
   const double allowed = std::max(options_.tolerance, 2 * rounding(workload.outputs[0].dtype));
@@ -127,13 +127,19 @@ KernelChooser::Candidates KernelChooser::candidates(const Workload& workload) co
   return found;
 }
 
+KernelChooser::Candidate KernelChooser::pick(const Candidates& candidates) const {
+  const Candidate& incumbent = candidates.usable.front();
+  const Candidate& best = *std::ranges::min_element(
+      candidates.usable,
+      [](const Candidate& a, const Candidate& b) { return is_better(a.estimate, b.estimate); });
+  return holds_against(incumbent, best) ? incumbent : best;
+}
+
 NodeDecision KernelChooser::decide(const Workload& workload) const {
   Candidates found = candidates(workload);
   if (found.usable.empty()) throw refused(workload, found.excluded);
-  const Candidate incumbent = found.usable.front();
+  const Candidate chosen = pick(found);
   sort_best_first(found.usable);
-  const Candidate chosen =
-      holds_against(incumbent, found.usable.front()) ? incumbent : found.usable.front();
   return decision(workload, chosen, std::move(found));
 }
 

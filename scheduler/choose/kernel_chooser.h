@@ -24,6 +24,8 @@ struct ChooseOptions {
   double tolerance = 1e-4;  // Kernels whose measured error is above it are out.
   OnMiss on_miss = OnMiss::estimate;
   bool plain_only = false;  // The untuned baseline: plain kernels alone.
+  // Also kernels that compute in fewer bits and were never measured: to find what to measure.
+  bool takes_unmeasured = false;
 };
 
 struct Rival {
@@ -61,8 +63,10 @@ class KernelChooser {
       : kernels_(kernels), costs_(costs), options_(options) {}
 
   Candidates candidates(const Workload& workload) const;
-  // The fastest; ties and unknowns go to the default. Throws `unsupported` with each kernel's
-  // reason when none takes the workload.
+  // The fastest; ties and unknowns go to the default. Requires: some are usable.
+  Candidate pick(const Candidates& candidates) const;
+  // The one to pick, with its rivals. Throws `unsupported` with each kernel's reason when none takes
+  // the workload.
   NodeDecision decide(const Workload& workload) const;
   // As told, with what is known of it and its rivals. Throws `unsupported` when that one is out.
   NodeDecision decide(const Workload& workload, std::string_view kernel) const;
@@ -72,7 +76,7 @@ class KernelChooser {
 
   std::span<const KernelInfo> kernels_;
   CostSource& costs_;
-  const ChooseOptions& options_;
+  ChooseOptions options_;
 };
 
 }  // namespace paceline

@@ -72,8 +72,9 @@ std::vector<Workload> PathSpace::workloads(const Bindings& bindings) const {
   return workloads_of(impl_->parts, bindings);
 }
 
-PricedForms PathSpace::price(const Bindings& bindings, const KernelChooser& chooser) const {
-  return paths::price(impl_->parts, bindings, chooser);
+PricedForms PathSpace::price(const Bindings& bindings, const KernelChooser& chooser,
+                             const PricingOptions& options) const {
+  return paths::price(impl_->parts, bindings, chooser, options);
 }
 
 PathSpace::Explained PathSpace::explained_path(const PricedForms& priced,

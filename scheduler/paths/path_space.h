@@ -37,7 +37,8 @@ class PathSpace {
   PathSpace(PathSpace&&) noexcept;
 
   std::vector<Workload> workloads(const Bindings& bindings) const;
-  PricedForms price(const Bindings& bindings, const KernelChooser& chooser) const;
+  PricedForms price(const Bindings& bindings, const KernelChooser& chooser,
+                    const PricingOptions& options = {}) const;
 
   // A path of the whole graph. Requires: `solution` is a path of `priced.free_of_views->space()`.
   Path path(const PricedForms& priced, const search::Solution& solution) const;

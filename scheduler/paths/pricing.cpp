@@ -95,8 +95,8 @@ Strides strides_of(const Accepts& accepts, std::size_t input) {
 
 class Pricer {
  public:
-  Pricer(const Bindings& bindings, const KernelChooser& chooser)
-      : bindings_(bindings), chooser_(chooser) {}
+  Pricer(const Bindings& bindings, const KernelChooser& chooser, const PricingOptions& options)
+      : bindings_(bindings), chooser_(chooser), options_(options) {}
 
   void add(const Part& part) {
     graph_ = part.forms->classes.get();
@@ -239,17 +239,22 @@ class Pricer {
 
   const std::vector<Price>& prices_of(const Workload& workload) {
     const auto [at, is_new] = prices_.try_emplace(workload.id());
-    if (is_new) {
-      for (const KernelChooser::Candidate& candidate : chooser_.candidates(workload).usable) {
-        if (!candidate.estimate) continue;
-        at->second.push_back({candidate.kernel, search_cost_s(*candidate.estimate)});
-      }
+    if (!is_new) return at->second;
+    const KernelChooser::Candidates candidates = chooser_.candidates(workload);
+    const KernelInfo* decided = nullptr;
+    if (options_.decided_kernels && !candidates.usable.empty()) {
+      decided = chooser_.pick(candidates).kernel;
+    }
+    for (const KernelChooser::Candidate& candidate : candidates.usable) {
+      if (!candidate.estimate || (decided != nullptr && candidate.kernel != decided)) continue;
+      at->second.push_back({candidate.kernel, search_cost_s(*candidate.estimate, options_.guesses)});
     }
     return at->second;
   }
 
   const Bindings& bindings_;
   const KernelChooser& chooser_;
+  const PricingOptions& options_;
   const EGraph* graph_ = nullptr;
   int count_ = 1;
   std::int32_t part_ = -1;
@@ -261,8 +266,9 @@ class Pricer {
 
 }  // namespace
 
-double search_cost_s(const Estimate& estimate) {
-  return estimate.origin == Origin::roofline ? estimate.high_s : estimate.seconds;
+double search_cost_s(const Estimate& estimate, PricingOptions::Guesses guesses) {
+  const bool careful = guesses == PricingOptions::Guesses::careful;
+  return careful && estimate.origin == Origin::roofline ? estimate.high_s : estimate.seconds;
 }
 
 std::vector<Workload> workloads_of(std::span<const Part> parts, const Bindings& bindings) {
@@ -282,8 +288,8 @@ std::vector<Workload> workloads_of(std::span<const Part> parts, const Bindings& 
 }
 
 PricedForms price(std::span<const Part> parts, const Bindings& bindings,
-                  const KernelChooser& chooser) {
-  Pricer pricer(bindings, chooser);
+                  const KernelChooser& chooser, const PricingOptions& options) {
+  Pricer pricer(bindings, chooser, options);
   for (const Part& part : parts) pricer.add(part);
   PricedForms priced = pricer.take();
   priced.free_of_views.emplace(priced.space);

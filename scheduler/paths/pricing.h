@@ -42,9 +42,20 @@ struct PricedForms {
   std::optional<search::Quotient> free_of_views;
 };
 
-// What a search adds up. Guesses are taken at their upper end, so that they are comparable among
-// each other and a measurement is preferred to a guess that only looks better.
-double search_cost_s(const Estimate& estimate);
+struct PricingOptions {
+  enum class Guesses {
+    careful,  // At their upper end: a measurement is preferred to a guess that only looks better.
+    hopeful,  // As they are: what may turn out best comes up, to be measured.
+  };
+  Guesses guesses = Guesses::careful;
+  // One alternative a node, by the chooser's decision: other graphs are told apart, and not other
+  // kernels for the same one.
+  bool decided_kernels = false;
+};
+
+// What a search adds up.
+double search_cost_s(const Estimate& estimate,
+                     PricingOptions::Guesses guesses = PricingOptions::Guesses::careful);
 
 // Every workload that some path of the parts contains, each once: what the store is asked for.
 // What bind time computes is left out.
@@ -52,6 +63,6 @@ std::vector<Workload> workloads_of(std::span<const Part> parts, const Bindings& 
 
 // Nodes that no kernel takes have no alternative. Throws `invalid` for a symbol left unbound.
 PricedForms price(std::span<const Part> parts, const Bindings& bindings,
-                  const KernelChooser& chooser);
+                  const KernelChooser& chooser, const PricingOptions& options = {});
 
 }  // namespace paceline::paths

@@ -8,6 +8,7 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/time.h"
 #include "scheduler/cost/stored_costs.h"
 #include "scheduler/fleet/workloads.h"
 #include "scheduler/passes/passes.h"
@@ -42,6 +43,11 @@ Roofline nominal_roofline(MachineId machine, int threads) {
           .call_s = 2e-7};
 }
 
+Dispatched stand(Decision standing) {
+  const double predicted_s = standing.predicted_s;
+  return {.decision = std::move(standing), .standing_s = predicted_s, .raced = std::nullopt};
+}
+
 std::vector<WorkloadId> ids_of(std::span<const Workload> workloads) {
   std::vector<WorkloadId> ids;
   for (const Workload& workload : workloads) ids.push_back(workload.id());
@@ -57,6 +63,13 @@ std::string_view to_string(Basis basis) {
     case Basis::raced: return "raced";
   }
   return "";
+}
+
+std::optional<Basis> parse_basis(std::string_view name) {
+  for (const Basis basis : {Basis::standing, Basis::searched, Basis::raced}) {
+    if (name == to_string(basis)) return basis;
+  }
+  return std::nullopt;
 }
 
 std::vector<KernelInfo> infos_of(std::span<const Kernel> kernels) {
@@ -101,38 +114,71 @@ std::unique_ptr<CostSource> GraphDispatcher::costs_for(std::span<const Workload>
 
 Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& bindings) {
   Decision standing = decide(graph, bindings);
-  const bool searches = options_.search.enabled && !options_.choose.plain_only;
-  if (searches) {
-    if (auto found = raced(graph, bindings, standing)) return *std::move(found);
-    if (auto found = searched(graph, bindings, standing)) return *std::move(found);
+  if (!options_.search.enabled || options_.choose.plain_only) return stand(std::move(standing));
+  const PathId standing_id = standing.path.id();
+  std::vector<PathMeasurement> timed = timed_whole(graph, bindings);
+  std::optional<Dispatched> chosen = raced(timed, bindings, standing);
+  if (chosen && !options_.search.explain) return *std::move(chosen);
+  const std::int64_t begin_ns = monotonic_ns();
+  // A sum of kernels' errors says little of rules that drop bits: those paths are raced first.
+  const Precision within = paths::precision_within(options_.choose.tolerance);
+  PathFinder finder(*this, ops_, kernels_, graph, bindings,
+                    {.budget = options_.search.budget,
+                     .precision_max = chosen ? within : std::min(within, Precision::approximates),
+                     .explain = options_.search.explain},
+                    options_.search.limits, {.decided_kernels = true});
+  if (!chosen) chosen = searched(finder, bindings, standing);
+  if (!chosen) chosen = stand(std::move(standing));
+  if (options_.search.explain) {
+    explain(*chosen, std::move(timed), finder, graph);
+    chosen->standing = standing_id;
+    chosen->search->seconds = 1e-9 * static_cast<double>(monotonic_ns() - begin_ns);
   }
-  const double predicted_s = standing.predicted_s;
-  return {.decision = std::move(standing), .standing_s = predicted_s};
+  return *std::move(chosen);
 }
 
-std::optional<Dispatched> GraphDispatcher::raced(const Graph& graph, const Bindings& bindings,
-                                                 const Decision& standing) {
-  if (store_ == nullptr) return std::nullopt;
-  // Newest first: the last word on each path.
-  std::map<PathId, PathMeasurement> known;
+void GraphDispatcher::explain(Dispatched& dispatched, std::vector<PathMeasurement> timed,
+                              PathFinder& finder, const Graph& graph) {
+  if (dispatched.basis == Basis::raced) {
+    // A race had the best that were predicted when it was run.
+    const int count = std::clamp(static_cast<int>(timed.size()), 8, 64);
+    dispatched.rules = rules_of(dispatched.decision.path.graph, graph, finder, count);
+  }
+  dispatched.timed = std::move(timed);
+  dispatched.search = account_of(finder);
+}
+
+std::vector<PathMeasurement> GraphDispatcher::timed_whole(const Graph& graph,
+                                                          const Bindings& bindings) {
+  if (store_ == nullptr) return {};
+  std::vector<PathMeasurement> timed;
+  std::set<PathId> seen;
   for (PathMeasurement& row :
        store_->path_measurements(graph.id(), machine_.id(), environment_.id())) {
-    if (row.bindings == bindings && row.regime == options_.regime) {
-      known.try_emplace(row.path, std::move(row));
+    if (row.bindings == bindings && row.regime == options_.regime && seen.insert(row.path).second) {
+      timed.push_back(std::move(row));
     }
   }
-  const PathMeasurement* best = nullptr;
-  for (const auto& [path, row] : known) {
-    if (row.outcome != Outcome::ok || !(row.error_relative <= options_.choose.tolerance)) continue;
-    if (best == nullptr || row.summary.median_s < best->summary.median_s) best = &row;
-  }
-  if (best == nullptr) return std::nullopt;
-  const auto incumbent = known.find(standing.path.id());
-  const bool has_incumbent = incumbent != known.end() && incumbent->second.outcome == Outcome::ok;
+  std::ranges::stable_sort(timed, {}, [](const PathMeasurement& row) {
+    return std::pair(row.outcome != Outcome::ok, row.summary.median_s);
+  });
+  return timed;
+}
+
+std::optional<Dispatched> GraphDispatcher::raced(std::span<const PathMeasurement> timed,
+                                                 const Bindings& bindings,
+                                                 const Decision& standing) {
+  const auto fits = [&](const PathMeasurement& row) {
+    return row.outcome == Outcome::ok && row.error_relative <= options_.choose.tolerance;
+  };
+  auto best = std::ranges::find_if(timed, fits);
+  if (best == timed.end()) return std::nullopt;
+  const auto incumbent = std::ranges::find(timed, standing.path.id(), &PathMeasurement::path);
+  const bool has_incumbent = incumbent != timed.end() && fits(*incumbent);
   // The incumbent stays unless the challenger wins outside the noise.
-  if (has_incumbent && compare(best->summary, incumbent->second.summary, best->noise_floor) !=
-                           Verdict::faster) {
-    best = &incumbent->second;
+  if (has_incumbent &&
+      compare(best->summary, incumbent->summary, best->noise_floor) != Verdict::faster) {
+    best = incumbent;
   }
   const auto text = store_->find(best->path);
   if (!text) return std::nullopt;
@@ -141,9 +187,8 @@ std::optional<Dispatched> GraphDispatcher::raced(const Graph& graph, const Bindi
   try {
     return Dispatched{.decision = describe(std::move(path), bindings, ops_, chooser(*costs)),
                       .basis = Basis::raced,
-                      .standing_s = has_incumbent ? incumbent->second.summary.median_s : 0,
-                      .raced = *best,
-                      .rules = {}};
+                      .standing_s = has_incumbent ? incumbent->summary.median_s : 0,
+                      .raced = *best};
   } catch (const Error& error) {
     // A kernel that this program does not have any more.
     log::warning("raced-path-refused",
@@ -152,16 +197,8 @@ std::optional<Dispatched> GraphDispatcher::raced(const Graph& graph, const Bindi
   }
 }
 
-std::optional<Dispatched> GraphDispatcher::searched(const Graph& graph, const Bindings& bindings,
+std::optional<Dispatched> GraphDispatcher::searched(PathFinder& finder, const Bindings& bindings,
                                                     const Decision& standing) {
-  // A sum of kernels' errors says little of rules that drop bits: those paths are raced first.
-  const Precision precision =
-      std::min(paths::precision_within(options_.choose.tolerance), Precision::approximates);
-  PathFinder finder(*this, ops_, kernels_, graph, bindings,
-                    {.budget = options_.search.budget,
-                     .precision_max = precision,
-                     .explain = options_.search.explain},
-                    options_.search.limits);
   const double standing_s = finder.predict(standing.path);
   FoundPath best = std::move(finder.best(1).front());
   if (best.predicted_s > standing_s * (1 - worthwhile_gain)) return std::nullopt;

@@ -15,6 +15,7 @@
 #include "scheduler/choose/choose.h"
 #include "scheduler/egraph/runner.h"
 #include "scheduler/search/diagram.h"
+#include "worker/dispatch/search_account.h"
 #include "worker/measure/measurer.h"
 
 namespace paceline {
@@ -31,7 +32,7 @@ struct SearchOptions {
   bool enabled = true;
   egraph::Budget budget = {};  // Of each distinct region.
   search::Limits limits = {};
-  bool explain = false;  // Keep which rules made each node.
+  bool explain = false;  // Search in any case, and keep what a person may ask: see Dispatched.
 };
 
 // How a path was come by.
@@ -41,13 +42,18 @@ enum class Basis {
   raced,     // Timed whole on this machine, against the standing path.
 };
 std::string_view to_string(Basis basis);
+std::optional<Basis> parse_basis(std::string_view name);
 
 struct Dispatched {
   Decision decision;
   Basis basis = Basis::standing;
   double standing_s = 0;                 // Predicted for the graph as it stands; or raced.
   std::optional<PathMeasurement> raced;  // What the choice rests on, when it was raced.
-  std::vector<std::vector<std::string>> rules;  // By node; empty unless asked to explain.
+  // Only where a search was asked to explain.
+  std::vector<std::vector<std::string>> rules = {};  // By node.
+  std::vector<PathMeasurement> timed = {};           // Every path's last row here, best first.
+  std::optional<SearchAccount> search = std::nullopt;
+  PathId standing = {};  // The graph as it stands.
 };
 
 // Asks the store when a graph is dispatched on this machine. Owns what it knows of the machine;
@@ -66,6 +72,7 @@ class GraphDispatcher {
   GraphDispatcher(const OpSet& ops, std::span<const Kernel> kernels, Store* store, Options options);
 
   const Options& options() const { return options_; }
+  std::span<const KernelInfo> infos() const { return infos_; }
   const Machine& machine() const { return machine_; }
   const Environment& environment() const { return environment_; }
 
@@ -100,10 +107,14 @@ class GraphDispatcher {
                                        std::vector<Timing>& timings);
   std::vector<MeasureTask> missing(std::span<const Workload> workloads,
                                    std::span<const Regime> regimes);
-  std::optional<Dispatched> raced(const Graph& graph, const Bindings& bindings,
+  // The last row of each path of the graph that was timed whole here, fastest first, failed last.
+  std::vector<PathMeasurement> timed_whole(const Graph& graph, const Bindings& bindings);
+  std::optional<Dispatched> raced(std::span<const PathMeasurement> timed, const Bindings& bindings,
                                   const Decision& standing);
-  std::optional<Dispatched> searched(const Graph& graph, const Bindings& bindings,
+  std::optional<Dispatched> searched(PathFinder& finder, const Bindings& bindings,
                                      const Decision& standing);
+  void explain(Dispatched& dispatched, std::vector<PathMeasurement> timed, PathFinder& finder,
+               const Graph& graph);
   void keep(const Workload& workload, std::span<const Measurement> measurements);
   // Calibrated where there is a store to keep it; else nominal, which ranks and promises nothing.
   Roofline roofline();

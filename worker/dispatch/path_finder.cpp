@@ -18,7 +18,7 @@ const egraph::Rules& path_rules(const OpSet& ops) {
 PathFinder::PathFinder(GraphDispatcher& dispatcher, const OpSet& ops,
                        std::span<const Kernel> kernels, const Graph& graph,
                        const Bindings& bindings, const paths::SpaceOptions& options,
-                       const search::Limits& limits)
+                       const search::Limits& limits, const paths::PricingOptions& pricing)
     : dispatcher_(dispatcher),
       ops_(ops),
       kernels_(kernels),
@@ -27,19 +27,23 @@ PathFinder::PathFinder(GraphDispatcher& dispatcher, const OpSet& ops,
       options_(options),
       limits_(limits),
       space_(graph, ops, path_rules(ops), options) {
-  price();
+  price(pricing);
 }
 
 PathFinder::~PathFinder() = default;
 
-void PathFinder::price() {
+void PathFinder::price(const paths::PricingOptions& pricing) {
+  pricing_ = pricing;
   std::vector<Workload> workloads = space_.workloads(bindings_);
   workload_count_ = std::ssize(workloads);
   for (Workload& workload : workloads_of(graph_, bindings_, ops_)) {
     workloads.push_back(std::move(workload));
   }
   costs_ = dispatcher_.costs_for(workloads);
-  priced_ = space_.price(bindings_, dispatcher_.chooser(*costs_));
+  ChooseOptions choose = dispatcher_.options().choose;
+  choose.takes_unmeasured = pricing_.guesses == paths::PricingOptions::Guesses::hopeful &&
+                            options_.precision_max == Precision::narrows;
+  priced_ = space_.price(bindings_, KernelChooser(dispatcher_.infos(), *costs_, choose), pricing_);
   diagram_.reset();
   extraction_.reset();
 }
@@ -109,7 +113,7 @@ double PathFinder::predict(const Path& path) {
     for (OperandType& operand : workload.outputs) operand.strides.clear();
     const KernelInfo& kernel = kernel_of(instruction, kernels_).info;
     if (const auto estimate = costs_->estimate(kernel, workload)) {
-      seconds += paths::search_cost_s(*estimate);
+      seconds += paths::search_cost_s(*estimate, pricing_.guesses);
     }
   }
   return seconds;

@@ -29,11 +29,11 @@ class PathFinder {
  public:
   PathFinder(GraphDispatcher& dispatcher, const OpSet& ops, std::span<const Kernel> kernels,
              const Graph& graph, const Bindings& bindings, const paths::SpaceOptions& options,
-             const search::Limits& limits);
+             const search::Limits& limits, const paths::PricingOptions& pricing = {});
   ~PathFinder();
 
   // Asks the store again, after something was measured.
-  void price();
+  void price(const paths::PricingOptions& pricing);
 
   search::Count count();
   // The cheapest by predicted kernels alone, and how far from the best it can be.
@@ -49,6 +49,8 @@ class PathFinder {
 
   // How many workloads the space's paths are made of.
   std::int64_t workload_count() const { return workload_count_; }
+  // Alternatives left out to be rid of cycles.
+  std::int64_t alternatives_cut() const { return priced_.free_of_views->cut(); }
   std::vector<paths::RegionReport> report() const { return space_.report(); }
 
  private:
@@ -62,6 +64,7 @@ class PathFinder {
   const Bindings& bindings_;
   paths::SpaceOptions options_;
   search::Limits limits_;
+  paths::PricingOptions pricing_;
   paths::PathSpace space_;
   std::unique_ptr<CostSource> costs_;
   paths::PricedForms priced_;

@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <set>
-
 #include "common/graph/text/names.h"
 #include "scheduler/fleet/workloads.h"
 #include "worker/probe/probe.h"
@@ -12,11 +9,9 @@
 namespace paceline {
 namespace {
 
-std::set<PathId> ids_of(std::span<const FoundPath> found) {
-  std::set<PathId> ids;
-  for (const FoundPath& path : found) ids.insert(path.path.id());
-  return ids;
-}
+constexpr paths::PricingOptions hopeful = {
+    .guesses = paths::PricingOptions::Guesses::hopeful, .decided_kernels = true};
+constexpr paths::PricingOptions careful = {.decided_kernels = true};
 
 class Study {
  public:
@@ -35,7 +30,7 @@ class Study {
                 {.budget = dispatcher.options().search.budget,
                  .precision_max =
                      paths::precision_within(dispatcher.options().choose.tolerance)},
-                dispatcher.options().search.limits) {}
+                dispatcher.options().search.limits, hopeful) {}
 
   PathStudy run(RaceData data) {
     measure(graph_);
@@ -61,24 +56,19 @@ class Study {
     return measured;
   }
 
-  // What is measured moves the predictions, which may bring up other paths.
+  // Paths that rest on guesses come up as long as they may turn out best; what is measured then
+  // lets them stay or sink, until the best rest on measurements alone.
   std::vector<FoundPath> settle() {
-    std::vector<FoundPath> found = finder_.best(options_.paths);
     for (int round = 0; round < options_.rounds; ++round) {
       int measured = 0;
-      for (const FoundPath& path : found) measured += measure(path.path.graph);
+      for (const FoundPath& path : finder_.best(options_.paths)) measured += measure(path.path.graph);
+      note_(fmt::format("round {}: {} workloads measured", round + 1, measured));
       if (measured == 0) break;
-      const std::set<PathId> before = ids_of(found);
-      finder_.price();
-      found = finder_.best(options_.paths);
-      note_(fmt::format("{} workloads measured, {} of {} best paths are new", measured,
-                        std::ranges::count_if(found, [&](const FoundPath& path) {
-                          return !before.contains(path.path.id());
-                        }),
-                        found.size()));
+      finder_.price(hopeful);
     }
     study_.workloads_possible = finder_.workload_count();
-    return found;
+    finder_.price(careful);
+    return finder_.best(options_.paths);
   }
 
   std::vector<PathCandidate> candidates_of(std::vector<FoundPath> found) {

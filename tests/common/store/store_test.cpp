@@ -419,6 +419,8 @@ TEST_P(StoreTest, KeepsPathsTimedWholeAndFindsThemByTheirGraph) {
     store_->put(std::span(&path, 1));
     store_->put(std::span(&measurement, 1));
   }
+  EXPECT_GT(store_->generation(measurement.machine), 0);
+  EXPECT_EQ(store_->generation(MachineId::random()), 0);
 
   const auto found =
       store_->path_measurements(graph.id, measurement.machine, measurement.environment);

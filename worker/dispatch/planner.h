@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+
+#include "common/graph/plan.h"
+#include "worker/dispatch/dispatch.h"
+#include "worker/dispatch/plan_cache.h"
+
+namespace paceline {
+
+// What a plan rests on, in numbers that outlive the search.
+struct PlanSummary {
+  PathId path;
+  Basis basis = Basis::standing;
+  double predicted_s = 0;
+  double standing_s = 0;  // As Dispatched::standing_s.
+  int measured = 0;       // Kernels whose choice rests on a measurement here.
+  int estimated = 0;
+  std::optional<double> raced_s;
+  std::optional<double> error_relative;
+};
+
+struct Planned {
+  Plan plan;
+  PlanSummary summary;
+  bool is_cached = false;
+};
+
+// The plan of an imported graph: from the cache while the store has nothing newer, else chosen and
+// compiled anew. `cache` may be null. Nothing is cached that was measured or refused on a miss.
+Planned plan(const Graph& graph, const Bindings& bindings, GraphDispatcher& dispatcher,
+             const OpSet& ops, std::span<const Kernel> kernels, Store* store,
+             const PlanCache* cache);
+
+// Where plans are cached unless told otherwise: below XDG_CACHE_HOME, or ~/.cache.
+std::filesystem::path default_plan_folder();
+
+}  // namespace paceline
