@@ -1,18 +1,23 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <map>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "common/base/error.h"
+#include "common/base/file.h"
 #include "common/ops/all_ops.h"
 #include "kernels/all_kernels.h"
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
-#include "ops-tools/id_prefix.h"
+#include "ops-tools/explanation.h"
+#include "ops-tools/model_inputs.h"
 #include "ops-tools/model_request.h"
-#include "ops-tools/wrap.h"
+#include "scheduler/report/page.h"
+#include "worker/compile/compile.h"
+#include "worker/execute/session.h"
+#include "worker/measure/interleave.h"
 
 namespace paceline {
 namespace {
@@ -20,142 +25,115 @@ namespace {
 struct ExplainArguments {
   ModelRequest request;
   bool every_node = false;
+  std::string page;
+  bool profile = false;
+  std::string input;
+  std::optional<std::uint64_t> random_seed;
+  int repeat = 11;
 };
 
-nlohmann::json to_json(const Estimate& estimate) {
-  nlohmann::json records = nlohmann::json::array();
-  for (const MeasurementId& id : estimate.records) records.push_back(id.to_string());
-  return {{"seconds", estimate.seconds},
-          {"low_s", estimate.low_s},
-          {"high_s", estimate.high_s},
-          {"origin", to_string(estimate.origin)},
-          {"stale", estimate.stale},
-          {"error_relative", estimate.error_relative},
-          {"noise_floor", estimate.noise_floor},
-          {"records", records}};
-}
-
-nlohmann::json to_json(const NodeDecision& node) {
-  nlohmann::json rivals = nlohmann::json::array();
-  for (const Rival& rival : node.rivals) {
-    nlohmann::json entry = {{"kernel", rival.kernel}, {"verdict", to_string(rival.verdict)}};
-    if (rival.estimate) entry["estimate"] = to_json(*rival.estimate);
-    if (!rival.excluded.empty()) entry["excluded"] = rival.excluded;
-    rivals.push_back(std::move(entry));
+// Before the work that the page would show.
+void require_writable(const std::filesystem::path& page) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(page, ignored)) {
+    throw invalid("--page takes a file and not a folder: {}", page.string());
   }
-  nlohmann::json document = {{"node", node.node},
-                             {"workload", node.workload.to_text()},
-                             {"workload_id", node.workload.id().to_string()},
-                             {"kernel", node.kernel},
-                             {"device", node.device.to_string()},
-                             {"rivals", rivals}};
-  if (node.estimate) document["estimate"] = to_json(*node.estimate);
-  return document;
-}
-
-// Of the chosen kernel against the rival on whose line it stands.
-std::string_view phrase(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::faster:
-      return "faster than it";
-    case Verdict::slower:
-      return "slower than it";
-    case Verdict::tied:
-      return "tied with it";
-    case Verdict::unknown:
-      break;
+  const std::filesystem::path folder = page.has_parent_path() ? page.parent_path() : ".";
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    throw invalid("no folder {} for --page: create it first: {}", folder.string(), page.string());
   }
-  return "unknown against it";
-}
-
-std::string describe(const std::optional<Estimate>& estimate) {
-  if (!estimate) return "no estimate";
-  std::string text = fmt::format("{} [{}, {}] {}{}", format_seconds(estimate->seconds),
-                                 format_seconds(estimate->low_s), format_seconds(estimate->high_s),
-                                 to_string(estimate->origin), estimate->stale ? ", stale" : "");
-  if (!estimate->records.empty()) text += " " + short_id(estimate->records.front().to_string());
-  return text;
-}
-
-void print_line(const std::string& line, int indent) {
-  fmt::print("{}\n", wrap(line, terminal_width(), indent));
-}
-
-void print_node(const NodeDecision& node, const std::vector<std::string>& rules, int times) {
-  constexpr int indent = 6;
-  fmt::print("\n");
-  print_line(node.workload.to_text() + (times > 1 ? fmt::format("   x{}", times) : ""), indent);
-  if (!rules.empty()) print_line(fmt::format("  by {}", fmt::join(rules, ", ")), indent);
-  print_line(fmt::format("  > {:<30} {}", node.kernel, describe(node.estimate)), indent);
-  for (const Rival& rival : node.rivals) {
-    const std::string said =
-        rival.excluded.empty()
-            ? fmt::format("{} ({})", describe(rival.estimate), phrase(rival.verdict))
-            : "out: " + rival.excluded;
-    print_line(fmt::format("    {:<30} {}", rival.kernel, said), indent);
+  if (::access(folder.c_str(), W_OK) != 0) {
+    throw invalid("no right to write into {}: choose another --page: {}", folder.string(),
+                  page.string());
   }
 }
 
-// Layers repeat, so equal workloads are shown once, unless every node is asked for.
-void print(const Dispatched& dispatched, bool every_node) {
-  const Decision& decision = dispatched.decision;
-  std::map<WorkloadId, int> times;
-  for (const NodeDecision& node : decision.nodes) ++times[node.workload.id()];
-  for (const NodeDecision& node : decision.nodes) {
-    int& count = times[node.workload.id()];
-    if (count == 0) continue;
-    const bool has_rules = !dispatched.rules.empty();
-    print_node(node, has_rules ? dispatched.rules[node.node] : std::vector<std::string>(),
-               every_node ? 1 : count);
-    if (!every_node) count = 0;
+class Explain {
+ public:
+  explicit Explain(const ExplainArguments& arguments)
+      : arguments_(arguments),
+        options_(arguments.request.dispatch_options()),
+        model_(arguments.request.load(ModelForm::forward)),
+        inputs_(inputs()),
+        graph_(prepare(model_.graph, ops::all_ops(), kernels::all_kernels())),
+        store_(arguments.request.store.open()) {
+    options_.search.explain = true;
   }
-  fmt::print("\n{} nodes: {} measured here, {} estimated; predicted {}\n", decision.nodes.size(),
-             decision.measured, decision.estimated, format_seconds(decision.predicted_s));
-  if (dispatched.raced) {
-    fmt::print("timed whole: {} [{}, {}], error {:.2g}\n",
-               format_seconds(dispatched.raced->summary.median_s),
-               format_seconds(dispatched.raced->summary.low_s),
-               format_seconds(dispatched.raced->summary.high_s), dispatched.raced->error_relative);
-  }
-  if (dispatched.basis != Basis::standing && dispatched.standing_s > 0) {
-    fmt::print("the graph as it stands: {} {}\n",
-               dispatched.raced ? "timed whole" : "predicted", format_seconds(dispatched.standing_s));
-  }
-}
 
-void run(const ExplainArguments& arguments) {
-  const ModelRequest& request = arguments.request;
-  auto options = request.dispatch_options();
-  options.search.explain = true;
-  const Model model = request.load(ModelForm::forward);
-  const Bindings bindings = request.bound();
-  require_bound(model.graph, bindings);
-  const auto store = request.store.open();
-  const Graph graph = prepare(model.graph, ops::all_ops(), kernels::all_kernels());
-  GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store.get(), options);
-  const Dispatched dispatched = dispatcher.dispatch(graph, bindings);
-  const Decision& decision = dispatched.decision;
-  if (!request.json) return print(dispatched, arguments.every_node);
-
-  nlohmann::json nodes = nlohmann::json::array();
-  for (const NodeDecision& node : decision.nodes) {
-    nodes.push_back(to_json(node));
-    if (!dispatched.rules.empty()) nodes.back()["rules"] = dispatched.rules[node.node];
+  void execute() {
+    GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store_.get(), options_);
+    const Dispatched dispatched = dispatcher.dispatch(graph_, inputs_.bindings);
+    const Plan plan = compile(dispatched.decision.path, ops::all_ops(), kernels::all_kernels(),
+                              inputs_.bindings, {.threads = options_.threads});
+    std::optional<RunProfile> profile;
+    if (arguments_.profile) profile = take_profile(plan);
+    if (!arguments_.page.empty()) {
+      write_page({graph_, inputs_.bindings, dispatched, plan, profile}, dispatcher);
+    }
+    Explanation explanation{
+        arguments_.request.model, graph_, inputs_.bindings, dispatcher, dispatched, {}, {}};
+    if (profile) {
+      explanation.measured_s = times_by_node(plan, *profile);
+      explanation.whole = profile->whole;
+    }
+    if (arguments_.request.json) {
+      fmt::print("{}\n", to_json(explanation).dump(2));
+    } else {
+      print(explanation, arguments_.every_node);
+    }
   }
-  fmt::print("{}\n", nlohmann::json{{"model", request.model},
-                                    {"bindings", bindings},
-                                    {"graph", graph.id().to_string()},
-                                    {"path", decision.path.id().to_string()},
-                                    {"machine", dispatcher.machine().id().to_string()},
-                                    {"environment", dispatcher.environment().id().to_string()},
-                                    {"basis", to_string(dispatched.basis)},
-                                    {"standing_s", dispatched.standing_s},
-                                    {"predicted_s", decision.predicted_s},
-                                    {"measured", decision.measured},
-                                    {"estimated", decision.estimated},
-                                    {"nodes", nodes}}
-                         .dump(2));
-}
+
+ private:
+  ModelInputs inputs() const {
+    const Bindings given = arguments_.request.bound();
+    if (!arguments_.profile) {
+      require_bound(model_.graph, given);
+      return {.tensors = {}, .bindings = given, .skipped = {}};
+    }
+    if (!arguments_.input.empty()) return read_inputs(model_.graph, arguments_.input, given);
+    if (!arguments_.random_seed) {
+      throw invalid("--profile runs the model: give --input F.safetensors, or --random SEED");
+    }
+    return draw_inputs(model_.graph, given, model_.vocabulary, *arguments_.random_seed);
+  }
+
+  RunProfile take_profile(const Plan& plan) const {
+    Session session(plan, ops::all_ops(), kernels::all_kernels(), model_.weights,
+                    {.threads = options_.threads});
+    session.bind(inputs_.bindings);
+    for (const auto& [name, tensor] : inputs_.tensors) session.set_input(name, tensor);
+    const auto samples =
+        interleave({{"run", [&] { session.run(); }}}, arguments_.repeat, 1, /*seed=*/1);
+    return {.instructions_s = session.profile(arguments_.repeat),
+            .whole = summary_of(samples.front())};
+  }
+
+  // Copies count for the node that they are made for.
+  static std::vector<std::optional<double>> times_by_node(const Plan& plan,
+                                                          const RunProfile& profile) {
+    std::vector<std::optional<double>> times(plan.graph.nodes().size());
+    for (std::size_t i = 0; i < plan.instructions.size(); ++i) {
+      std::optional<double>& time = times[plan.instructions[i].node];
+      time = time.value_or(0) + profile.instructions_s[i];
+    }
+    return times;
+  }
+
+  void write_page(const Explained& explained, GraphDispatcher& dispatcher) const {
+    report::PathReport report =
+        path_report(explained, ops::all_ops(), kernels::all_kernels(), dispatcher);
+    report.title = arguments_.request.model;
+    report.facts.emplace_back("store", store_ ? store_->url() : "none");
+    write_file_atomically(arguments_.page, report::to_html(report));
+  }
+
+  const ExplainArguments& arguments_;
+  GraphDispatcher::Options options_;
+  Model model_;
+  ModelInputs inputs_;
+  Graph graph_;
+  std::unique_ptr<Store> store_;
+};
 
 }  // namespace
 
@@ -165,7 +143,19 @@ void add_explain_command(CLI::App& app) {
       app.add_subcommand("explain", "Why each kernel is chosen: rivals, times, verdicts, records");
   arguments->request.add_to(*command);
   command->add_flag("--every-node", arguments->every_node, "Repeat nodes with equal workloads");
-  command->callback([arguments] { run(*arguments); });
+  command->add_option("--page", arguments->page,
+                      "Also write all of it as one page of HTML that needs nothing else");
+  command->add_flag("--profile", arguments->profile,
+                    "Also run the model, and show what each node took");
+  command->add_option("--input", arguments->input, "Inputs of --profile, a safetensors file");
+  command->add_option("--random", arguments->random_seed, "Draw them from this seed instead");
+  command->add_option("--repeat", arguments->repeat, "Runs of --profile")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->callback([arguments] {
+    if (!arguments->page.empty()) require_writable(arguments->page);
+    Explain(*arguments).execute();
+  });
 }
 
 }  // namespace paceline

@@ -73,6 +73,13 @@ std::string escaped(std::string_view text) {
   return result;
 }
 
+std::string power_text(std::optional<double> log10, bool is_at_least) {
+  if (!finite(log10)) return "–";
+  const std::string number = *log10 < 6 ? count_text(std::llround(std::pow(10, *log10)))
+                                        : fmt::format("10<sup>{:.2f}</sup>", *log10);
+  return (is_at_least ? "≥ " : "") + number;
+}
+
 std::optional<double> finite(std::optional<double> value) {
   return value && std::isfinite(*value) ? value : std::nullopt;
 }

@@ -17,6 +17,8 @@ std::string bytes_text(std::int64_t bytes);
 std::string count_text(std::int64_t count);
 std::string percent_text(std::optional<double> fraction);
 std::string ratio_text(std::optional<double> value);  // "1.2e-06"
+// Of a decimal logarithm: "512", "10<sup>17.42</sup>"; HTML.
+std::string power_text(std::optional<double> log10, bool is_at_least);
 
 // Finite or nothing.
 std::optional<double> finite(std::optional<double> value);

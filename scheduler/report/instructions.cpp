@@ -20,22 +20,33 @@ std::string verdict_text(const std::string& verdict) {
   return fmt::format("<span class=\"{}\">{}</span>", is_known ? verdict : "soft", escaped(verdict));
 }
 
+// Enough of an id to ask the store for; all of it where a pointer rests.
+std::string records(const std::vector<std::string>& ids) {
+  std::string text;
+  for (const std::string& id : ids) {
+    text += fmt::format("<span class=\"tag\" title=\"{}\">{}</span>", escaped(id),
+                        escaped(id.substr(0, 12)));
+  }
+  return text;
+}
+
 std::string rival_table(const std::vector<Rival>& rivals, std::string_view what) {
   double most = 0;
   for (const Rival& rival : rivals) most = std::max(most, longest(rival.times));
   std::string table = fmt::format(
       "<div class=\"scroll\"><table><thead><tr><th>{}</th><th class=\"number\">measured</th>"
       "<th class=\"number\">predicted</th><th>from</th><th></th><th class=\"number\">error</th>"
-      "<th>verdict</th></tr></thead><tbody>\n",
+      "<th>verdict</th><th>records</th></tr></thead><tbody>\n",
       what);
   for (const Rival& rival : rivals) {
     table += fmt::format(
         "<tr{}><td class=\"code\">{}</td>{}{}<td>{}</td><td>{}</td><td class=\"number\">{}</td>"
-        "<td>{}</td></tr>\n",
+        "<td>{}</td><td class=\"code\">{}</td></tr>\n",
         rival.is_chosen ? " class=\"chosen\"" : "", escaped(rival.name),
         number_cell(rival.times.measured_s), number_cell(rival.times.predicted_s),
         escaped(rival.times.origin), time_bar(rival.times, most), ratio_text(rival.error_relative),
-        verdict_text(rival.verdict));
+        verdict_text(rival.is_chosen && rival.verdict.empty() ? "chosen" : rival.verdict),
+        records(rival.times.records));
   }
   return table + "</tbody></table></div>\n";
 }
@@ -55,10 +66,11 @@ std::string tags(const std::vector<std::string>& rules) {
 // A second row over all columns: rivals have columns of their own.
 std::string rivals_row(const Instruction& instruction) {
   if (instruction.rivals.empty()) return "";
+  const auto others = std::count_if(instruction.rivals.begin(), instruction.rivals.end(),
+                                    [](const Rival& rival) { return !rival.is_chosen; });
   return fmt::format(
-      "<tr><td></td><td colspan=\"7\"><details><summary>{} "
-      "rivals</summary>{}</details></td></tr>\n",
-      instruction.rivals.size(), rival_table(instruction.rivals, "kernel"));
+      "<tr><td></td><td colspan=\"7\"><details><summary>{} {}</summary>{}</details></td></tr>\n",
+      others, others == 1 ? "rival" : "rivals", rival_table(instruction.rivals, "kernel"));
 }
 
 // A body of its own, so that what belongs together is sorted and filtered together.

@@ -102,9 +102,11 @@ std::string memory_section(const PathReport& report) {
   std::string section = fmt::format(
       "<section id=\"memory\"><h2>Memory</h2>\n<dl><dt>arena</dt><dd>{}</dd>"
       "<dt>largest live set</dt><dd>{} (dashed)</dd><dt>weights</dt><dd>{}</dd>"
+      "<dt>made of weights</dt><dd>{}</dd>"
       "<dt>states</dt><dd>{}</dd></dl>\n",
       bytes_text(memory.arena_bytes), bytes_text(memory.largest_live_bytes),
-      bytes_text(memory.weight_bytes), bytes_text(memory.state_bytes));
+      bytes_text(memory.weight_bytes), bytes_text(memory.prepared_bytes),
+      bytes_text(memory.state_bytes));
   if (!memory.slots.empty()) {
     section += "<div class=\"scroll\">" + Drawing(report).draw() + "</div>\n" + slot_table(memory);
   }

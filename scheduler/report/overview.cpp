@@ -29,9 +29,7 @@ std::string tiles(const PathReport& report) {
   tiles += tile("predicted", seconds_text(report.total.predicted_s));
   tiles += tile("instructions", count_text(static_cast<std::int64_t>(report.instructions.size())));
   tiles += tile("arena", bytes_text(report.memory.arena_bytes));
-  tiles += tile("paths", finite(search.paths_log10)
-                             ? fmt::format("10<sup>{:.2f}</sup>", *search.paths_log10)
-                             : "–");
+  tiles += tile("paths", power_text(search.paths_log10, search.are_more_paths));
   tiles += tile("gap to the bound", search.is_exact ? "exact" : percent_text(search.gap));
   return tiles + "</div>\n";
 }

@@ -17,6 +17,7 @@ struct Times {
   std::optional<double> high_s;
   std::string origin;  // "measured_here", "interpolated", "roofline".
   std::optional<double> measured_s;
+  std::vector<std::string> records = {};  // Ids of the measurements behind.
 };
 
 // Another kernel for the same node, or another path for the same graph.
@@ -24,7 +25,7 @@ struct Rival {
   std::string name;
   Times times;
   std::optional<double> error_relative;
-  std::string verdict;  // "faster", "slower", "tied", "unknown", or why it is out.
+  std::string verdict;  // Of this against the chosen: "faster", "tied", ..., or why it is out.
   bool is_chosen = false;
 };
 
@@ -37,7 +38,7 @@ struct Instruction {
   std::vector<std::string> outputs;
   Times times;
   std::vector<std::string> rules;  // That made the node, in order; none: it stood in the graph.
-  std::vector<Rival> rivals;
+  std::vector<Rival> rivals;       // The chosen one among them.
 };
 
 // A piece of the arena while instructions `first` to `last` run.
@@ -53,6 +54,7 @@ struct Memory {
   std::int64_t arena_bytes = 0;
   std::int64_t largest_live_bytes = 0;
   std::int64_t weight_bytes = 0;
+  std::int64_t prepared_bytes = 0;  // Made of weights when they are bound.
   std::int64_t state_bytes = 0;
   std::vector<Slot> slots;
 };
@@ -81,11 +83,14 @@ struct RegionSearch {
 struct SearchReport {
   std::vector<RegionSearch> regions;
   std::optional<double> paths_log10;  // Of the number of distinct paths.
+  bool are_more_paths = false;        // That number is a lower bound.
   std::optional<double> best_s;       // Predicted, of the path that extraction found.
   std::optional<double> lower_bound_s;
   std::optional<double> gap;  // Of the two, relative to the bound.
   bool is_exact = false;
-  double seconds = 0;  // That the search took.
+  std::int64_t alternatives_cut = 0;  // To be rid of cycles.
+  std::int64_t workloads = 0;         // That some path contains.
+  std::optional<double> seconds;      // That the search took.
 };
 
 struct PathReport {
@@ -96,7 +101,7 @@ struct PathReport {
   std::vector<Instruction> instructions;
   Memory memory;
   SearchReport search;
-  std::vector<Rival> finalists;  // Paths that were timed whole, with the default.
+  std::vector<Rival> finalists;  // Paths that were timed whole, fastest first.
 };
 
 }  // namespace paceline::report

@@ -12,10 +12,13 @@ namespace {
 std::string totals(const SearchReport& search) {
   return fmt::format(
       "<dl><dt>distinct paths</dt><dd>{}</dd><dt>best, predicted</dt><dd>{}</dd>"
-      "<dt>lower bound</dt><dd>{}</dd><dt>gap</dt><dd>{}</dd><dt>took</dt><dd>{}</dd></dl>\n",
-      finite(search.paths_log10) ? fmt::format("10<sup>{:.2f}</sup>", *search.paths_log10) : "–",
-      seconds_text(search.best_s), seconds_text(search.lower_bound_s),
-      search.is_exact ? "0: exact" : percent_text(search.gap), seconds_text(search.seconds));
+      "<dt>lower bound</dt><dd>{}</dd><dt>gap</dt><dd>{}</dd>"
+      "<dt>cut for cycles</dt><dd>{} alternatives, the cheapest never among them</dd>"
+      "<dt>workloads</dt><dd>{}</dd><dt>took</dt><dd>{}</dd></dl>\n",
+      power_text(search.paths_log10, search.are_more_paths), seconds_text(search.best_s),
+      seconds_text(search.lower_bound_s), search.is_exact ? "0: exact" : percent_text(search.gap),
+      count_text(search.alternatives_cut), count_text(search.workloads),
+      seconds_text(search.seconds));
 }
 
 std::string regions(const SearchReport& search) {

@@ -1,0 +1,190 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+
+#include "ops-tools/command.h"
+#include "ops-tools/explanation.h"
+#include "ops-tools/id_prefix.h"
+#include "ops-tools/wrap.h"
+
+namespace paceline {
+namespace {
+
+// Of the chosen kernel against the rival on whose line it stands.
+std::string_view phrase(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::faster:
+      return "faster than it";
+    case Verdict::slower:
+      return "slower than it";
+    case Verdict::tied:
+      return "tied with it";
+    case Verdict::unknown:
+      break;
+  }
+  return "unknown against it";
+}
+
+std::string describe(const std::optional<Estimate>& estimate) {
+  if (!estimate) return "no estimate";
+  std::string text = fmt::format("{} [{}, {}] {}{}", format_seconds(estimate->seconds),
+                                 format_seconds(estimate->low_s), format_seconds(estimate->high_s),
+                                 to_string(estimate->origin), estimate->stale ? ", stale" : "");
+  if (!estimate->records.empty()) text += " " + short_id(estimate->records.front().to_string());
+  return text;
+}
+
+void print_line(const std::string& line, int indent) {
+  fmt::print("{}\n", wrap(line, terminal_width(), indent));
+}
+
+// Equal nodes, shown as one.
+struct Alike {
+  int count = 0;
+  std::vector<double> run_s;
+};
+
+std::string describe_runs(const std::vector<double>& seconds) {
+  const auto [low, high] = std::minmax_element(seconds.begin(), seconds.end());
+  if (seconds.size() == 1) return format_seconds(*low);
+  return fmt::format("{} to {}", format_seconds(*low), format_seconds(*high));
+}
+
+void print_node(const NodeDecision& node, const std::vector<std::string>& rules,
+                const Alike& alike) {
+  constexpr int indent = 6;
+  fmt::print("\n");
+  print_line(node.workload.to_text() + (alike.count > 1 ? fmt::format("   x{}", alike.count) : ""),
+             indent);
+  if (!rules.empty()) print_line(fmt::format("  by {}", fmt::join(rules, ", ")), indent);
+  print_line(fmt::format("  > {:<30} {}", node.kernel, describe(node.estimate)), indent);
+  if (!alike.run_s.empty()) {
+    print_line(fmt::format("    {:<30} {}", "in this run", describe_runs(alike.run_s)), indent);
+  }
+  for (const Rival& rival : node.rivals) {
+    const std::string said =
+        rival.excluded.empty()
+            ? fmt::format("{} ({})", describe(rival.estimate), phrase(rival.verdict))
+            : "out: " + rival.excluded;
+    print_line(fmt::format("    {:<30} {}", rival.kernel, said), indent);
+  }
+}
+
+void print_nodes(const Explanation& explanation, bool every_node) {
+  const Dispatched& dispatched = explanation.dispatched;
+  const auto& nodes = dispatched.decision.nodes;
+  const auto run_of = [&](const NodeDecision& node) {
+    return explanation.measured_s.empty() ? std::nullopt : explanation.measured_s[node.node];
+  };
+  // Equal workloads may be there by different rules.
+  using Key = std::pair<WorkloadId, std::vector<std::string>>;
+  const auto rules_of = [&](const NodeDecision& node) {
+    return dispatched.rules.empty() ? std::vector<std::string>() : dispatched.rules[node.node];
+  };
+  std::map<Key, Alike> alike;
+  for (const NodeDecision& node : nodes) {
+    Alike& group = alike[{node.workload.id(), rules_of(node)}];
+    ++group.count;
+    if (const auto seconds = run_of(node)) group.run_s.push_back(*seconds);
+  }
+  for (const NodeDecision& node : nodes) {
+    Alike& group = alike[{node.workload.id(), rules_of(node)}];
+    if (every_node) {
+      const auto seconds = run_of(node);
+      print_node(node, rules_of(node),
+                 {1, seconds ? std::vector{*seconds} : std::vector<double>()});
+    } else if (group.count > 0) {
+      print_node(node, rules_of(node), group);
+      group.count = 0;
+    }
+  }
+}
+
+std::string describe(const search::Count& count) {
+  const std::string number =
+      count.exact ? fmt::format("{}", *count.exact) : fmt::format("10^{:.2f}", count.log10);
+  return (count.is_lower_bound ? "at least " : "") + number;
+}
+
+void print_search(const SearchAccount& search) {
+  print_line(fmt::format("search: {} paths of {} workloads; the cheapest by its kernels {}, {}",
+                         describe(search.paths), search.workloads, format_seconds(search.best_s),
+                         search.is_exact
+                             ? std::string("none is cheaper")
+                             : fmt::format("none below {}", format_seconds(search.lower_bound_s))),
+             2);
+}
+
+void print_rules(const Dispatched& dispatched) {
+  std::map<std::string, int> uses;
+  for (const NodeDecision& node : dispatched.decision.nodes) {
+    if (dispatched.rules.empty()) break;
+    for (const std::string& rule : dispatched.rules[node.node]) ++uses[rule];
+  }
+  if (uses.empty()) return;
+  std::vector<std::string> texts;
+  for (const auto& [rule, count] : uses) {
+    texts.push_back(count > 1 ? fmt::format("{} x{}", rule, count) : rule);
+  }
+  print_line(fmt::format("rules: {}", fmt::join(texts, ", ")), 2);
+}
+
+std::string name_of(const PathMeasurement& row, const Dispatched& dispatched) {
+  const bool is_chosen = row.path == dispatched.decision.path.id();
+  return fmt::format("{} {}{}", is_chosen ? ">" : " ", short_id(row.path.to_string()),
+                     row.path == dispatched.standing ? ", as it stands" : "");
+}
+
+void print_timed(const Dispatched& dispatched) {
+  constexpr std::size_t rows_max = 8;
+  if (dispatched.timed.empty()) return;
+  std::vector<std::vector<std::string>> cells;
+  for (const PathMeasurement& row : dispatched.timed) {
+    if (cells.size() == rows_max) break;
+    const bool is_ok = row.outcome == Outcome::ok;
+    cells.push_back(
+        {name_of(row, dispatched), format_seconds(row.predicted_s),
+         is_ok ? format_seconds(row.summary.median_s) : std::string(to_string(row.outcome)),
+         is_ok ? fmt::format("[{}, {}]", format_seconds(row.summary.low_s),
+                             format_seconds(row.summary.high_s))
+               : row.reason,
+         fmt::format("{:.2g}", row.error_relative)});
+  }
+  fmt::print("\npaths timed whole, {} of {}:\n{}", cells.size(), dispatched.timed.size(),
+             format_table({"  path", "predicted", "whole", "interval", "error"}, cells));
+}
+
+void print_whole(const Explanation& explanation) {
+  const Dispatched& dispatched = explanation.dispatched;
+  const Decision& decision = dispatched.decision;
+  fmt::print("\n{} nodes: {} measured here, {} estimated; predicted {}\n", decision.nodes.size(),
+             decision.measured, decision.estimated, format_seconds(decision.predicted_s));
+  if (explanation.whole) {
+    fmt::print("this run: {} [{}, {}]\n", format_seconds(explanation.whole->median_s),
+               format_seconds(explanation.whole->low_s), format_seconds(explanation.whole->high_s));
+  }
+  if (dispatched.raced) {
+    fmt::print("timed whole: {} [{}, {}], error {:.2g}\n",
+               format_seconds(dispatched.raced->summary.median_s),
+               format_seconds(dispatched.raced->summary.low_s),
+               format_seconds(dispatched.raced->summary.high_s), dispatched.raced->error_relative);
+  }
+  if (dispatched.basis != Basis::standing && dispatched.standing_s > 0) {
+    fmt::print("the graph as it stands: {} {}\n", dispatched.raced ? "timed whole" : "predicted",
+               format_seconds(dispatched.standing_s));
+  }
+}
+
+}  // namespace
+
+void print(const Explanation& explanation, bool every_node) {
+  print_nodes(explanation, every_node);
+  print_whole(explanation);
+  print_rules(explanation.dispatched);
+  if (explanation.dispatched.search) print_search(*explanation.dispatched.search);
+  print_timed(explanation.dispatched);
+}
+
+}  // namespace paceline
