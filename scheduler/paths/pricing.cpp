@@ -1,6 +1,7 @@
 #include "scheduler/paths/pricing.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -267,8 +268,11 @@ class Pricer {
 }  // namespace
 
 double search_cost_s(const Estimate& estimate, PricingOptions::Guesses guesses) {
-  const bool careful = guesses == PricingOptions::Guesses::careful;
-  return careful && estimate.origin == Origin::roofline ? estimate.high_s : estimate.seconds;
+  if (is_measured(estimate)) return estimate.seconds;
+  if (guesses == PricingOptions::Guesses::hopeful) {
+    return std::sqrt(estimate.low_s * estimate.seconds);
+  }
+  return estimate.origin == Origin::roofline ? estimate.high_s : estimate.seconds;
 }
 
 std::vector<Workload> workloads_of(std::span<const Part> parts, const Bindings& bindings) {

@@ -45,7 +45,7 @@ struct PricedForms {
 struct PricingOptions {
   enum class Guesses {
     careful,  // At their upper end: a measurement is preferred to a guess that only looks better.
-    hopeful,  // As they are: what may turn out best comes up, to be measured.
+    hopeful,  // Near their lower end: what may turn out best comes up, to be measured.
   };
   Guesses guesses = Guesses::careful;
   // One alternative a node, by the chooser's decision: other graphs are told apart, and not other

@@ -10,6 +10,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/ops/all_ops.h"
+#include "worker/daemon/path_sitting.h"
 
 namespace paceline {
 
@@ -83,6 +84,11 @@ wire::Result MeasuringThread::hold(const Duty::StartSitting& sitting) {
   wire::Result result;
   const std::int64_t began_ns = monotonic_ns();
   try {
+    if (sitting.lease.kind == "study" || sitting.lease.kind == "race") {
+      result = hold_path_sitting(sitting.lease, is_interrupted_);
+      result.seconds = static_cast<double>(monotonic_ns() - began_ns) * 1e-9;
+      return result;
+    }
     Measurer& measurer = this->measurer(sitting.lease.threads);
     result.environment = measurer.environment();
     result.measurements = measurer.measure(task_of(sitting));

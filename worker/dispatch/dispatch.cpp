@@ -13,6 +13,7 @@
 #include "scheduler/fleet/workloads.h"
 #include "scheduler/passes/passes.h"
 #include "worker/dispatch/path_finder.h"
+#include "worker/measure/path_race.h"
 #include "worker/probe/probe.h"
 #include "worker/probe/roofline.h"
 
@@ -168,18 +169,19 @@ std::vector<PathMeasurement> GraphDispatcher::timed_whole(const Graph& graph,
 std::optional<Dispatched> GraphDispatcher::raced(std::span<const PathMeasurement> timed,
                                                  const Bindings& bindings,
                                                  const Decision& standing) {
+  if (timed.empty()) return std::nullopt;
+  // Times of one race compare, since its paths met the same weather: the newest counts.
+  const Time newest = std::ranges::max(timed, {}, &PathMeasurement::finished).finished;
   const auto fits = [&](const PathMeasurement& row) {
-    return row.outcome == Outcome::ok && row.error_relative <= options_.choose.tolerance;
+    return row.finished == newest && row.outcome == Outcome::ok &&
+           row.error_relative <= options_.choose.tolerance;
   };
   auto best = std::ranges::find_if(timed, fits);
   if (best == timed.end()) return std::nullopt;
   const auto incumbent = std::ranges::find(timed, standing.path.id(), &PathMeasurement::path);
   const bool has_incumbent = incumbent != timed.end() && fits(*incumbent);
   // The incumbent stays unless the challenger wins outside the noise.
-  if (has_incumbent &&
-      compare(best->summary, incumbent->summary, best->noise_floor) != Verdict::faster) {
-    best = incumbent;
-  }
+  if (has_incumbent && !is_faster(*best, *incumbent)) best = incumbent;
   const auto text = store_->find(best->path);
   if (!text) return std::nullopt;
   Path path = parse_path(text->text, ops_);

@@ -33,8 +33,8 @@ std::vector<std::string> labels_of(const Graph& graph, const OpSet& ops) {
       if (statics[input.node])
         weights[i].insert(weights[input.node].begin(), weights[input.node].end());
     }
-    const bool is_labelled = node.kind == NodeKind::op && !node.name.empty();
-    labels.push_back(is_labelled ? node.name : text(weights[i]));
+    labels.push_back(weights[i].empty() && node.kind == NodeKind::op ? node.name
+                                                                     : text(weights[i]));
   }
   return labels;
 }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <map>
+#include <utility>
 
 #include "common/base/error.h"
 #include "worker/compile/compile.h"
@@ -35,6 +36,13 @@ report::Times times_of(const std::optional<Estimate>& estimate) {
   return times;
 }
 
+// A kernel by itself: its time was measured or is a guess.
+report::Times alone(const std::optional<Estimate>& estimate) {
+  report::Times times = times_of(estimate);
+  if (estimate && is_measured(*estimate)) std::swap(times.measured_s, times.predicted_s);
+  return times;
+}
+
 std::optional<double> error_of(const std::optional<Estimate>& estimate) {
   if (!estimate || !is_measured(*estimate)) return std::nullopt;
   return estimate->error_relative;
@@ -43,13 +51,13 @@ std::optional<double> error_of(const std::optional<Estimate>& estimate) {
 std::vector<report::Rival> rivals_of(const NodeDecision& node) {
   std::vector<report::Rival> rivals;
   rivals.push_back({.name = node.kernel,
-                    .times = times_of(node.estimate),
+                    .times = alone(node.estimate),
                     .error_relative = error_of(node.estimate),
                     .verdict = "",
                     .is_chosen = true});
   for (const Rival& rival : node.rivals) {
     rivals.push_back({.name = rival.kernel,
-                      .times = times_of(rival.estimate),
+                      .times = alone(rival.estimate),
                       .error_relative = error_of(rival.estimate),
                       .verdict = rival.excluded.empty()
                                      ? std::string(to_string(reversed(rival.verdict)))

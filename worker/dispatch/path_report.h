@@ -36,8 +36,8 @@ std::vector<std::optional<Estimate>> estimates_of(const Plan& plan, const Bindin
 report::PathReport path_report(const Explained& explained, const OpSet& ops,
                                std::span<const Kernel> kernels, GraphDispatcher& dispatcher);
 
-// By node: the weights that its operands are made of, as far as they depend on weights alone; the
-// label of the node where it has one. "model.layers.0.mlp.up_proj + 1 more".
+// By node: the weights that its operands are made of, as far as they depend on weights alone; where
+// there are none, the label of the node. "model.layers.0.mlp.up_proj + 1 more".
 std::vector<std::string> labels_of(const Graph& graph, const OpSet& ops);
 
 // The other way round: of the rival against the chosen.

@@ -32,10 +32,13 @@ class Study {
                      paths::precision_within(dispatcher.options().choose.tolerance)},
                 dispatcher.options().search.limits, hopeful) {}
 
-  PathStudy run(RaceData data) {
+  std::vector<PathCandidate> candidates() {
     measure(graph_);
-    std::vector<FoundPath> found = settle();
-    std::vector<PathCandidate> candidates = candidates_of(std::move(found));
+    return candidates_of(settle());
+  }
+
+  PathStudy run(RaceData data) {
+    const std::vector<PathCandidate> candidates = this->candidates();
     note_(fmt::format("timing {} paths whole", candidates.size()));
     PathRace race(graph_, ops_, kernels_, bindings_, std::move(data),
                   dispatcher_.options().threads);
@@ -115,6 +118,14 @@ class Study {
 };
 
 }  // namespace
+
+std::vector<PathCandidate> find_candidates(GraphDispatcher& dispatcher, const OpSet& ops,
+                                           std::span<const Kernel> kernels, Store& store,
+                                           const Graph& graph, const Bindings& bindings,
+                                           const PathStudyOptions& options,
+                                           const std::function<void(std::string_view)>& note) {
+  return Study(dispatcher, ops, kernels, store, graph, bindings, options, note).candidates();
+}
 
 PathStudy study_paths(GraphDispatcher& dispatcher, const OpSet& ops,
                       std::span<const Kernel> kernels, Store& store, const Graph& graph,

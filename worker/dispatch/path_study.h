@@ -24,6 +24,14 @@ struct PathStudy {
   std::int64_t workloads_possible = 0;  // That some path of the space contains.
 };
 
+// Those of a race, the graph as it stands first: measures the kernels of the best predicted paths
+// until these stay the same, into the dispatcher's store.
+std::vector<PathCandidate> find_candidates(GraphDispatcher& dispatcher, const OpSet& ops,
+                                           std::span<const Kernel> kernels, Store& store,
+                                           const Graph& graph, const Bindings& bindings,
+                                           const PathStudyOptions& options,
+                                           const std::function<void(std::string_view)>& note);
+
 // Settles by measurement which path of a prepared graph is the fastest here: measures the kernels
 // of the best predicted paths until these stay the same, then times the finalists whole, and stores
 // all of it. `note` is told what happens, a line each.

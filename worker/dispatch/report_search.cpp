@@ -53,6 +53,7 @@ report::Rival finalist(const PathMeasurement& row, const Dispatched& dispatched)
                       .verdict = std::string(to_string(row.outcome)),
                       .is_chosen = row.path == dispatched.decision.path.id()};
   rival.times.predicted_s = row.predicted_s;
+  rival.times.origin = "its kernels";
   rival.times.records = {row.id.to_string()};
   if (!is_ok) {
     rival.verdict += ": " + row.reason;

@@ -25,7 +25,7 @@ struct PathCandidate {
 struct RaceBudget {
   double seconds = 20;       // For timing; what compiling and checking take comes on top.
   int blocks_first = 3;      // Of the first round; doubled in each.
-  int blocks_last = 31;      // Of the final round.
+  int blocks_last = 31;      // Of the final round, at least; up to eight times as many if time is left.
   int finalists = 3;
   // Graphs that need more work are checked against the default path and not the double reference.
   double reference_flops_max = 3e9;
@@ -56,8 +56,16 @@ class PathRace {
 
  private:
   struct Runner;
+  std::vector<Runner> line_up(std::span<const PathCandidate> candidates, double tolerance,
+                              double reference_flops_max) const;
   std::optional<std::map<std::string, Tensor>> reference(double flops_max) const;
-  void start(Runner& runner, const Path& path) const;
+  void start(Runner& runner, const PathCandidate& candidate) const;
+  std::map<std::string, Tensor> outputs_of(const Runner& runner) const;
+  void check(Runner& runner, const std::map<std::string, Tensor>& expected) const;
+  // Fills their samples; gives those of the first, timed a second time.
+  std::vector<double> round(std::span<Runner* const> in, int blocks, std::uint64_t seed) const;
+  static void halve(std::span<Runner* const> in, int finalists);
+  static int last_blocks(std::span<Runner* const> in, const RaceBudget& budget, double left_s);
 
   const Graph& graph_;
   const OpSet& ops_;
@@ -66,6 +74,10 @@ class PathRace {
   RaceData data_;
   int threads_;
 };
+
+// Whether `a` won outside the noise: block by block when both were timed in one final round, else by
+// their intervals.
+bool is_faster(const PathMeasurement& a, const PathMeasurement& b);
 
 // Random weights and inputs of a graph's types, as `paceline run --random` draws them.
 RaceData draw_race_data(const Graph& graph, const Bindings& bindings, std::int64_t index_bound,
