@@ -70,7 +70,8 @@ std::string rivals_row(const Instruction& instruction) {
                                     [](const Rival& rival) { return !rival.is_chosen; });
   return fmt::format(
       "<tr><td></td><td colspan=\"7\"><details><summary>{} {}</summary>{}</details></td></tr>\n",
-      others, others == 1 ? "rival" : "rivals", rival_table(instruction.rivals, "kernel"));
+      others == 0 ? "no" : count_text(others), others == 1 ? "rival" : "rivals",
+      rival_table(instruction.rivals, "kernel"));
 }
 
 // A body of its own, so that what belongs together is sorted and filtered together.

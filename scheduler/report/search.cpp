@@ -11,7 +11,7 @@ namespace {
 
 std::string totals(const SearchReport& search) {
   return fmt::format(
-      "<dl><dt>distinct paths</dt><dd>{}</dd><dt>best, predicted</dt><dd>{}</dd>"
+      "<dl><dt>distinct paths</dt><dd>{}</dd><dt>cheapest, by its kernels</dt><dd>{}</dd>"
       "<dt>lower bound</dt><dd>{}</dd><dt>gap</dt><dd>{}</dd>"
       "<dt>cut for cycles</dt><dd>{} alternatives, the cheapest never among them</dd>"
       "<dt>workloads</dt><dd>{}</dd><dt>took</dt><dd>{}</dd></dl>\n",
@@ -39,7 +39,11 @@ std::string regions(const SearchReport& search) {
   return table + "</tbody></table></div>\n";
 }
 
-// Those that did something first.
+bool took_part(const RuleUse& rule) {
+  return rule.matches > 0 || rule.applied > 0 || rule.banned_iterations > 0 || !rule.note.empty();
+}
+
+// Those that did something first; those that matched nowhere are not listed.
 std::string rules(const RegionSearch& region) {
   std::vector<RuleUse> rules = region.rules;
   std::stable_sort(rules.begin(), rules.end(), [](const RuleUse& a, const RuleUse& b) {
@@ -53,6 +57,7 @@ std::string rules(const RegionSearch& region) {
       "<th class=\"number\">sat out</th><th>note</th></tr></thead><tbody>\n",
       escaped(region.name), fired, rules.size());
   for (const RuleUse& rule : rules) {
+    if (!took_part(rule)) continue;
     table += fmt::format(
         "<tr><td class=\"code\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td>"
         "<td class=\"number\">{}</td><td>{}</td></tr>\n",

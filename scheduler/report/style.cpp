@@ -18,7 +18,7 @@ const std::string_view page_style = R"(
   }
 }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 76rem; padding: 1rem; background: var(--back); color: var(--text);
+body { margin: 0 auto; max-width: 84rem; padding: 1rem; background: var(--back); color: var(--text);
   font: 14px/1.45 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 1px solid var(--line); }
@@ -27,8 +27,9 @@ p.note, .soft { color: var(--soft); }
 nav a { margin-right: 1rem; }
 a { color: var(--measured); }
 code, td.code { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere; }
-td.code { min-width: 8rem; } td.types { min-width: 16rem; }
-#instruction-table th:last-child { min-width: 11rem; }
+td.code { min-width: 8rem; }
+#instruction-table th:nth-child(2) { min-width: 12rem; } #instruction-table th:nth-child(3) { min-width: 14rem; }
+#instruction-table td.types { min-width: 11rem; } details td.code:first-child { min-width: 20rem; } #instruction-table th:last-child { min-width: 10rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: .5rem 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .6rem; }

@@ -9,7 +9,7 @@ namespace paceline::report {
 
 namespace {
 
-constexpr double width = 160;
+constexpr double width = 120;
 
 double place(std::optional<double> seconds, double longest_s) {
   const double share = longest_s > 0 ? *seconds / longest_s : 0;

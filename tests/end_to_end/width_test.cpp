@@ -94,6 +94,9 @@ TEST_F(Width, TablesAndReportsFit) {
            {"machine"},
            {"kernel"},
            with_sizes({"explain", model}),
+           with_sizes({"measure", model, "--paths", "3", "--regime", "hot", "--sitting-seconds",
+                       "0.02"}),
+           with_sizes({"explain", model, "--profile", "--random", "1", "--repeat", "3"}),
            with_sizes({"run", model, "--random", "1", "--compare"}),
            {"store", "info"},
            {"store", "query", "select * from machine"}}) {

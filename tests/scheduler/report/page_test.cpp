@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
@@ -29,6 +30,7 @@ Instruction linear(int layer) {
       .times = {4.56e-3, 4.1e-3, 5.2e-3, "interpolated", 4.87e-3 + layer * 1e-4},
       .rules = {"linear-residual", "commute-add"},
       .rivals = {}};
+  instruction.times.records = {"8732ba04dad4c0ffee00000000000000"};
   instruction.rivals = {
       {"linear_residual_openblas", instruction.times, 1.24e-6, "", true},
       {"linear_residual_plain", {9.11e-2, 8e-2, 1e-1, "roofline", {}}, {}, "slower", false},
@@ -62,7 +64,12 @@ PathReport sample() {
     report.instructions.push_back(norm(layer));
     report.instructions.push_back(linear(layer));
   }
-  report.memory = {7'340'032, 7'000'123, 2'384'000'000, 0, {}};
+  report.memory = {.arena_bytes = 7'340'032,
+                   .largest_live_bytes = 7'000'123,
+                   .weight_bytes = 2'384'000'000,
+                   .prepared_bytes = 836'000,
+                   .state_bytes = 0,
+                   .slots = {}};
   for (int i = 0; i < 8; ++i) {
     report.memory.slots.push_back(
         {fmt::format("slot{}", i), (i % 3) * 2'446'677, 2'446'677, i, std::min(7, i + 2)});
@@ -77,12 +84,15 @@ PathReport sample() {
                                 "nodes",
                                 "1,204 matches",
                                 {{"linear-residual", 17, 4, 0, ""},
-                                 {"associate-matmul", 48'211, 960, 5, "refused 3: shapes"}}}},
+                                 {"associate-matmul", 48'211, 960, 5, "refused 3: shapes"},
+                                 {"never-matched", 0, 0, 0, ""}}}},
                    .paths_log10 = 123.456,
                    .best_s = 0.0421,
                    .lower_bound_s = 0.0417,
                    .gap = 0.00959,
                    .is_exact = false,
+                   .alternatives_cut = 54,
+                   .workloads = 146,
                    .seconds = 1.87};
   report.finalists = {{"#1", {0.0421, 0.04, 0.045, "", 0.0433}, 2.5e-7, "", true},
                       {"default", {0.0555, 0.05, 0.06, "", 0.0561}, 1.5e-7, "slower", false}};
@@ -124,6 +134,7 @@ TEST(Page, ShowsEveryNumber) {
                             "55.5 ms",
                             "2.5e-07",  // Finalists.
                             "7.34 MB",
+                            "836 kB",
                             "7 MB",
                             "2.38 GB",
                             "2,446,677",
@@ -137,7 +148,9 @@ TEST(Page, ShowsEveryNumber) {
                             "1,204 matches",
                             "48,211",
                             "960",
-                            "2 of 2"}) {
+                            "54 alternatives",
+                            "<dd>146</dd>",
+                            "2 of 3"}) {
     EXPECT_NE(page.find(shown), page.npos) << shown;
   }
 }
@@ -146,8 +159,15 @@ TEST(Page, ShowsWhichRulesMadeANodeAndWhatRivalsItHas) {
   const std::string page = to_html(sample());
 
   EXPECT_THAT(page, AllOf(HasSubstr("<span class=\"tag\">commute-add</span>"),
-                          HasSubstr("3 rivals"), HasSubstr("<span class=\"slower\">slower</span>"),
+                          HasSubstr("2 rivals"), HasSubstr("<span class=\"slower\">slower</span>"),
                           HasSubstr("linear_residual_onednn")));
+  EXPECT_THAT(page, Not(HasSubstr("never-matched")));
+}
+
+TEST(Page, NamesTheRecordsBehindANumber) {
+  EXPECT_THAT(to_html(sample()), HasSubstr("<span class=\"tag\" "
+                                           "title=\"8732ba04dad4c0ffee00000000000000\">"
+                                           "8732ba04dad4</span>"));
 }
 
 TEST(Page, GathersTimeByKernel) {
@@ -178,6 +198,7 @@ TEST(Page, ShowsHostileNamesAsText) {
     instruction.op = instruction.label = instruction.kernel = instruction.device = name;
     instruction.times.origin = name;
     instruction.inputs = instruction.outputs = instruction.rules = {name};
+    instruction.rivals[0].times.records = {name};
     instruction.rivals[1] = {name, {1e-3, 1e-3, 1e-3, name, 1e-3}, 1e-3, name, false};
     report.memory.slots[0].name = name;
     RegionSearch& region = report.search.regions[1];
@@ -232,6 +253,10 @@ TEST(Numbers, ReadAsPeopleWriteThem) {
   EXPECT_EQ(count_text(-1'000), "-1,000");
   EXPECT_EQ(count_text(999), "999");
   EXPECT_EQ(percent_text(0.0123), "1.23 %");
+  EXPECT_EQ(power_text(std::log10(512), false), "512");
+  EXPECT_EQ(power_text(17.416, false), "10<sup>17.42</sup>");
+  EXPECT_EQ(power_text(3.0, true), "≥ 1,000");
+  EXPECT_EQ(power_text({}, true), "–");
 }
 
 // To look at: PACELINE_PAGE=FILE.html.
