@@ -1,33 +1,36 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
-
-#include "common/graph/workload.h"
+#include <vector>
 
 namespace paceline {
 
-// Whether one factor tells the two apart: same op, attributes, dtypes and layouts, and every extent
-// that differs does so in the same ratio, as when one symbol of a graph is bound to another number.
-// Times of workloads that differ in more ways lie on no curve that two points could show.
-bool are_on_one_curve(const Workload& a, const Workload& b);
-
-// A known time: `work` is positive and grows with the size of the workload.
-struct CostPoint {
-  double work = 0;
-  double seconds = 0;
+// A known value at a place: the log of a time at the logs of extents, where a power law is a plane.
+struct KnownValue {
+  std::vector<double> place;
+  double value = 0;
 };
 
 struct Interpolation {
-  double seconds = 0;
-  double spread = 1;      // The interval reaches from seconds / spread to seconds * spread.
-  std::size_t below = 0;  // The points that it lies between.
-  std::size_t above = 0;
+  double value = 0;
+  double deviation = 0;              // Standard deviation of the true value about it.
+  std::vector<std::size_t> nearest;  // The known values that it rests on most, nearest first.
 };
 
-// On the power law through the nearest points to each side; nullopt outside of them. The spread
-// comes from how far each inner point lies off the law through its neighbours. Requires: `points` by
-// ascending work.
-std::optional<Interpolation> interpolate(std::span<const CostPoint> points, double work);
+// The value at `place` from the nearest known ones: Gaussian process regression with a linear trend
+// and a Matern covariance (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006,
+// sections 2.7 and 4.2). Its scale comes from how well each known value is predicted by the others
+// (section 5.4.2), and the deviation is never below those errors of the nearest. What lies on a
+// plane is met exactly. Few known values cannot judge each other: then the deviation is a fixed
+// one.
+//
+// nullopt with fewer than two known values; outside of them, that is beyond the least or greatest
+// coordinate by more than a factor of 1.5 (log scale); and where they do not determine the trend:
+// in a direction in which none of them differ, or far from all. Deterministic. Requires: places of
+// equal dimension.
+std::optional<Interpolation> interpolate(std::span<const KnownValue> known,
+                                         std::span<const double> place);
 
 }  // namespace paceline

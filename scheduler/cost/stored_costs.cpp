@@ -1,10 +1,11 @@
 #include "scheduler/cost/stored_costs.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <utility>
 
-#include "scheduler/cost/interpolation.h"
+#include "scheduler/cost/work_size.h"
 
 namespace paceline {
 namespace {
@@ -14,6 +15,8 @@ constexpr double roofline_spread = 4;
 // Far from every machine's noise: a row of another content or environment says less than its own
 // interval does.
 constexpr double elsewhere_spread = 1.25;
+// Of the interval of an interpolation.
+constexpr double deviations = 2;
 
 Estimate estimate_of(const Timing& timing, Origin origin) {
   return {.seconds = timing.summary.median_s,
@@ -25,138 +28,195 @@ Estimate estimate_of(const Timing& timing, Origin origin) {
           .records = {timing.measurement}};
 }
 
-std::vector<TensorType> types_of(const std::vector<OperandType>& operands) {
-  std::vector<TensorType> types;
-  for (const OperandType& operand : operands) {
-    types.push_back({operand.dtype, Shape(operand.extents.begin(), operand.extents.end())});
-  }
-  return types;
+// Of what tells kernels' speeds apart when their names do not.
+Dtype leading_dtype(const Workload& workload) {
+  const auto& operands = workload.inputs.empty() ? workload.outputs : workload.inputs;
+  return operands.empty() ? Dtype::f32 : operands.front().dtype;
 }
 
-struct WorkSize {
-  double flops = 0;
-  double bytes = 0;
-};
-
-// What no kernel can do without; nullopt when the op does not say.
-std::optional<WorkSize> work_of(const OpSet& ops, const Workload& workload) {
-  const Op* op = ops.find(workload.op);
-  if (op == nullptr || !op->work) return std::nullopt;
-  const std::vector<TensorType> types = types_of(workload.inputs);
-  const Work work = op->work({types, workload.attributes});
-  return WorkSize{.flops = static_cast<double>(work.flops.constant().value_or(0)),
-                  .bytes = static_cast<double>(work.bytes.constant().value_or(0))};
+bool has_time(const Timing* timing) {
+  return timing != nullptr && timing->outcome == Outcome::ok && timing->summary.median_s > 0;
 }
-
-struct Neighbour {
-  CostPoint point;
-  const Timing* timing;
-};
 
 }  // namespace
 
 StoredCosts::StoredCosts(const OpSet& ops, const Machine& machine, const Environment& environment,
                          std::vector<Timing> timings, std::optional<Roofline> roofline,
                          std::vector<Workload> known)
+    : StoredCosts(ops, machine, environment, std::move(timings), std::move(roofline),
+                  std::move(known), Options()) {}
+
+StoredCosts::StoredCosts(const OpSet& ops, const Machine& machine, const Environment& environment,
+                         std::vector<Timing> timings, std::optional<Roofline> roofline,
+                         std::vector<Workload> known, Options options)
     : ops_(ops),
       machine_(machine.id()),
       environment_(environment.id()),
-      roofline_(std::move(roofline)) {
-  for (Timing& timing : timings) {
-    const Key key{timing.workload, timing.kernel_name};
-    timings_[key].push_back(std::move(timing));
-  }
+      roofline_(std::move(roofline)),
+      options_(options) {
+  for (Timing& timing : timings) timings_[timing.workload].push_back(std::move(timing));
+  known_.reserve(known.size());  // Families point into it.
   std::set<WorkloadId> seen;
   for (Workload& workload : known) {
-    if (!seen.insert(workload.id()).second) continue;
-    std::vector<Workload>& alike = known_[workload.op];
-    alike.push_back(std::move(workload));
+    const WorkloadId id = workload.id();
+    if (timings_.contains(id) && seen.insert(id).second) add_known(std::move(workload), id);
   }
 }
 
-const Timing* StoredCosts::newest_here(const KernelInfo& kernel, WorkloadId workload) const {
-  const auto found = timings_.find({workload, kernel.name});
+void StoredCosts::add_known(Workload&& workload, const WorkloadId& id) {
+  const Known& known = known_.emplace_back(std::move(workload), id);
+  alike_[{known.workload.op, leading_dtype(known.workload)}].push_back(&known);
+  if (const auto family = family_of(known.workload)) families_[*family].members.push_back(&known);
+}
+
+// Few workloads of a graph agree in these, and equality decides.
+std::size_t StoredCosts::HashWorkload::operator()(const Workload& workload) const {
+  std::size_t hash = std::hash<std::string>{}(workload.op);
+  const auto add = [&](std::size_t value) { hash = (hash ^ value) * 0x9E3779B97F4A7C15; };
+  for (const auto* operands : {&workload.inputs, &workload.outputs}) {
+    for (const OperandType& operand : *operands) {
+      add(static_cast<std::size_t>(operand.dtype));
+      for (const std::int64_t extent : operand.extents) add(static_cast<std::size_t>(extent));
+    }
+  }
+  return hash ^ (hash >> 32);
+}
+
+const Timing* StoredCosts::newest_here(int kernel, const WorkloadId& workload) const {
+  const auto found = timings_.find(workload);
   if (found == timings_.end()) return nullptr;
-  const KernelId content = kernel.id();
-  const auto here = std::find_if(
-      found->second.begin(), found->second.end(), [&](const Timing& timing) {
+  const KernelId& content = kernels_.id(kernel);
+  const auto here =
+      std::find_if(found->second.begin(), found->second.end(), [&](const Timing& timing) {
         return timing.kernel == content && timing.machine == machine_ &&
                timing.environment == environment_ && timing.outcome != Outcome::polluted;
       });
   return here == found->second.end() ? nullptr : &*here;
 }
 
-std::optional<Estimate> StoredCosts::from_elsewhere(const KernelInfo& kernel,
-                                                    const Workload& workload) const {
-  const auto found = timings_.find({workload.id(), kernel.name});
+std::optional<Estimate> StoredCosts::from_elsewhere(const KernelInfo& kernel, int number,
+                                                    const WorkloadId& workload) const {
+  const auto found = timings_.find(workload);
   if (found == timings_.end()) return std::nullopt;
   // Here under other software says more than the same software on a like machine.
   const Timing* best = nullptr;
   for (const Timing& timing : found->second) {
-    if (timing.outcome != Outcome::ok) continue;
-    if (best == nullptr || (timing.machine == machine_ && best->machine != machine_)) best = &timing;
+    if (timing.kernel_name != kernel.name || timing.outcome != Outcome::ok) continue;
+    if (best == nullptr || (timing.machine == machine_ && best->machine != machine_))
+      best = &timing;
   }
   if (best == nullptr) return std::nullopt;
   Estimate estimate = estimate_of(*best, Origin::measured_model);
   estimate.low_s /= elsewhere_spread;
   estimate.high_s *= elsewhere_spread;
-  estimate.stale = best->machine == machine_ || best->kernel != kernel.id();
+  estimate.stale = best->machine == machine_ || best->kernel != kernels_.id(number);
   return estimate;
 }
 
-std::optional<Estimate> StoredCosts::from_neighbours(const KernelInfo& kernel,
-                                                     const Workload& workload) const {
-  const auto alike = known_.find(workload.op);
-  const auto size = work_of(ops_, workload);
-  if (alike == known_.end() || !size) return std::nullopt;
-  std::vector<Neighbour> neighbours;
-  for (const Workload& known : alike->second) {
-    if (!are_on_one_curve(known, workload)) continue;
-    const Timing* timing = newest_here(kernel, known.id());
-    if (timing == nullptr || timing->outcome != Outcome::ok) continue;
-    const auto known_size = work_of(ops_, known);
-    neighbours.push_back(
-        {{known_size->flops + known_size->bytes, timing->summary.median_s}, timing});
+const StoredCosts::Surface& StoredCosts::surface(int kernel, Family& family) {
+  const auto [at, is_new] = surfaces_.try_emplace({kernel, &family});
+  if (!is_new) return at->second;
+  for (const Known* member : family.members) {
+    const Timing* timing = newest_here(kernel, member->id);
+    if (!has_time(timing)) continue;
+    auto place = family.axes->place_of(member->workload);
+    if (!place) continue;
+    at->second.values.push_back({*std::move(place), std::log(timing->summary.median_s)});
+    at->second.records.push_back(timing->measurement);
   }
-  std::ranges::sort(neighbours, {}, [](const Neighbour& n) { return n.point.work; });
-  std::vector<CostPoint> points;
-  for (const Neighbour& neighbour : neighbours) points.push_back(neighbour.point);
-  const auto between = interpolate(points, size->flops + size->bytes);
-  if (!between) return std::nullopt;
-  return Estimate{.seconds = between->seconds,
-                  .low_s = between->seconds / between->spread,
-                  .high_s = between->seconds * between->spread,
-                  .origin = Origin::interpolated,
-                  .records = {neighbours[between->below].timing->measurement,
-                              neighbours[between->above].timing->measurement}};
+  return at->second;
 }
 
-std::optional<Estimate> StoredCosts::from_roofline(const KernelInfo& kernel,
-                                                   const Workload& workload) const {
+std::optional<Estimate> StoredCosts::from_neighbours(int kernel, const Workload& workload) {
+  const auto name = family_of(workload);
+  const auto found = name ? families_.find(*name) : families_.end();
+  if (found == families_.end()) return std::nullopt;
+  Family& family = found->second;
+  if (!family.axes) {
+    std::vector<const Workload*> members;
+    for (const Known* member : family.members) members.push_back(&member->workload);
+    family.axes.emplace(members);
+  }
+  const auto place = family.axes->place_of(workload);
+  if (!place) return std::nullopt;
+  const Surface& known = surface(kernel, family);
+  const auto between = interpolate(known.values, *place);
+  if (!between) return std::nullopt;
+  const double seconds = std::exp(between->value);
+  const double spread = std::exp(deviations * between->deviation);
+  Estimate estimate{.seconds = seconds,
+                    .low_s = seconds / spread,
+                    .high_s = seconds * spread,
+                    .origin = Origin::interpolated};
+  for (const std::size_t i : between->nearest) estimate.records.push_back(known.records[i]);
+  return estimate;
+}
+
+const Calibration& StoredCosts::calibration(int kernel, const Workload& workload) {
+  const Dtype dtype = leading_dtype(workload);
+  const auto [at, is_new] = calibrations_.try_emplace({kernel, dtype}, *roofline_);
+  if (!is_new) return at->second;
+  const auto alike = alike_.find({workload.op, dtype});
+  if (alike == alike_.end()) return at->second;
+  for (const Known* known : alike->second) {
+    const Timing* timing = newest_here(kernel, known->id);
+    if (!has_time(timing)) continue;
+    at->second.add(*work_of(ops_, known->workload), timing->summary.median_s);
+  }
+  return at->second;
+}
+
+std::optional<Estimate> StoredCosts::from_roofline(const KernelInfo& kernel, int number,
+                                                   const Workload& workload) {
   if (!roofline_) return std::nullopt;
-  const auto size = work_of(ops_, workload);
-  if (!size) return std::nullopt;
-  const double bound =
-      std::max(size->flops / roofline_->flops_per_s, size->bytes / roofline_->bytes_per_s);
-  const double seconds = bound / kernel.expected_efficiency + roofline_->call_s;
+  const auto work = work_of(ops_, workload);
+  if (!work) return std::nullopt;
+  if (const auto shown = calibration(number, workload).predict(*work)) {
+    return Estimate{.seconds = shown->seconds,
+                    .low_s = shown->low_s,
+                    .high_s = shown->high_s,
+                    .origin = Origin::roofline};
+  }
+  const double seconds =
+      bound_s(*work, *roofline_) / kernel.expected_efficiency + roofline_->call_s;
   return Estimate{.seconds = seconds,
                   .low_s = seconds / roofline_spread,
                   .high_s = seconds * roofline_spread,
                   .origin = Origin::roofline};
 }
 
+StoredCosts::Answer StoredCosts::find_answer(const KernelInfo& kernel, int number,
+                                             const Workload& workload) {
+  const WorkloadId id = workload.id();
+  Answer answer{.kernel = number, .here = newest_here(number, id), .estimate = std::nullopt};
+  if (answer.here != nullptr) {
+    if (answer.here->outcome == Outcome::ok) {
+      answer.estimate = estimate_of(*answer.here, Origin::measured_here);
+    }
+    return answer;
+  }
+  answer.estimate = from_elsewhere(kernel, number, id);
+  if (answer.estimate) return answer;
+  if (options_.interpolates) answer.estimate = from_neighbours(number, workload);
+  if (!answer.estimate) answer.estimate = from_roofline(kernel, number, workload);
+  return answer;
+}
+
+const StoredCosts::Answer& StoredCosts::answer(const KernelInfo& kernel, const Workload& workload) {
+  const int number = kernels_.number_of(kernel);
+  std::vector<Answer>& answers = answers_[workload];
+  const auto found = std::ranges::find(answers, number, &Answer::kernel);
+  if (found != answers.end()) return *found;
+  return answers.emplace_back(find_answer(kernel, number, workload));
+}
+
 std::optional<Estimate> StoredCosts::estimate(const KernelInfo& kernel, const Workload& workload) {
-  const Timing* here = newest_here(kernel, workload.id());
-  if (here != nullptr && here->outcome != Outcome::ok) return std::nullopt;
-  if (here != nullptr) return estimate_of(*here, Origin::measured_here);
-  if (auto elsewhere = from_elsewhere(kernel, workload)) return elsewhere;
-  if (auto between = from_neighbours(kernel, workload)) return between;
-  return from_roofline(kernel, workload);
+  return answer(kernel, workload).estimate;
 }
 
 std::optional<std::string> StoredCosts::failure(const KernelInfo& kernel,
                                                 const Workload& workload) {
-  const Timing* here = newest_here(kernel, workload.id());
+  const Timing* here = answer(kernel, workload).here;
   if (here == nullptr || here->outcome == Outcome::ok) return std::nullopt;
   return std::string(to_string(here->outcome)) + (here->reason.empty() ? "" : ": " + here->reason);
 }

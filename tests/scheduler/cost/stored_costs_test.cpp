@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <tuple>
+
 #include "common/ops/all_ops.h"
 
 namespace paceline {
@@ -9,6 +12,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 const Machine here = {.cpu_model = "Example", .architecture = "x86_64", .cores = 4};
 const Machine elsewhere = {.cpu_model = "Example", .architecture = "x86_64", .cores = 8};
@@ -94,7 +99,8 @@ TEST(StoredCosts, ForgivesAFailureBeforeASuccess) {
 }
 
 TEST(StoredCosts, ForgivesAFailureOfOtherContent) {
-  EXPECT_EQ(costs({failed(Outcome::wrong, "")}).failure(some_kernel("s2"), exp_of(10)), std::nullopt);
+  EXPECT_EQ(costs({failed(Outcome::wrong, "")}).failure(some_kernel("s2"), exp_of(10)),
+            std::nullopt);
 }
 
 TEST(StoredCosts, TakesRowsOfTheSameModelOfMachine) {
@@ -138,15 +144,16 @@ TEST(StoredCosts, InterpolatesBetweenASmallerAndALargerWorkload) {
   EXPECT_NEAR(estimate->seconds, 1e-4, 1e-9);
   EXPECT_LT(estimate->low_s, 0.9e-4);
   EXPECT_GT(estimate->high_s, 1.1e-4);
-  EXPECT_THAT(estimate->records, ElementsAre(small.measurement, large.measurement));
+  EXPECT_THAT(estimate->records, UnorderedElementsAre(small.measurement, large.measurement));
 }
 
 TEST(StoredCosts, TrustsAnInterpolationMoreWhenTheKnownPointsLieOnALine) {
   const std::vector<Workload> known = {exp_of(10), exp_of(100), exp_of(1000)};
   const auto spread = [&](double middle_s) {
-    const auto estimate = costs({timing(1e-5, known[0]), timing(middle_s, known[1]),
-                                 timing(1e-3, known[2])}, peaks, known)
-                              .estimate(some_kernel(), exp_of(200));
+    const auto estimate =
+        costs({timing(1e-5, known[0]), timing(middle_s, known[1]), timing(1e-3, known[2])}, peaks,
+              known)
+            .estimate(some_kernel(), exp_of(200));
     return estimate->high_s / estimate->low_s;
   };
   EXPECT_LT(spread(1e-4), spread(5e-4));
@@ -158,14 +165,154 @@ TEST(StoredCosts, NeverExtrapolates) {
   EXPECT_EQ(source.estimate(some_kernel(), exp_of(1000))->origin, Origin::roofline);
 }
 
-TEST(StoredCosts, InterpolatesOnlyWhereOneFactorTellsTheWorkloadsApart) {
-  const Workload wide = {.op = "exp",
-                         .inputs = {{.dtype = Dtype::f32, .extents = {1, 20'000}}},
-                         .outputs = {{.dtype = Dtype::f32, .extents = {1, 20'000}}}};
-  const std::vector<Workload> known = {wide, exp_of(1000), exp_of(10, Dtype::f64)};
-  auto source = costs({timing(1e-5, known[0]), timing(1e-3, known[1]), timing(1e-5, known[2])},
-                      peaks, known);
+TEST(StoredCosts, InterpolatesOnlyBetweenWorkloadsOfOneFamily) {
+  const std::vector<Workload> known = {exp_of(10, Dtype::f64), exp_of(1000)};
+  auto source = costs({timing(1e-5, known[0]), timing(1e-3, known[1])}, peaks, known);
   EXPECT_EQ(source.estimate(some_kernel(), exp_of(100))->origin, Origin::roofline);
+}
+
+TEST(StoredCosts, InterpolatesOnlyWhereTheKnownShowTheWay) {
+  // One row against many, and few columns against many: nothing tells which of them it was.
+  Workload wide = exp_of(1);
+  wide.inputs[0].extents[1] = wide.outputs[0].extents[1] = 20'000;
+  const std::vector<Workload> known = {wide, exp_of(1000)};
+  auto source = costs({timing(1e-5, known[0]), timing(1e-3, known[1])}, peaks, known);
+  EXPECT_EQ(source.estimate(some_kernel(), exp_of(100))->origin, Origin::roofline);
+}
+
+TEST(StoredCosts, InterpolatesFromGoodRowsOfTheSameKernelHereAlone) {
+  const std::vector<Workload> known = {exp_of(10), exp_of(100), exp_of(1000)};
+  const Timing small = timing(1e-5, known[0]);
+  const Timing large = timing(1e-3, known[2]);
+  const auto with = [&](Timing middle) {
+    return costs({small, middle, large}, peaks, known)
+        .estimate(some_kernel(), exp_of(200))
+        ->records;
+  };
+  EXPECT_THAT(with(timing(1e-4, known[1])), SizeIs(3));
+  Timing wrong = failed(Outcome::wrong, "");
+  wrong.workload = known[1].id();
+  Timing other_content = timing(1e-4, known[1]);
+  other_content.kernel = some_kernel("s2").id();
+  Timing other_machine = timing(1e-4, known[1]);
+  other_machine.machine = elsewhere.id();
+  Timing other_environment = timing(1e-4, known[1]);
+  other_environment.environment = before_update.id();
+  for (const Timing& useless : {wrong, other_content, other_machine, other_environment}) {
+    EXPECT_THAT(with(useless), UnorderedElementsAre(small.measurement, large.measurement));
+  }
+}
+
+TEST(StoredCosts, ForgetsATimeThatALaterFailureTookBack) {
+  const std::vector<Workload> known = {exp_of(10), exp_of(1000)};
+  Timing crashed = failed(Outcome::crashed, "");
+  crashed.workload = known[1].id();
+  auto source = costs({crashed, timing(1e-5, known[0]), timing(1e-3, known[1])}, peaks, known);
+  EXPECT_EQ(source.estimate(some_kernel(), exp_of(100))->origin, Origin::roofline);
+}
+
+Workload product(std::int64_t m, std::int64_t n, std::int64_t k) {
+  return {.op = "matmul",
+          .attributes = {{"transpose_a", false}, {"transpose_b", false}},
+          .inputs = {{.dtype = Dtype::f32, .extents = {m, k}},
+                     {.dtype = Dtype::f32, .extents = {k, n}}},
+          .outputs = {{.dtype = Dtype::f32, .extents = {m, n}}}};
+}
+
+KernelInfo product_kernel(std::string name = "matmul_some") {
+  KernelInfo kernel;
+  kernel.name = std::move(name);
+  kernel.op = "matmul";
+  kernel.expected_efficiency = 0.5;
+  return kernel;
+}
+
+// A kernel whose time is a power law of M, N and K, measured on a lattice of them.
+struct Lattice {
+  std::vector<Workload> workloads;
+  std::vector<Timing> rows;
+
+  static double seconds(double m, double n, double k) {
+    return 1e-9 * std::pow(m, 0.7) * std::pow(n, 0.9) * std::pow(k, 1.05);
+  }
+  Lattice() {
+    for (const int m : {16, 64, 256}) {
+      for (const int n : {64, 256, 1024}) {
+        for (const int k : {64, 256, 1024}) {
+          workloads.push_back(product(m, n, k));
+          rows.push_back(timing(seconds(m, n, k), workloads.back()));
+          rows.back().kernel = product_kernel().id();
+          rows.back().kernel_name = "matmul_some";
+        }
+      }
+    }
+  }
+};
+
+TEST(StoredCosts, RecoversAPowerLawOfSeveralExtents) {
+  const Lattice lattice;
+  auto source = costs(lattice.rows, peaks, lattice.workloads);
+  for (const auto& [m, n, k] : {std::tuple(32, 512, 128), std::tuple(128, 80, 960),
+                                std::tuple(240, 512, 512), std::tuple(16, 768, 64)}) {
+    const auto estimate = source.estimate(product_kernel(), product(m, n, k));
+    ASSERT_TRUE(estimate);
+    EXPECT_EQ(estimate->origin, Origin::interpolated);
+    const double truth = Lattice::seconds(m, n, k);
+    EXPECT_NEAR(estimate->seconds / truth, 1, 0.01);
+    EXPECT_LT(estimate->low_s, truth);
+    EXPECT_GT(estimate->high_s, truth);
+    EXPECT_LT(estimate->high_s / estimate->low_s, 1.2);
+    EXPECT_THAT(estimate->records, SizeIs(4));
+  }
+}
+
+TEST(StoredCosts, GuessesBeyondWhatWasMeasuredByWhatTheKernelReached) {
+  const Lattice lattice;
+  auto source = costs(lattice.rows, peaks, lattice.workloads);
+  const auto estimate = source.estimate(product_kernel(), product(1024, 1024, 1024));
+
+  EXPECT_EQ(estimate->origin, Origin::roofline);
+  const double truth = Lattice::seconds(1024, 1024, 1024);
+  EXPECT_GT(estimate->seconds, truth / 2);
+  EXPECT_LT(estimate->seconds, truth * 2);
+  EXPECT_LT(estimate->low_s, truth);
+  EXPECT_GT(estimate->high_s, truth);
+}
+
+TEST(StoredCosts, GuessesByTheAuthorWhereTheKernelWasNeverMeasured) {
+  const Lattice lattice;
+  auto source = costs(lattice.rows, peaks, lattice.workloads);
+  const auto estimate = source.estimate(product_kernel("matmul_other"), product(64, 512, 512));
+
+  EXPECT_EQ(estimate->origin, Origin::roofline);
+  EXPECT_NEAR(estimate->seconds, 2.0 * 64 * 512 * 512 / 1e11 / 0.5 + 1e-6, 1e-8);
+  EXPECT_NEAR(estimate->high_s / estimate->low_s, 16, 1e-6);
+}
+
+TEST(StoredCosts, DoesNotInterpolateWhenTold) {
+  const Lattice lattice;
+  StoredCosts source(ops::all_ops(), here, now_running, lattice.rows, peaks, lattice.workloads,
+                     {.interpolates = false});
+  EXPECT_EQ(source.estimate(product_kernel(), product(32, 512, 128))->origin, Origin::roofline);
+}
+
+TEST(StoredCosts, AnswersTheSameAgain) {
+  const Lattice lattice;
+  auto source = costs(lattice.rows, peaks, lattice.workloads);
+  const auto first = source.estimate(product_kernel(), product(32, 512, 128));
+  source.estimate(product_kernel(), product(33, 512, 128));
+  source.estimate(product_kernel("matmul_other"), product(32, 512, 128));
+  const auto again = source.estimate(product_kernel(), product(32, 512, 128));
+  EXPECT_EQ(first->seconds, again->seconds);
+  EXPECT_EQ(first->records, again->records);
+}
+
+TEST(StoredCosts, TellsKernelsOfOneNameApartByContent) {
+  auto source = costs({timing(1e-5)});
+  EXPECT_FALSE(source.estimate(some_kernel(), exp_of(10))->stale);
+  KernelInfo other = some_kernel();
+  other.accepts.rank_min = 2;
+  EXPECT_TRUE(source.estimate(other, exp_of(10))->stale);
 }
 
 }  // namespace

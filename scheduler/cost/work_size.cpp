@@ -1,0 +1,32 @@
+#include "scheduler/cost/work_size.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace paceline {
+namespace {
+
+std::vector<TensorType> types_of(const std::vector<OperandType>& operands) {
+  std::vector<TensorType> types;
+  for (const OperandType& operand : operands) {
+    types.push_back({operand.dtype, Shape(operand.extents.begin(), operand.extents.end())});
+  }
+  return types;
+}
+
+}  // namespace
+
+std::optional<WorkSize> work_of(const OpSet& ops, const Workload& workload) {
+  const Op* op = ops.find(workload.op);
+  if (op == nullptr || !op->work) return std::nullopt;
+  const std::vector<TensorType> types = types_of(workload.inputs);
+  const Work work = op->work({types, workload.attributes});
+  return WorkSize{.flops = static_cast<double>(work.flops.constant().value_or(0)),
+                  .bytes = static_cast<double>(work.bytes.constant().value_or(0))};
+}
+
+double bound_s(const WorkSize& work, const Roofline& roofline) {
+  return std::max(work.flops / roofline.flops_per_s, work.bytes / roofline.bytes_per_s);
+}
+
+}  // namespace paceline
