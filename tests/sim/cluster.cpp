@@ -31,6 +31,13 @@ Cluster::Cluster(std::uint64_t seed, Shape shape, Faults faults, fleet::Policy p
 
 Cluster::~Cluster() = default;
 
+void Cluster::cancel_in(Duration delay, const CampaignId& campaign) {
+  at(delay, [this, campaign] {
+    if (!dispatcher_) return cancel_in(1s, campaign);
+    step(fleet::CampaignCancelled{campaign});
+  });
+}
+
 bool Cluster::run(Duration limit) {
   while (!queue_.empty() && now_ns_ < limit.count()) {
     const Scheduled next = queue_.top();
@@ -188,7 +195,7 @@ void Cluster::start_worker(int index) {
       WorkerId{Hasher("sim-worker").add(static_cast<std::int64_t>(++processes_)).finish()};
   hello.name = slot.name;
   hello.resource = slot.resource;
-  slot.process = Process{hello.worker, std::make_unique<Duty>(hello)};
+  slot.process.emplace(Process{.id = hello.worker, .duty = std::make_unique<Duty>(hello)});
   perform(index, slot.process->duty->start(clock_of(slot)));
   tick_worker(index, hello.worker);
 }
@@ -228,12 +235,35 @@ void Cluster::perform(int index, const Duty::StartSitting& action) {
   const bool is_poison =
       faults_.poisonous_unit >= 0 &&
       action.lease.workload == numbered_workload(faults_.poisonous_unit).to_text();
-  at(200ms + random_time(1), [this, index, process, action, is_poison] {
-    Slot& then = slots_[index];
-    if (!then.process || then.process->id != process) return;
+  slot.process->is_sitting = true;
+  const std::uint64_t sitting = ++slot.process->sitting;
+  at(200ms + random_time(1), [this, index, process, sitting, action, is_poison] {
+    if (!is_held(index, process, sitting)) return;
     if (is_poison) return kill_worker(index);
-    perform(index, then.process->duty->finish_sitting(clock_of(then), hold(index, action)));
+    end_sitting(index, hold(index, action));
   });
+}
+
+void Cluster::perform(int index, const Duty::InterruptSitting&) {
+  ++interruptions_;
+  const Process& process = *slots_[index].process;
+  at(20ms, [this, index, id = process.id, sitting = process.sitting] {
+    if (!is_held(index, id, sitting)) return;
+    wire::Result result;
+    result.failure = "the sitting was interrupted";
+    end_sitting(index, std::move(result));
+  });
+}
+
+bool Cluster::is_held(int index, const WorkerId& process, std::uint64_t sitting) const {
+  const auto& now = slots_[index].process;
+  return now && now->id == process && now->is_sitting && now->sitting == sitting;
+}
+
+void Cluster::end_sitting(int index, wire::Result result) {
+  Slot& slot = slots_[index];
+  slot.process->is_sitting = false;
+  perform(index, slot.process->duty->finish_sitting(clock_of(slot), std::move(result)));
 }
 
 wire::Result Cluster::hold(int index, const Duty::StartSitting& sitting) {

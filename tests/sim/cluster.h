@@ -43,6 +43,8 @@ class Cluster {
   ~Cluster();
 
   void submit(const fleet::Campaign& campaign);
+  // Again and again while the coordinator is dead.
+  void cancel_in(Duration delay, const CampaignId& campaign);
   // Until every campaign has finished and every spool is empty. False when that takes longer.
   bool run(Duration limit);
 
@@ -54,6 +56,7 @@ class Cluster {
   int overlaps() const { return overlaps_; }
   int kills() const { return kills_; }
   int grants() const { return grants_; }
+  int interruptions() const { return interruptions_; }
 
  private:
   struct Database {
@@ -65,6 +68,8 @@ class Cluster {
   struct Process {
     WorkerId id;
     std::unique_ptr<Duty> duty;
+    std::uint64_t sitting = 0;  // Under way, or the last one; counted.
+    bool is_sitting = false;
   };
   // Where a worker process runs, and runs again after it died.
   struct Slot {
@@ -103,12 +108,16 @@ class Cluster {
   void kill_worker(int slot);
   void perform(int slot, const std::vector<Duty::Action>& actions);
   void perform(int slot, const Duty::StartSitting& action);
+  void perform(int slot, const Duty::InterruptSitting& action);
   void perform(int slot, const Duty::KeepResult& action);
   void perform(int slot, const Duty::SendMessage& action);
   void perform(int slot, const Duty::Forget& action);
   void perform(int slot, const Duty::ResendResults& action);
   void perform(int slot, const Duty::Leave& action);
   void send_to_coordinator(int slot, const wire::Message& message);
+  // Whether the sitting is still under way there.
+  bool is_held(int slot, const WorkerId& process, std::uint64_t sitting) const;
+  void end_sitting(int slot, wire::Result result);
   wire::Result hold(int slot, const Duty::StartSitting& sitting);
   bool is_settled() const;
 
@@ -130,6 +139,7 @@ class Cluster {
   int overlaps_ = 0;
   int kills_ = 0;
   int grants_ = 0;
+  int interruptions_ = 0;
 };
 
 }  // namespace paceline::testing

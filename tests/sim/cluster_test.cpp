@@ -97,6 +97,31 @@ TEST(SimulatedCluster, StopsAPoisonousTaskAndFinishesTheRest) {
   }
 }
 
+TEST(SimulatedCluster, InterruptsWhatACancelledCampaignMeasuresAndFinishesTheOther) {
+  int interruptions = 0;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    Cluster cluster(seed, {}, {.lose = 0.05, .kill_worker_s = 60, .kill_coordinator_s = 60},
+                    patient());
+    const fleet::Campaign wanted = numbered_campaign(units);
+    const fleet::Campaign unwanted = numbered_campaign(units, 1);
+    cluster.submit(wanted);
+    cluster.submit(unwanted);
+    cluster.cancel_in(5s, unwanted.id);
+    ASSERT_TRUE(cluster.run(8h)) << "seed " << seed;
+    EXPECT_EQ(cluster.campaigns().at(unwanted.id).state, fleet::CampaignState::cancelled);
+    EXPECT_EQ(cluster.campaigns().at(wanted.id).state, fleet::CampaignState::done);
+    for (const fleet::Lane& lane : cluster.lanes_of(wanted.id)) {
+      EXPECT_EQ(lane.done, lane.total) << "seed " << seed;
+    }
+    for (const fleet::Lane& lane : cluster.lanes_of(unwanted.id)) {
+      EXPECT_EQ(lane.failed, 0) << "seed " << seed;
+    }
+    EXPECT_EQ(cluster.overlaps(), 0) << "seed " << seed;
+    interruptions += cluster.interruptions();
+  }
+  EXPECT_GT(interruptions, 10);
+}
+
 TEST(SimulatedCluster, RunsTheSameFromTheSameSeed) {
   const auto grants = [] {
     Cluster cluster(7, {}, {.lose = 0.2, .delay = 0.1, .kill_worker_s = 20}, patient());
