@@ -1,6 +1,7 @@
 #include "coordinator/coordinator.h"
 
 #include <algorithm>
+#include <set>
 #include <thread>
 #include <unordered_set>
 
@@ -77,8 +78,8 @@ void Coordinator::recover() {
   fleet_ = std::make_unique<FleetStore>(FleetStore::open(options_.store_url));
   fleet::Memory memory = fleet_->active_work();
   for (StoredCampaign& stored : fleet_->active_campaigns()) {
-    stored.campaign.units =
-        make_units(stored.graphs, stored.bindings, stored.threads, ops::all_ops());
+    stored.campaign.units = make_units(stored.graphs, stored.bindings, stored.threads,
+                                       ops::all_ops(), stored.campaign.strategy);
     memory.campaigns.push_back(std::move(stored.campaign));
   }
   log::info("coordinator-recovered", {{"campaigns", memory.campaigns.size()},
@@ -106,10 +107,14 @@ void Coordinator::flush() {
   fleet_->save(decided_, now());
   for (const fleet::Action& action : decided_) {
     log_action(action);
-    const auto outgoing = to_message(action, options_.policy);
+    auto outgoing = to_message(action, options_.policy);
     if (!outgoing) continue;
     const auto address = addresses_.find(outgoing->worker);
-    if (address != addresses_.end()) socket_.send(address->second, outgoing->message);
+    if (address == addresses_.end()) continue;
+    if (const auto* grant = std::get_if<fleet::GrantLease>(&action)) {
+      equip(*grant, std::get<wire::Lease>(outgoing->message));
+    }
+    socket_.send(address->second, outgoing->message);
   }
   decided_.clear();
   for (const auto& [address, message] : replies_) socket_.send(address, message);
@@ -187,21 +192,48 @@ void Coordinator::depart(const std::string& address, const WorkerId& worker) {
 void Coordinator::keep(const WorkerId& worker, const wire::Result& result) {
   fleet::SittingReturned event = to_event(worker, result);
   try {
-    const Workload workload = parse_workload(result.workload, ops::all_ops());
+    std::vector<Workload> workloads;
+    if (!result.workload.empty()) {
+      workloads.push_back(parse_workload(result.workload, ops::all_ops()));
+    }
+    for (const std::string& text : result.workloads) {
+      workloads.push_back(parse_workload(text, ops::all_ops()));
+    }
     store_->put(result.environment);
-    store_->put(std::span(&workload, 1));
+    store_->put(std::span<const Workload>(workloads));
     if (result.roofline) store_->put(*result.roofline);
     const std::int64_t added = store_->put(std::span(result.measurements));
+    keep_paths(result);
     log::info("result-kept", {{"task", result.task},
                               {"lease", result.lease},
                               {"block", result.block},
-                              {"measurements", added}});
+                              {"measurements", added},
+                              {"paths", result.paths.size()},
+                              {"path_measurements", result.path_measurements.size()}});
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::invalid) throw;
     log::error("result-refused", {{"task", result.task}, {"reason", error.what()}});
     event.failure = error.what();
   }
   step(event);
+}
+
+// What a path is called follows from its text: anything else would be found under another's name.
+void Coordinator::keep_paths(const wire::Result& result) {
+  if (!result.paths.empty()) {
+    const Graph graph = parse_graph(result.graph, ops::all_ops());
+    const GraphText row{graph.id(), graph.name(), result.graph};
+    std::vector<PathText> paths;
+    for (const wire::Contender& contender : result.paths) {
+      if (parse_path(contender.text, ops::all_ops()).id() != contender.path) {
+        throw invalid("path under a name that is not its own: {}", contender.path.to_string());
+      }
+      paths.push_back({contender.path, row.id, contender.text});
+    }
+    store_->put(std::span(&row, 1));
+    store_->put(std::span<const PathText>(paths));
+  }
+  store_->put(std::span<const PathMeasurement>(result.path_measurements));
 }
 
 // Clients.
@@ -295,12 +327,67 @@ void Coordinator::step(const fleet::Event& event) {
   }
 }
 
+// What a worker needs from the store: it has none itself.
+void Coordinator::equip(const fleet::GrantLease& grant, wire::Lease& lease) {
+  if (grant.task.kind == fleet::TaskKind::measure) return;
+  for (wire::Contender& contender : lease.paths) {
+    auto path = store_->find(contender.path);
+    check(path.has_value(), "a path of a study that was kept");
+    contender.text = std::move(path->text);
+  }
+  if (grant.task.kind == fleet::TaskKind::study) {
+    tell_what_is_known(*dispatcher_->find_class(grant.task.worker_class), lease);
+  }
+}
+
+void Coordinator::tell_what_is_known(const fleet::WorkerClass& members, wire::Lease& lease) {
+  Environment environment = members.environment;
+  environment.threads = lease.threads;
+  TimingQuery query;
+  std::unordered_set<KernelId> kernels;
+  std::set<std::string> ops;
+  for (const KernelInfo& kernel : members.kernels) {
+    kernels.insert(kernel.id());
+    ops.insert(kernel.op);
+  }
+  query.ops.assign(ops.begin(), ops.end());
+  query.machine_model_key = members.machine.model_key();
+  std::set<WorkloadId> workloads;
+  for (Timing& timing : store_->timings(query)) {
+    if (timing.machine != members.machine.id() || timing.environment != environment.id() ||
+        timing.outcome == Outcome::polluted || !kernels.contains(timing.kernel)) {
+      continue;
+    }
+    workloads.insert(timing.workload);
+    Measurement& known = lease.known.emplace_back();
+    known.id = timing.measurement;
+    known.kernel = timing.kernel;
+    known.workload = timing.workload;
+    known.machine = timing.machine;
+    known.environment = timing.environment;
+    known.regime = timing.regime;
+    known.outcome = timing.outcome;
+    known.reason = std::move(timing.reason);
+    known.summary = timing.summary;
+    known.noise_floor = timing.noise_floor;
+    known.error_relative = timing.error_relative;
+    known.error_elementwise = timing.error_elementwise;
+    known.finished = timing.finished;
+  }
+  const std::vector<WorkloadId> ids(workloads.begin(), workloads.end());
+  for (const Workload& workload : store_->find(ids)) lease.workloads.push_back(workload.to_text());
+  lease.roofline = store_->roofline(members.machine.id(), lease.threads);
+}
+
 // A polluted measurement is no answer.
 fleet::KnownTimings Coordinator::load_known(const fleet::LoadKnown& question) {
   const fleet::Units& units = *dispatcher_->campaign(question.campaign).units;
   const Machine& machine = dispatcher_->find_class(question.worker_class)->machine;
   std::unordered_set<WorkloadId> workloads;
-  for (std::int64_t i = 0; i < units.count(); ++i) workloads.insert(units.at(i).workload.id());
+  for (std::int64_t i = 0; i < units.count(); ++i) {
+    const fleet::Unit unit = units.at(i);
+    if (!unit.raced) workloads.insert(unit.workload.id());
+  }
   TimingQuery query;
   query.workloads.assign(workloads.begin(), workloads.end());
   query.machine_model_key = machine.model_key();

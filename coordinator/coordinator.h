@@ -51,6 +51,9 @@ class Coordinator {
 
   void step(const fleet::Event& event);
   fleet::KnownTimings load_known(const fleet::LoadKnown& question);
+  void keep_paths(const wire::Result& result);
+  void equip(const fleet::GrantLease& grant, wire::Lease& lease);
+  void tell_what_is_known(const fleet::WorkerClass& members, wire::Lease& lease);
   void reply(const std::string& address, wire::Message message) {
     replies_.emplace_back(address, std::move(message));
   }

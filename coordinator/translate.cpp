@@ -21,7 +21,19 @@ wire::Lease to_lease(const fleet::GrantLease& grant, const fleet::Policy& policy
   lease.epoch = grant.lease.epoch;
   lease.sent_ns = grant.sent_ns;
   lease.valid_ms = valid_ms(policy);
-  lease.workload = grant.task.workload_text;
+  lease.kind = to_string(grant.task.kind);
+  if (grant.task.kind == fleet::TaskKind::measure) {
+    lease.workload = grant.task.workload_text;
+  } else {
+    lease.graph = grant.task.raced->text;
+    lease.bindings = grant.task.raced->bindings;
+    lease.index_bound = grant.index_bound;
+    lease.paths_max = grant.paths;
+    lease.blocks = grant.blocks;
+    for (const fleet::Contender& contender : grant.task.contenders) {
+      lease.paths.push_back({contender.path, "", contender.predicted_s});
+    }
+  }
   lease.threads = grant.task.threads;
   lease.tolerance = grant.tolerance;
   lease.seconds_max = grant.seconds_per_sitting;
@@ -29,6 +41,19 @@ wire::Lease to_lease(const fleet::GrantLease& grant, const fleet::Policy& policy
     if (!sitting.done) lease.sittings.push_back({sitting.block, sitting.regimes, sitting.kernels});
   }
   return lease;
+}
+
+fleet::Strategy strategy_of(const wire::Submit& submit) {
+  if (submit.strategy.empty()) return fleet::Strategy::kernels;
+  const auto strategy = fleet::parse_strategy(submit.strategy);
+  if (!strategy) {
+    throw invalid("campaign's strategy is kernels or race: {}", submit.strategy);
+  }
+  if (*strategy == fleet::Strategy::race && (submit.paths < 1 || submit.rounds < 1)) {
+    throw invalid("race of so many paths in so many rounds, give at least 1 of each: {} in {}",
+                  submit.paths, submit.rounds);
+  }
+  return *strategy;
 }
 
 struct MessageOf {
@@ -84,6 +109,14 @@ fleet::SittingReturned to_event(const WorkerId& worker, const wire::Result& resu
                                .polluted = {},
                                .failure = result.failure,
                                .seconds = result.seconds};
+  for (const wire::Contender& contender : result.paths) {
+    event.found.push_back({contender.path, contender.predicted_s});
+  }
+  for (const PathMeasurement& row : result.path_measurements) {
+    event.times.push_back({row.path, row.outcome == Outcome::ok, row.summary.median_s});
+  }
+  // A study's measurements are of many workloads: what is polluted there stays unknown.
+  if (!result.graph.empty()) return event;
   for (const Measurement& measurement : result.measurements) {
     if (measurement.outcome == Outcome::polluted) event.polluted.push_back(measurement.kernel);
   }
@@ -93,13 +126,14 @@ fleet::SittingReturned to_event(const WorkerId& worker, const wire::Result& resu
 std::shared_ptr<const fleet::Units> make_units(const std::vector<std::string>& graphs,
                                                const std::vector<Bindings>& bindings,
                                                const std::vector<std::int32_t>& threads,
-                                               const OpSet& ops) {
+                                               const OpSet& ops, fleet::Strategy strategy) {
   std::vector<Graph> parsed;
   for (const std::string& text : graphs) {
     parsed.push_back(parse_graph(text, ops));
     validate(parsed.back(), ops);
   }
-  return std::make_shared<fleet::MeasuringUnits>(parsed, bindings, threads, ops);
+  return std::make_shared<fleet::MeasuringUnits>(parsed, bindings, threads, ops,
+                                                 strategy == fleet::Strategy::race);
 }
 
 fleet::Campaign to_campaign(const wire::Submit& submit, Time now, const OpSet& ops) {
@@ -121,7 +155,12 @@ fleet::Campaign to_campaign(const wire::Submit& submit, Time now, const OpSet& o
   campaign.seconds_per_sitting = submit.seconds_per_sitting;
   campaign.seconds_max = submit.seconds_max;
   campaign.submitted = now;
-  campaign.units = make_units(submit.graphs, submit.bindings, submit.threads, ops);
+  campaign.strategy = strategy_of(submit);
+  campaign.paths = submit.paths;
+  campaign.rounds = submit.rounds;
+  campaign.index_bound = submit.index_bound;
+  campaign.units =
+      make_units(submit.graphs, submit.bindings, submit.threads, ops, campaign.strategy);
   return campaign;
 }
 

@@ -12,7 +12,7 @@
 namespace paceline {
 
 // The message that carries an action to a worker, and which; nullopt for actions that are no
-// message.
+// message. A study's lease lacks what the store knows, a race's the texts of its paths.
 struct Outgoing {
   WorkerId worker;
   wire::Message message;
@@ -28,7 +28,7 @@ fleet::SittingReturned to_event(const WorkerId& worker, const wire::Result& resu
 std::shared_ptr<const fleet::Units> make_units(const std::vector<std::string>& graphs,
                                                const std::vector<Bindings>& bindings,
                                                const std::vector<std::int32_t>& threads,
-                                               const OpSet& ops);
+                                               const OpSet& ops, fleet::Strategy strategy);
 fleet::Campaign to_campaign(const wire::Submit& submit, Time now, const OpSet& ops);
 
 }  // namespace paceline

@@ -41,6 +41,9 @@ struct SubmitArguments {
   std::string form = "forward";
   std::vector<int> threads;
   int priority = 0;
+  std::string strategy = "kernels";
+  int paths = 0;   // 0: not given.
+  int rounds = 0;  // 0: not given.
   bool waits = false;
   bool json = false;
 };
@@ -82,6 +85,30 @@ Totals totals_of(const wire::CampaignStatus& campaign) {
   return sum;
 }
 
+json to_json(const wire::PathStatus& path) {
+  json document = {{"machine", path.machine},
+                   {"graph", path.graph},
+                   {"bindings", path.bindings},
+                   {"threads", path.threads},
+                   {"path", path.path.to_string()},
+                   {"standing", path.is_standing},
+                   {"round", path.round},
+                   {"in", path.is_in},
+                   {"predicted_s", path.predicted_s},
+                   {"outcome", nullptr}};
+  if (path.outcome.empty()) return document;
+  document["outcome"] = path.outcome;
+  document["error_relative"] = path.error_relative;
+  if (path.outcome == "ok") {
+    document["median_s"] = path.median_s;
+    document["low_s"] = path.low_s;
+    document["high_s"] = path.high_s;
+  } else {
+    document["reason"] = path.reason;
+  }
+  return document;
+}
+
 json to_json(const wire::CampaignStatus& campaign) {
   json lanes = json::array(), failures = json::array();
   for (const wire::LaneStatus& lane : campaign.lanes) {
@@ -105,9 +132,42 @@ json to_json(const wire::CampaignStatus& campaign) {
                    {"reason", campaign.reason},     {"priority", campaign.priority},
                    {"spent_s", campaign.spent_s},   {"submitted", to_iso8601(campaign.submitted)},
                    {"finished", nullptr},           {"lanes", lanes},
-                   {"failures", failures}};
+                   {"failures", failures},          {"paths", json::array()}};
+  for (const wire::PathStatus& path : campaign.paths) document["paths"].push_back(to_json(path));
   if (campaign.finished) document["finished"] = to_iso8601(*campaign.finished);
   return document;
+}
+
+std::vector<std::string> cells_of(const wire::PathStatus& path) {
+  const bool ok = path.outcome == "ok";
+  std::string whole = path.outcome.empty() ? "-" : path.outcome;
+  if (ok) whole = format_seconds(path.median_s);
+  return {short_id(path.path.to_string()) + (path.is_standing ? " (as it stands)" : ""),
+          fmt::format("{}{}", path.round, path.is_in ? "" : " out"),
+          format_seconds(path.predicted_s),
+          whole,
+          ok ? fmt::format("[{}, {}]", format_seconds(path.low_s), format_seconds(path.high_s))
+             : path.reason,
+          path.outcome.empty() ? "-" : fmt::format("{:.2g}", path.error_relative)};
+}
+
+// A table for each race.
+void print_paths(const std::vector<wire::PathStatus>& paths) {
+  for (std::size_t begin = 0; begin < paths.size();) {
+    const wire::PathStatus& first = paths[begin];
+    std::string title = first.graph;
+    for (const auto& [symbol, value] : first.bindings)
+      title += fmt::format(" {}={}", symbol, value);
+    std::vector<std::vector<std::string>> rows;
+    std::size_t end = begin;
+    do {
+      rows.push_back(cells_of(paths[end]));
+    } while (++end < paths.size() && !paths[end].is_standing);
+    fmt::print("\n{}, {} thread{}, {}\n{}", title, first.threads, first.threads == 1 ? "" : "s",
+               first.machine,
+               format_table({"path", "round", "predicted", "whole", "interval", "error"}, rows));
+    begin = end;
+  }
 }
 
 void print(const wire::CampaignStatus& campaign) {
@@ -129,6 +189,7 @@ void print(const wire::CampaignStatus& campaign) {
   for (const wire::TaskFailure& failure : campaign.failures) {
     fmt::print("failed: {}: {}\n", failure.workload, failure.reason);
   }
+  print_paths(campaign.paths);
 }
 
 // On a terminal one line that is rewritten, elsewhere a line for each change; on standard error, so
@@ -229,6 +290,12 @@ CampaignSpec spec_of(const SubmitArguments& arguments) {
   spec.priority = arguments.priority;
   if (!arguments.threads.empty())
     spec.threads.assign(arguments.threads.begin(), arguments.threads.end());
+  spec.strategy = arguments.strategy;
+  if (spec.strategy != "race" && (arguments.paths > 0 || arguments.rounds > 0)) {
+    throw invalid("--paths and --rounds belong to --strategy race: {}", spec.strategy);
+  }
+  if (arguments.paths > 0) spec.paths = arguments.paths;
+  if (arguments.rounds > 0) spec.rounds = arguments.rounds;
   if (arguments.form == "generate") spec.form = ModelForm::generate;
   if (!arguments.dtype.empty()) {
     const auto dtype = parse_dtype(arguments.dtype);
@@ -259,8 +326,14 @@ wire::Submit prepare_submission(const CampaignSpec& spec) {
   submit.priority = spec.priority;
   submit.seconds_per_sitting = spec.sitting_seconds;
   submit.seconds_max = spec.campaign_seconds;
+  submit.strategy = spec.strategy;
+  if (spec.strategy == "race") {
+    submit.paths = spec.paths;
+    submit.rounds = spec.rounds;
+  }
   for (const auto& dtype : spec.dtypes) {
     const Model model = load_model(spec.model, {.form = spec.form, .dtype = dtype});
+    submit.index_bound = model.vocabulary;
     for (const Bindings& bindings : spec.bindings) check_bound(model.graph, bindings);
     submit.graphs.push_back(to_text(prepare(model.graph, ops::all_ops(), kernels::all_kernels())));
   }
@@ -387,6 +460,14 @@ void add_submit(CLI::App& campaign) {
       ->check(CLI::Range(0, 4096));
   command->add_option("--priority", arguments->priority, "Higher goes first (default 0)")
       ->check(CLI::Range(-1000, 1000));
+  command
+      ->add_option("--strategy", arguments->strategy,
+                   "kernels, or race: then also time whole paths (default kernels)")
+      ->check(CLI::IsMember({"kernels", "race"}));
+  command->add_option("--paths", arguments->paths, "Of a race: those it begins with (default 8)")
+      ->check(CLI::Range(1, race_paths_max));
+  command->add_option("--rounds", arguments->rounds, "Of a race, at most (default 4)")
+      ->check(CLI::Range(1, race_rounds_max));
   command->add_flag("--wait", arguments->waits,
                     "Until it has ended; exit code 1 when tasks failed");
   command->add_flag("--json", arguments->json, "Print one JSON document");
@@ -431,7 +512,8 @@ void add_campaign_command(CLI::App& app) {
     add_one(*campaign, std::string(to_string(action)).c_str(), help, true,
             [action = action](const OneArguments& arguments) { control(arguments, action); });
   }
-  add_one(*campaign, "report", "What it found: the fastest kernel of each workload", true, report);
+  add_one(*campaign, "report", "What it found: the fastest kernel of each workload, and paths",
+          true, report);
 }
 
 }  // namespace paceline

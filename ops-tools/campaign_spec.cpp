@@ -80,6 +80,12 @@ ModelForm form_of(const Entry& entry) {
   throw entry.wrong("forward or generate");
 }
 
+std::string strategy_of(const Entry& entry) {
+  std::string text = entry.text("kernels or race");
+  if (text != "kernels" && text != "race") throw entry.wrong("kernels or race");
+  return text;
+}
+
 template <typename Read>
 auto list_of(const Entry& entry, Read read) {
   std::vector<decltype(read(entry))> values;
@@ -116,6 +122,18 @@ const Readers readers = {
      [](CampaignSpec& spec, const Entry& entry) {
        spec.priority = static_cast<std::int32_t>(
            entry.integer("a whole number from -1000 to 1000", -1000, 1000));
+     }},
+    {"strategy",
+     [](CampaignSpec& spec, const Entry& entry) { spec.strategy = strategy_of(entry); }},
+    {"paths",
+     [](CampaignSpec& spec, const Entry& entry) {
+       spec.paths = static_cast<std::int32_t>(
+           entry.integer("a whole number from 1 to 1024", 1, race_paths_max));
+     }},
+    {"rounds",
+     [](CampaignSpec& spec, const Entry& entry) {
+       spec.rounds = static_cast<std::int32_t>(
+           entry.integer("a whole number from 1 to 16", 1, race_rounds_max));
      }},
     {"budget.sitting_seconds",
      [](CampaignSpec& spec, const Entry& entry) {
@@ -163,9 +181,18 @@ toml::table parse_file(const std::filesystem::path& file) {
 
 CampaignSpec read_campaign_spec(const std::filesystem::path& file) {
   CampaignSpec spec;
-  read_table(spec, parse_file(file), file.string(), "");
+  const toml::table table = parse_file(file);
+  read_table(spec, table, file.string(), "");
   if (spec.model.empty()) throw invalid("key model is missing, {}", file.string());
   if (spec.bindings.empty()) throw invalid("key bind is missing, {}", file.string());
+  if (spec.strategy != "race") {
+    for (const char* key : {"paths", "rounds"}) {
+      if (const auto node = table[key]) {
+        throw invalid("{} belongs to strategy = \"race\", {}:{}", key, file.string(),
+                      node.node()->source().begin.line);
+      }
+    }
+  }
   if (spec.name.empty()) spec.name = file.stem().string();
   return spec;
 }

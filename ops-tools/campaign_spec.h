@@ -22,6 +22,9 @@ namespace paceline {
 //   regimes = ["hot", "cold"]
 //   tolerance = 1e-4
 //   priority = 0                           # Higher goes first.
+//   strategy = "kernels"                   # "race": then also times whole paths.
+//   paths = 8                              # Of a race: those that it begins with.
+//   rounds = 4                             # Of a race, at most; each halves the paths.
 //   [budget]
 //   sitting_seconds = 2.0                  # For the rivals of one workload, in each regime.
 //   campaign_seconds = 0.0                 # Of measuring in all; 0: no limit.
@@ -35,12 +38,19 @@ struct CampaignSpec {
   std::vector<Regime> regimes = {Regime::hot, Regime::cold};
   double tolerance = 1e-4;
   std::int32_t priority = 0;
+  std::string strategy = "kernels";
+  std::int32_t paths = 8;
+  std::int32_t rounds = 4;
   double sitting_seconds = 2;
   double campaign_seconds = 0;
 };
 
 // Throws `invalid` naming file, line and key, and what is allowed there.
 CampaignSpec read_campaign_spec(const std::filesystem::path& file);
+
+// What a race can be asked for; the graph as it stands comes on top.
+inline constexpr std::int32_t race_paths_max = 1024;
+inline constexpr std::int32_t race_rounds_max = 16;
 
 // Of `--bind N=40 --bind N=1 --bind B=1`: every combination of the values given for each symbol;
 // one text may bind several, "B=1,N=40".

@@ -33,11 +33,16 @@ std::vector<Id> read_ids(List<capnp::Data>::Reader list) {
 
 // Elements of lists: declared before the templates that call them.
 void write(const Sitting& sitting, schema::Sitting::Builder out);
+void write(const Contender& contender, schema::Contender::Builder out);
+void write(const Bindings& bindings, List<schema::Binding>::Builder out);
+void write(const PathStatus& path, schema::PathStatus::Builder out);
 void write(const LaneStatus& lane, schema::LaneStatus::Builder out);
 void write(const TaskFailure& failure, schema::Failure::Builder out);
 void write(const CampaignStatus& campaign, schema::CampaignStatus::Builder out);
 void write(const WorkerStatus& worker, schema::WorkerStatus::Builder out);
 Sitting read(schema::Sitting::Reader in);
+Contender read(schema::Contender::Reader in);
+PathStatus read(schema::PathStatus::Reader in);
 Bindings read(List<schema::Binding>::Reader in);
 LaneStatus read(schema::LaneStatus::Reader in);
 TaskFailure read(schema::Failure::Reader in);
@@ -117,6 +122,10 @@ void write(const Result& result, schema::Result::Builder out) {
   out.setFailure(text_of(result.failure));
   out.setSeconds(result.seconds);
   if (result.roofline) write(*result.roofline, out.initRoofline());
+  out.setGraph(text_of(result.graph));
+  write_each(out.initPaths(result.paths.size()), result.paths);
+  write_each(out.initPathMeasurements(result.path_measurements.size()), result.path_measurements);
+  write_texts(out.initWorkloads(result.workloads.size()), result.workloads);
 }
 
 Result read(schema::Result::Reader in) {
@@ -129,7 +138,21 @@ Result read(schema::Result::Reader in) {
           read_each<Measurement>(in.getMeasurements()),
           read(in.getFailure()),
           in.getSeconds(),
-          in.hasRoofline() ? std::optional(read(in.getRoofline())) : std::nullopt};
+          in.hasRoofline() ? std::optional(read(in.getRoofline())) : std::nullopt,
+          read(in.getGraph()),
+          read_each<Contender>(in.getPaths()),
+          read_each<PathMeasurement>(in.getPathMeasurements()),
+          read_texts(in.getWorkloads())};
+}
+
+void write(const Contender& contender, schema::Contender::Builder out) {
+  out.setPath(bytes_of(contender.path));
+  out.setText(text_of(contender.text));
+  out.setPredictedS(contender.predicted_s);
+}
+
+Contender read(schema::Contender::Reader in) {
+  return {read_id<PathId>(in.getPath()), read(in.getText()), in.getPredictedS()};
 }
 
 void write(const Goodbye& goodbye, schema::Goodbye::Builder out) {
@@ -171,6 +194,15 @@ void write(const Lease& lease, schema::Lease::Builder out) {
   out.setTolerance(lease.tolerance);
   out.setSecondsMax(lease.seconds_max);
   write_each(out.initSittings(lease.sittings.size()), lease.sittings);
+  out.setGraph(text_of(lease.graph));
+  write(lease.bindings, out.initBindings(lease.bindings.size()));
+  out.setIndexBound(lease.index_bound);
+  out.setPathsMax(lease.paths_max);
+  write_texts(out.initWorkloads(lease.workloads.size()), lease.workloads);
+  write_each(out.initKnown(lease.known.size()), lease.known);
+  if (lease.roofline) write(*lease.roofline, out.initRoofline());
+  write_each(out.initPaths(lease.paths.size()), lease.paths);
+  out.setBlocks(lease.blocks);
 }
 
 Lease read(schema::Lease::Reader in) {
@@ -185,7 +217,16 @@ Lease read(schema::Lease::Reader in) {
           in.getThreads(),
           in.getTolerance(),
           in.getSecondsMax(),
-          read_each<Sitting>(in.getSittings())};
+          read_each<Sitting>(in.getSittings()),
+          read(in.getGraph()),
+          read(in.getBindings()),
+          in.getIndexBound(),
+          in.getPathsMax(),
+          read_texts(in.getWorkloads()),
+          read_each<Measurement>(in.getKnown()),
+          in.hasRoofline() ? std::optional(read(in.getRoofline())) : std::nullopt,
+          read_each<Contender>(in.getPaths()),
+          in.getBlocks()};
 }
 
 void write(const Renewed& renewed, schema::Renewed::Builder out) {
@@ -245,6 +286,10 @@ void write(const Submit& submit, schema::Submit::Builder out) {
   out.setPriority(submit.priority);
   out.setSecondsPerSitting(submit.seconds_per_sitting);
   out.setSecondsMax(submit.seconds_max);
+  out.setStrategy(text_of(submit.strategy));
+  out.setPaths(submit.paths);
+  out.setRounds(submit.rounds);
+  out.setIndexBound(submit.index_bound);
 }
 
 Submit read(schema::Submit::Reader in) {
@@ -260,6 +305,10 @@ Submit read(schema::Submit::Reader in) {
   submit.priority = in.getPriority();
   submit.seconds_per_sitting = in.getSecondsPerSitting();
   submit.seconds_max = in.getSecondsMax();
+  submit.strategy = read(in.getStrategy());
+  submit.paths = in.getPaths();
+  submit.rounds = in.getRounds();
+  submit.index_bound = in.getIndexBound();
   return submit;
 }
 
@@ -319,6 +368,44 @@ TaskFailure read(schema::Failure::Reader in) {
   return {read_id<TaskId>(in.getTask()), read(in.getWorkload()), read(in.getReason())};
 }
 
+void write(const PathStatus& path, schema::PathStatus::Builder out) {
+  out.setMachine(text_of(path.machine));
+  out.setGraph(text_of(path.graph));
+  write(path.bindings, out.initBindings(path.bindings.size()));
+  out.setThreads(path.threads);
+  out.setPath(bytes_of(path.path));
+  out.setIsStanding(path.is_standing);
+  out.setRound(path.round);
+  out.setIsIn(path.is_in);
+  out.setOutcome(text_of(path.outcome));
+  out.setReason(text_of(path.reason));
+  out.setPredictedS(path.predicted_s);
+  out.setMedianS(path.median_s);
+  out.setLowS(path.low_s);
+  out.setHighS(path.high_s);
+  out.setErrorRelative(path.error_relative);
+}
+
+PathStatus read(schema::PathStatus::Reader in) {
+  PathStatus path;
+  path.machine = read(in.getMachine());
+  path.graph = read(in.getGraph());
+  path.bindings = read(in.getBindings());
+  path.threads = in.getThreads();
+  path.path = read_id<PathId>(in.getPath());
+  path.is_standing = in.getIsStanding();
+  path.round = in.getRound();
+  path.is_in = in.getIsIn();
+  path.outcome = read(in.getOutcome());
+  path.reason = read(in.getReason());
+  path.predicted_s = in.getPredictedS();
+  path.median_s = in.getMedianS();
+  path.low_s = in.getLowS();
+  path.high_s = in.getHighS();
+  path.error_relative = in.getErrorRelative();
+  return path;
+}
+
 void write(const CampaignStatus& campaign, schema::CampaignStatus::Builder out) {
   out.setId(bytes_of(campaign.id));
   out.setName(text_of(campaign.name));
@@ -331,6 +418,7 @@ void write(const CampaignStatus& campaign, schema::CampaignStatus::Builder out) 
   out.setSpentS(campaign.spent_s);
   write_each(out.initLanes(campaign.lanes.size()), campaign.lanes);
   write_each(out.initFailures(campaign.failures.size()), campaign.failures);
+  write_each(out.initPaths(campaign.paths.size()), campaign.paths);
 }
 
 CampaignStatus read(schema::CampaignStatus::Reader in) {
@@ -346,6 +434,7 @@ CampaignStatus read(schema::CampaignStatus::Reader in) {
   campaign.spent_s = in.getSpentS();
   campaign.lanes = read_each<LaneStatus>(in.getLanes());
   campaign.failures = read_each<TaskFailure>(in.getFailures());
+  campaign.paths = read_each<PathStatus>(in.getPaths());
   return campaign;
 }
 

@@ -12,6 +12,7 @@
 #include "common/graph/kernel_info.h"
 #include "common/graph/machine.h"
 #include "common/graph/measurement.h"
+#include "common/graph/path_measurement.h"
 
 // What coordinator, workers and clients say to each other, as plain structs. The schema stands in
 // schema/wire/message.capnp; codec.h turns these into bytes and back.
@@ -38,6 +39,13 @@ struct Heartbeat {
   std::vector<LeaseId> released;  // That it stopped working on when they were revoked.
 };
 
+// A path in a race.
+struct Contender {
+  PathId path;
+  std::string text;  // Parses back.
+  double predicted_s = 0;
+};
+
 // One sitting of a task. Idempotent by (task, lease, block): sent until it is acknowledged.
 struct Result {
   TaskId task;
@@ -50,6 +58,12 @@ struct Result {
   std::string failure;  // Why the sitting could not be held at all; empty when it was.
   double seconds = 0;   // That it took.
   std::optional<Roofline> roofline = {};  // What the measurements were checked against.
+  // Of a study: what its paths compute, as the lease had it; those found, the first is the graph as
+  // it stands; the workloads that it measured.
+  std::string graph = {};
+  std::vector<Contender> paths = {};
+  std::vector<PathMeasurement> path_measurements = {};
+  std::vector<std::string> workloads = {};
 };
 
 // The worker leaves in order; its leases are free at once.
@@ -89,6 +103,19 @@ struct Lease {
   double tolerance = 0;
   double seconds_max = 0;  // A sitting's budget.
   std::vector<Sitting> sittings;
+
+  // Of kinds "study" (find the paths worth racing) and "race" (time `paths` whole).
+  std::string graph = {};
+  Bindings bindings = {};
+  std::int64_t index_bound = 0;  // Of whole-number inputs that are drawn; 0: nothing said.
+  // Of a study: what the store knows of this machine, measurements without samples.
+  std::int32_t paths_max = 0;
+  std::vector<std::string> workloads = {};
+  std::vector<Measurement> known = {};
+  std::optional<Roofline> roofline = {};
+  // Of a race; the first is the graph as it stands.
+  std::vector<Contender> paths = {};
+  std::int32_t blocks = 0;
 };
 
 // The leases named are valid until `valid_ms` after `sent_ns`.
@@ -125,7 +152,11 @@ struct Submit {
   double tolerance = 0;
   std::int32_t priority = 0;  // Higher goes first.
   double seconds_per_sitting = 0;
-  double seconds_max = 0;  // Of measuring, over the whole campaign; 0: no limit.
+  double seconds_max = 0;        // Of measuring, over the whole campaign; 0: no limit.
+  std::string strategy = {};     // "kernels" (as is ""), "race"
+  std::int32_t paths = 0;        // Of a race: candidates besides the graph as it stands.
+  std::int32_t rounds = 0;       // Of a race, at most.
+  std::int64_t index_bound = 0;  // Token ids are below it; 0: nothing said.
 };
 
 enum class ControlAction { pause, resume, cancel, drain };
@@ -168,6 +199,25 @@ struct TaskFailure {
   std::string reason;
 };
 
+// A path that a campaign raced, by its newest measurement there.
+struct PathStatus {
+  std::string machine;
+  std::string graph;
+  Bindings bindings;
+  std::int32_t threads = 0;
+  PathId path;
+  bool is_standing = false;  // The graph as it stands.
+  std::int32_t round = 0;    // The last that it was in; 0: none yet.
+  bool is_in = false;        // Not behind so far; with the race over, it was in the last round.
+  std::string outcome;       // Empty: not timed yet.
+  std::string reason;
+  double predicted_s = 0;
+  double median_s = 0;
+  double low_s = 0;
+  double high_s = 0;
+  double error_relative = 0;
+};
+
 struct CampaignStatus {
   CampaignId id;
   std::string name;
@@ -180,6 +230,7 @@ struct CampaignStatus {
   double spent_s = 0;
   std::vector<LaneStatus> lanes;
   std::vector<TaskFailure> failures;
+  std::vector<PathStatus> paths = {};  // Of its races, when one campaign was asked for.
 };
 
 struct WorkerStatus {

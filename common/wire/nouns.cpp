@@ -408,4 +408,68 @@ Measurement read(schema::Measurement::Reader in) {
   return measurement;
 }
 
+void write(const PathMeasurement& measurement, schema::PathMeasurement::Builder out) {
+  out.setId(bytes_of(measurement.id));
+  out.setPath(bytes_of(measurement.path));
+  out.setMachine(bytes_of(measurement.machine));
+  out.setEnvironment(bytes_of(measurement.environment));
+  auto bindings = out.initBindings(measurement.bindings.size());
+  unsigned next = 0;
+  for (const auto& [symbol, value] : measurement.bindings) {
+    auto bound = bindings[next++];
+    bound.setSymbol(text_of(symbol));
+    bound.setValue(value);
+  }
+  out.setRegime(text_of(to_string(measurement.regime)));
+  out.setOutcome(text_of(to_string(measurement.outcome)));
+  out.setReason(text_of(measurement.reason));
+  out.setPredictedS(measurement.predicted_s);
+  out.setMedianS(measurement.summary.median_s);
+  out.setLowS(measurement.summary.low_s);
+  out.setHighS(measurement.summary.high_s);
+  out.setMinimumS(measurement.summary.minimum_s);
+  out.setSampleCount(measurement.summary.samples);
+  out.setBlockCount(measurement.summary.blocks);
+  auto samples = out.initSamplesS(measurement.samples_s.size());
+  for (unsigned i = 0; i < samples.size(); ++i) samples.set(i, measurement.samples_s[i]);
+  auto blocks = out.initBlocks(measurement.blocks.size());
+  for (unsigned i = 0; i < blocks.size(); ++i) blocks.set(i, measurement.blocks[i]);
+  out.setErrorRelative(measurement.error_relative);
+  out.setErrorElementwise(measurement.error_elementwise);
+  out.setNoiseFloor(measurement.noise_floor);
+  out.setMethod(measurement.method);
+  out.setFinishedUnixNs(to_unix_ns(measurement.finished));
+  out.setNode(text_of(measurement.node));
+}
+
+PathMeasurement read(schema::PathMeasurement::Reader in) {
+  PathMeasurement measurement;
+  measurement.id = read_id<PathMeasurementId>(in.getId());
+  measurement.path = read_id<PathId>(in.getPath());
+  measurement.machine = read_id<MachineId>(in.getMachine());
+  measurement.environment = read_id<EnvironmentId>(in.getEnvironment());
+  for (const auto bound : in.getBindings()) {
+    measurement.bindings[read(bound.getSymbol())] = bound.getValue();
+  }
+  measurement.regime = read_name(in.getRegime(), parse_regime, "regime");
+  measurement.outcome = read_name(in.getOutcome(), parse_outcome, "outcome");
+  measurement.reason = read(in.getReason());
+  measurement.predicted_s = in.getPredictedS();
+  measurement.summary = {in.getMedianS(),  in.getLowS(),        in.getHighS(),
+                         in.getMinimumS(), in.getSampleCount(), in.getBlockCount()};
+  measurement.samples_s = read_numbers<double>(in.getSamplesS());
+  measurement.blocks = read_numbers<std::int32_t>(in.getBlocks());
+  if (measurement.samples_s.size() != measurement.blocks.size()) {
+    throw invalid("path's message with a block for not each sample: {} and {}",
+                  measurement.blocks.size(), measurement.samples_s.size());
+  }
+  measurement.error_relative = in.getErrorRelative();
+  measurement.error_elementwise = in.getErrorElementwise();
+  measurement.noise_floor = in.getNoiseFloor();
+  measurement.method = in.getMethod();
+  measurement.finished = from_unix_ns(in.getFinishedUnixNs());
+  measurement.node = read(in.getNode());
+  return measurement;
+}
+
 }  // namespace paceline::wire

@@ -11,6 +11,7 @@
 #include "common/graph/kernel_info.h"
 #include "common/graph/machine.h"
 #include "common/graph/measurement.h"
+#include "common/graph/path_measurement.h"
 #include "schema/wire/nouns.capnp.h"
 
 // Between nouns and generated types; for codec.cpp alone. `read` throws `invalid` for values that a
@@ -72,5 +73,7 @@ void write(const Roofline& roofline, schema::Roofline::Builder out);
 Roofline read(schema::Roofline::Reader in);
 void write(const Measurement& measurement, schema::Measurement::Builder out);
 Measurement read(schema::Measurement::Reader in);
+void write(const PathMeasurement& measurement, schema::PathMeasurement::Builder out);
+PathMeasurement read(schema::PathMeasurement::Reader in);
 
 }  // namespace paceline::wire

@@ -24,9 +24,10 @@ constexpr std::int64_t failures_shown = 20;
 constexpr std::string_view insert_campaign =
     "insert into campaign (id, name, model, graphs, bindings, threads, regimes, tolerance, "
     "priority, "
-    "seconds_per_sitting, seconds_max, state, reason, spent_s, submitted_ns) "
+    "seconds_per_sitting, seconds_max, state, reason, spent_s, submitted_ns, strategy, paths, "
+    "rounds, index_bound) "
     "values ($1, $2, $3, $4::jsonb, $5::jsonb, $6::jsonb, $7::jsonb, $8, $9, $10, $11, 'running', "
-    "'', 0, $12) on conflict do nothing";
+    "'', 0, $12, $13, $14, $15, $16) on conflict do nothing";
 
 constexpr std::string_view update_campaign =
     "update campaign set state = $2, reason = $3, spent_s = $4, finished_ns = $5 where id = $1";
@@ -42,9 +43,17 @@ constexpr std::string_view upsert_lane =
 constexpr std::string_view upsert_task =
     "insert into task (id, campaign, class, unit, workload, workload_text, threads, sittings, "
     "state, "
-    "strikes, reason, epoch) values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11, $12) "
+    "strikes, reason, epoch, kind, round, contenders) "
+    "values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11, $12, $13, $14, $15::jsonb) "
     "on conflict (id) do update set sittings = excluded.sittings, state = excluded.state, "
     "strikes = excluded.strikes, reason = excluded.reason, epoch = excluded.epoch";
+
+constexpr std::string_view upsert_race =
+    "insert into race (campaign, class, unit, machine, environment, threads, graph, bindings, "
+    "state, "
+    "round, runners) values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11::jsonb) "
+    "on conflict  (campaign, class, unit) do update set state = excluded.state, round = "
+    "excluded.round, runners = excluded.runners";
 
 constexpr std::string_view upsert_lease =
     "insert into lease (id, task, worker, worker_name, resource, epoch, granted_ns, revoked) "
@@ -68,6 +77,7 @@ struct Changes {
   std::map<CampaignId, const fleet::Campaign*> campaigns;
   std::map<std::pair<CampaignId, fleet::ClassId>, const fleet::Lane*> lanes;
   std::map<TaskId, const fleet::Task*> tasks;
+  std::map<std::tuple<CampaignId, fleet::ClassId, std::int64_t>, const fleet::SaveRace*> races;
   std::map<LeaseId, const fleet::Lease*> leases;
   std::map<LeaseId, const std::string*> ended;
 
@@ -78,13 +88,17 @@ struct Changes {
     lanes[{action.lane.campaign, action.lane.worker_class}] = &action.lane;
   }
   void operator()(const fleet::SaveTask& action) { tasks[action.task.id] = &action.task; }
+  void operator()(const fleet::SaveRace& action) {
+    races[{action.campaign, action.worker_class, action.race.unit}] = &action;
+  }
   void operator()(const fleet::SaveLease& action) { leases[action.lease.id] = &action.lease; }
   void operator()(const fleet::EndLease& action) { ended[action.lease] = &action.reason; }
   template <typename Message>
   void operator()(const Message&) {}
 
   bool empty() const {
-    return campaigns.empty() && lanes.empty() && tasks.empty() && leases.empty() && ended.empty();
+    return campaigns.empty() && lanes.empty() && tasks.empty() && races.empty() && leases.empty() &&
+           ended.empty();
   }
 };
 
@@ -117,7 +131,24 @@ std::vector<SqlValue> row_of(const fleet::Task& task) {
           std::string(to_string(task.state)),
           std::int64_t{task.strikes},
           task.reason,
-          std::int64_t{task.epoch}};
+          std::int64_t{task.epoch},
+          std::string(to_string(task.kind)),
+          std::int64_t{task.round},
+          fleet::to_json(task.contenders)};
+}
+
+std::vector<SqlValue> row_of(const fleet::SaveRace& action) {
+  return {cell(action.campaign),
+          cell(action.worker_class),
+          action.race.unit,
+          cell(action.race.machine),
+          cell(action.race.environment),
+          std::int64_t{action.race.threads},
+          cell(action.race.raced->id),
+          fleet::to_json(action.race.raced->bindings),
+          std::string(to_string(action.race.state)),
+          std::int64_t{action.race.round},
+          fleet::to_json(action.race)};
 }
 
 std::vector<SqlValue> row_of(const fleet::Lease& lease) {
@@ -148,12 +179,18 @@ fleet::Campaign read_campaign(Cells& cells) {
   campaign.spent_s = cells.real();
   campaign.submitted = from_unix_ns(cells.integer());
   if (const auto finished = cells.optional_integer()) campaign.finished = from_unix_ns(*finished);
+  const auto strategy = fleet::parse_strategy(cells.text());
+  check(strategy.has_value(), "a strategy as it was written");
+  campaign.strategy = *strategy;
+  campaign.paths = static_cast<int>(cells.integer());
+  campaign.rounds = static_cast<int>(cells.integer());
+  campaign.index_bound = cells.integer();
   return campaign;
 }
 
 constexpr std::string_view campaign_columns =
     "id, name, model, regimes::text, tolerance, priority, seconds_per_sitting, seconds_max, state, "
-    "reason, spent_s, submitted_ns, finished_ns";
+    "reason, spent_s, submitted_ns, finished_ns, strategy, paths, rounds, index_bound";
 
 const std::vector<Column> campaign_kinds = {{"id", ColumnKind::text},
                                             {"name", ColumnKind::text},
@@ -167,7 +204,11 @@ const std::vector<Column> campaign_kinds = {{"id", ColumnKind::text},
                                             {"reason", ColumnKind::text},
                                             {"spent_s", ColumnKind::real},
                                             {"submitted_ns", ColumnKind::integer},
-                                            {"finished_ns", ColumnKind::integer}};
+                                            {"finished_ns", ColumnKind::integer},
+                                            {"strategy", ColumnKind::text},
+                                            {"paths", ColumnKind::integer},
+                                            {"rounds", ColumnKind::integer},
+                                            {"index_bound", ColumnKind::integer}};
 
 fleet::Lane read_lane(Cells cells) {
   fleet::Lane lane;
@@ -198,7 +239,33 @@ fleet::Task read_task(Cells cells) {
   task.strikes = static_cast<int>(cells.integer());
   task.reason = cells.text();
   task.epoch = static_cast<std::uint32_t>(cells.integer());
+  const auto kind = fleet::parse_task_kind(cells.text());
+  check(kind.has_value(), "a kind as it was written");
+  task.kind = *kind;
+  task.round = static_cast<int>(cells.integer());
+  task.contenders = fleet::contenders_of(cells.text());
   return task;
+}
+
+fleet::Memory::LaneRace read_race(Cells cells) {
+  fleet::Memory::LaneRace read;
+  read.campaign = cells.id<CampaignId>();
+  read.worker_class = cells.id<fleet::ClassId>();
+  const std::int64_t unit = cells.integer();
+  const auto machine = cells.id<MachineId>();
+  const auto environment = cells.id<EnvironmentId>();
+  const auto threads = static_cast<int>(cells.integer());
+  const auto state = fleet::parse_race_state(cells.text());
+  check(state.has_value(), "a state as it was written");
+  const auto round = static_cast<int>(cells.integer());
+  read.race = fleet::race_of(cells.text());
+  read.race.unit = unit;
+  read.race.machine = machine;
+  read.race.environment = environment;
+  read.race.threads = threads;
+  read.race.state = *state;
+  read.race.round = round;
+  return read;
 }
 
 fleet::Lease read_lease(Cells cells) {
@@ -227,7 +294,16 @@ const std::vector<Column> task_kinds = {
     {"workload", ColumnKind::text},   {"workload_text", ColumnKind::text},
     {"threads", ColumnKind::integer}, {"sittings", ColumnKind::text},
     {"state", ColumnKind::text},      {"strikes", ColumnKind::integer},
-    {"reason", ColumnKind::text},     {"epoch", ColumnKind::integer}};
+    {"reason", ColumnKind::text},     {"epoch", ColumnKind::integer},
+    {"kind", ColumnKind::text},       {"round", ColumnKind::integer},
+    {"contenders", ColumnKind::text}};
+
+const std::vector<Column> race_kinds = {
+    {"campaign", ColumnKind::text},    {"class", ColumnKind::text},
+    {"unit", ColumnKind::integer},     {"machine", ColumnKind::text},
+    {"environment", ColumnKind::text}, {"threads", ColumnKind::integer},
+    {"state", ColumnKind::text},       {"round", ColumnKind::integer},
+    {"runners", ColumnKind::text}};
 
 const std::vector<Column> lease_kinds = {{"id", ColumnKind::text},
                                          {"task", ColumnKind::text},
@@ -277,7 +353,11 @@ bool FleetStore::add(const wire::Submit& submit, Time now) {
                                        std::int64_t{submit.priority},
                                        submit.seconds_per_sitting,
                                        submit.seconds_max,
-                                       to_unix_ns(now)};
+                                       to_unix_ns(now),
+                                       submit.strategy.empty() ? "kernels" : submit.strategy,
+                                       std::int64_t{submit.paths},
+                                       std::int64_t{submit.rounds},
+                                       submit.index_bound};
     added = database_->execute(insert_campaign, row);
   });
   return added > 0;
@@ -293,6 +373,7 @@ void FleetStore::save(const std::vector<fleet::Action>& actions, Time now) {
     }
     for (const auto& [key, lane] : changes.lanes) database_->execute(upsert_lane, row_of(*lane));
     for (const auto& [id, task] : changes.tasks) database_->execute(upsert_task, row_of(*task));
+    for (const auto& [key, race] : changes.races) database_->execute(upsert_race, row_of(*race));
     for (const auto& [id, lease] : changes.leases) database_->execute(upsert_lease, row_of(*lease));
     for (const auto& [id, reason] : changes.ended) {
       const std::vector<SqlValue> parameters = {cell(id), to_unix_ns(now), *reason};
@@ -367,11 +448,20 @@ fleet::Memory FleetStore::active_work() {
     memory.lanes = lanes("finished_ns is null", {});
     for (const auto& row : database_->select(
              "select task.id, campaign, class, unit, workload, workload_text, task.threads, "
-             "sittings::text, task.state, strikes, task.reason, epoch "
+             "sittings::text, task.state, strikes, task.reason, epoch, kind, round, "
+             "contenders::text "
              "from task join campaign on campaign.id = campaign where finished_ns is null "
              "and task.state in ('queued', 'leased', 'failed') order by unit",
              {}, task_kinds)) {
       memory.tasks.push_back(read_task(Cells(row)));
+    }
+    for (const auto& row : database_->select(
+             "select campaign, class, unit, machine, environment, race.threads, race.state, round, "
+             "runners::text "
+             "from race join campaign on campaign.id = campaign where finished_ns is null "
+             "and race.state in ('studying', 'racing')",
+             {}, race_kinds)) {
+      memory.races.push_back(read_race(Cells(row)));
     }
     for (const auto& row : database_->select("select id, task, worker, worker_name, resource, "
                                              "epoch, granted_ns, revoked from lease "
@@ -430,8 +520,60 @@ std::vector<wire::CampaignStatus> FleetStore::status(const std::optional<Campaig
         status.failures.push_back({id, std::move(workload), cells.text()});
       }
     }
+    if (campaign && !all.empty()) all.front().paths = raced_paths(*campaign);
   });
   return all;
+}
+
+// Each path of each race with its newest time there under these bindings.
+std::vector<wire::PathStatus> FleetStore::raced_paths(const CampaignId& campaign) {
+  constexpr std::string_view sql =
+      "select lane.machine, coalesce(graph.name, ''), race.bindings::text, race.threads, "
+      "runner->>'path' as path, (runner->>'standing')::boolean as standing, "
+      "(runner->>'round')::bigint as round, (runner->>'in')::boolean as is_in, "
+      "coalesce(m.outcome, '') as outcome, coalesce(m.reason, '') as reason, "
+      "(runner->>'predicted_s')::double precision as predicted_s, "
+      "coalesce(m.median_s, 0) as median_s, coalesce(m.low_s, 0) as low_s, "
+      "coalesce(m.high_s, 0) as high_s, coalesce(m.error_relative, 0) as error_relative "
+      "from race join lane on lane.campaign = race.campaign and lane.class = race.class "
+      "cross join lateral jsonb_array_elements(race.runners) with ordinality as r(runner, place) "
+      "left join graph on graph.id = race.graph "
+      "left join lateral (select * from path_measurement t where t.path = runner->>'path' "
+      "and t.machine = race.machine and t.environment = race.environment "
+      "and t.bindings = race.bindings order by t.finished_ns desc limit 1) m on true "
+      "where race.campaign = $1 order by race.class, race.unit, standing desc, round desc, "
+      "m.median_s nulls last, place";
+  const std::vector<Column> kinds = {
+      {"machine", ColumnKind::text},       {"graph", ColumnKind::text},
+      {"bindings", ColumnKind::text},      {"threads", ColumnKind::integer},
+      {"path", ColumnKind::text},          {"standing", ColumnKind::boolean},
+      {"round", ColumnKind::integer},      {"is_in", ColumnKind::boolean},
+      {"outcome", ColumnKind::text},       {"reason", ColumnKind::text},
+      {"predicted_s", ColumnKind::real},   {"median_s", ColumnKind::real},
+      {"low_s", ColumnKind::real},         {"high_s", ColumnKind::real},
+      {"error_relative", ColumnKind::real}};
+  const std::vector<SqlValue> of = {cell(campaign)};
+  std::vector<wire::PathStatus> paths;
+  for (const auto& row : database_->select(sql, of, kinds)) {
+    Cells cells(row);
+    wire::PathStatus& path = paths.emplace_back();
+    path.machine = cells.text();
+    path.graph = cells.text();
+    path.bindings = fleet::one_bindings_of(cells.text());
+    path.threads = static_cast<std::int32_t>(cells.integer());
+    path.path = cells.id<PathId>();
+    path.is_standing = cells.boolean();
+    path.round = static_cast<std::int32_t>(cells.integer());
+    path.is_in = cells.boolean();
+    path.outcome = cells.text();
+    path.reason = cells.text();
+    path.predicted_s = cells.real();
+    path.median_s = cells.real();
+    path.low_s = cells.real();
+    path.high_s = cells.real();
+    path.error_relative = cells.real();
+  }
+  return paths;
 }
 
 }  // namespace paceline

@@ -53,6 +53,7 @@ class FleetStore {
   std::vector<fleet::ClassId> classes_of(const CampaignId& campaign);
 
  private:
+  std::vector<wire::PathStatus> raced_paths(const CampaignId& campaign);
   std::vector<fleet::Lane> lanes(const std::string& where, const std::vector<store::SqlValue>& of);
 
   std::unique_ptr<store::Database> database_;

@@ -24,6 +24,26 @@ std::vector<Regime> parse_regimes(const std::vector<std::string>& texts) {
   return regimes;
 }
 
+json json_of(const Bindings& bindings) {
+  json object = json::object();
+  for (const auto& [symbol, value] : bindings) object[symbol] = value;
+  return object;
+}
+
+Bindings bindings_of(const json& object) {
+  Bindings bindings;
+  for (const auto& [symbol, value] : object.items()) bindings[symbol] = value;
+  return bindings;
+}
+
+json json_of(const Contender& contender) {
+  return {{"path", contender.path.to_string()}, {"predicted_s", contender.predicted_s}};
+}
+
+Contender contender_of(const json& item) {
+  return {id_of<PathId>(item.at("path").get<std::string>()), item.at("predicted_s")};
+}
+
 }  // namespace
 
 std::string to_json(const std::vector<Sitting>& sittings) {
@@ -66,23 +86,65 @@ std::vector<Regime> regimes_of(const std::string& text) {
   return parse_regimes(json::parse(text).get<std::vector<std::string>>());
 }
 
+std::string to_json(const Bindings& bindings) { return json_of(bindings).dump(); }
+Bindings one_bindings_of(const std::string& text) { return bindings_of(json::parse(text)); }
+
 std::string to_json(const std::vector<Bindings>& bindings) {
   json list = json::array();
-  for (const Bindings& bound : bindings) {
-    json object = json::object();
-    for (const auto& [symbol, value] : bound) object[symbol] = value;
-    list.push_back(std::move(object));
-  }
+  for (const Bindings& bound : bindings) list.push_back(json_of(bound));
   return list.dump();
 }
 
 std::vector<Bindings> bindings_of(const std::string& text) {
   std::vector<Bindings> bindings;
-  for (const json& object : json::parse(text)) {
-    Bindings& bound = bindings.emplace_back();
-    for (const auto& [symbol, value] : object.items()) bound[symbol] = value;
-  }
+  for (const json& object : json::parse(text)) bindings.push_back(bindings_of(object));
   return bindings;
+}
+
+std::string to_json(const std::vector<Contender>& contenders) {
+  json list = json::array();
+  for (const Contender& contender : contenders) list.push_back(json_of(contender));
+  return list.dump();
+}
+
+std::vector<Contender> contenders_of(const std::string& text) {
+  std::vector<Contender> contenders;
+  for (const json& item : json::parse(text)) contenders.push_back(contender_of(item));
+  return contenders;
+}
+
+std::string to_json(const Race& race) {
+  json runners = json::array();
+  if (race.round > 0) {
+    runners.push_back(json_of(race.standing));
+    runners.back()["standing"] = true;
+    runners.back()["round"] = race.round;
+    runners.back()["in"] = true;
+  }
+  for (const Race::Runner& runner : race.runners) {
+    json item = json_of(runner.contender);
+    item["standing"] = false;
+    item["round"] = runner.round;
+    item["ratio"] = runner.ratio ? json(*runner.ratio) : json();
+    item["in"] = runner.is_in;
+    runners.push_back(std::move(item));
+  }
+  return runners.dump();
+}
+
+Race race_of(const std::string& text) {
+  Race race;
+  for (const json& item : json::parse(text)) {
+    if (item.at("standing").get<bool>()) {
+      race.standing = contender_of(item);
+      continue;
+    }
+    Race::Runner runner{.contender = contender_of(item), .round = item.at("round")};
+    if (!item.at("ratio").is_null()) runner.ratio = item.at("ratio").get<double>();
+    runner.is_in = item.at("in");
+    race.runners.push_back(std::move(runner));
+  }
+  return race;
 }
 
 }  // namespace paceline::fleet

@@ -24,6 +24,14 @@ std::vector<std::int32_t> numbers_of(const std::string& json);
 std::string to_json(const std::vector<Regime>& regimes);
 std::vector<Regime> regimes_of(const std::string& json);
 
+std::string to_json(const Bindings& bindings);
+Bindings one_bindings_of(const std::string& json);
+std::string to_json(const std::vector<Contender>& contenders);
+std::vector<Contender> contenders_of(const std::string& json);
+// Without unit, state and round, which have columns of their own.
+std::string to_json(const Race& race);
+Race race_of(const std::string& json);
+
 template <typename Tag>
 SqlValue cell(const Id<Tag>& id) {
   return id.to_string();

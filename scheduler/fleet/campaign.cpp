@@ -14,6 +14,9 @@ constexpr std::array<std::string_view, 4> campaign_states = {"running", "paused"
 constexpr std::array<std::string_view, 5> task_states = {"queued", "leased", "done", "failed",
                                                          "dropped"};
 
+constexpr std::array<std::string_view, 2> strategies = {"kernels", "race"};
+constexpr std::array<std::string_view, 3> task_kinds = {"measure", "study", "race"};
+
 template <typename Enum>
 std::optional<Enum> find_name(std::span<const std::string_view> names, std::string_view name) {
   const auto found = std::ranges::find(names, name);
@@ -33,6 +36,18 @@ std::optional<CampaignState> parse_campaign_state(std::string_view name) {
 std::string_view to_string(TaskState state) { return task_states[static_cast<std::size_t>(state)]; }
 std::optional<TaskState> parse_task_state(std::string_view name) {
   return find_name<TaskState>(task_states, name);
+}
+
+std::string_view to_string(TaskKind kind) { return task_kinds[static_cast<std::size_t>(kind)]; }
+std::optional<TaskKind> parse_task_kind(std::string_view name) {
+  return find_name<TaskKind>(task_kinds, name);
+}
+
+std::string_view to_string(Strategy strategy) {
+  return strategies[static_cast<std::size_t>(strategy)];
+}
+std::optional<Strategy> parse_strategy(std::string_view name) {
+  return find_name<Strategy>(strategies, name);
 }
 
 ClassId WorkerClass::id() const {
@@ -57,6 +72,17 @@ Digest timing_key(const KernelId& kernel, const WorkloadId& workload,
 
 TaskId task_id(const CampaignId& campaign, const ClassId& worker_class, std::int64_t unit) {
   return {Hasher("task/1").add(campaign.digest).add(worker_class.digest).add(unit).finish()};
+}
+
+TaskId race_task_id(const CampaignId& campaign, const ClassId& worker_class, std::int64_t unit,
+                    int round, int number) {
+  return {Hasher("race-task/1")
+              .add(campaign.digest)
+              .add(worker_class.digest)
+              .add(unit)
+              .add(round)
+              .add(number)
+              .finish()};
 }
 
 LeaseId lease_id(const TaskId& task, std::uint32_t epoch) {

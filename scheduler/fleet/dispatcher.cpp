@@ -68,9 +68,14 @@ void Dispatcher::restore(Memory memory, Time now) {
     const auto active = campaigns_.find(lane.campaign);
     if (active != campaigns_.end()) active->second.lanes[lane.worker_class].lane = std::move(lane);
   }
+  for (Memory::LaneRace& race : memory.races) restore(race);
   for (Task& task : memory.tasks) {
     const auto active = campaigns_.find(task.campaign);
     if (active == campaigns_.end()) continue;
+    if (task.kind != TaskKind::measure) {
+      if (task.state == TaskState::failed) continue;  // Its race has gone on without it.
+      task.raced = active->second.campaign.units->at(task.unit).raced;
+    }
     active->second.tasks.insert(task.id);
     if (task.state == TaskState::queued) lane_of(task).queue.push_back(task.id);
     tasks_.emplace(task.id, std::move(task));
@@ -200,6 +205,7 @@ void Dispatcher::finish_sitting(Task& task, Sitting& sitting, const SittingRetur
     if (!event.polluted.empty()) task.reason = "polluted measurements remain";
   }
   if (std::ranges::all_of(task.sittings, &Sitting::done)) {
+    if (task.kind != TaskKind::measure) return finish_race_sitting(task, event);
     if (is_newest) end_lease(event.lease, "done");
     finish_task(task, TaskState::done);
     return;
@@ -233,6 +239,7 @@ void Dispatcher::strike(Task& task, const std::string& reason) {
   ++task.strikes;
   task.reason = reason;
   if (task.strikes < policy_.strikes_max) return requeue(task);
+  if (task.kind != TaskKind::measure) return give_up_race_sitting(task);
   task.state = TaskState::failed;
   ++lane_of(task).lane.failed;
   save(task);
@@ -335,6 +342,7 @@ void Dispatcher::handle(const KnownLoaded& event) {
 // Gives up what is neither leased nor ended.
 void Dispatcher::drop_queued(ActiveCampaign& active, const std::string& reason) {
   active.campaign.reason = reason;
+  drop_races(active);
   for (const TaskId& id : std::set<TaskId>(active.tasks)) {
     Task& task = tasks_.at(id);
     if (task.state == TaskState::queued) finish_task(task, TaskState::dropped);
@@ -392,10 +400,16 @@ std::optional<Task> Dispatcher::expand(ActiveCampaign& active, ActiveLane& activ
   Lane& lane = active_lane.lane;
   const WorkerClass& worker_class = *classes_.at(lane.worker_class);
   while (lane.cursor < lane.total) {
+    const Unit unit = active.campaign.units->at(lane.cursor);
+    // A race is between paths whose kernels have been measured.
+    if (unit.raced && has_open_measuring(active, lane.worker_class)) return std::nullopt;
     const std::int64_t index = lane.cursor++;
-    const Unit unit = active.campaign.units->at(index);
     const int threads = unit.threads > 0 ? unit.threads : worker_class.environment.threads;
-    const auto kernels = candidates(worker_class, unit.workload);
+    if (unit.raced && threads <= std::max(1, worker_class.machine.hardware_threads)) {
+      return start_race(active, active_lane, unit, index, threads);
+    }
+    const auto kernels =
+        unit.raced ? std::vector<KernelId>() : candidates(worker_class, unit.workload);
     if (kernels.empty() || threads > std::max(1, worker_class.machine.hardware_threads)) {
       ++lane.skipped;
       continue;
@@ -428,8 +442,9 @@ Task* Dispatcher::next_task(ActiveCampaign& active, const Worker& worker) {
     lane.queue.pop_front();
     return &tasks_.at(id);
   }
-  if (lane.lane.cursor == lane.lane.total) return nullptr;
+  const std::int64_t before = lane.lane.cursor;
   std::optional<Task> task = expand(active, lane);
+  if (lane.lane.cursor == before) return nullptr;
   save(lane.lane);
   if (!task) return nullptr;
   active.tasks.insert(task->id);
@@ -493,8 +508,13 @@ void Dispatcher::grant(Worker& worker, Task& task) {
   save(task);
   actions_.push_back(SaveLease{lease});
   const Campaign& campaign = campaigns_.at(task.campaign).campaign;
-  actions_.push_back(
-      GrantLease{lease, task, worker.sent_ns, campaign.tolerance, campaign.seconds_per_sitting});
+  GrantLease granted{lease, task, worker.sent_ns, campaign.tolerance, campaign.seconds_per_sitting};
+  granted.paths = campaign.paths;
+  granted.index_bound = campaign.index_bound;
+  if (task.kind == TaskKind::race) {
+    granted.blocks = blocks_of_round(lane_of(task).races.at(task.unit), shape_of(campaign));
+  }
+  actions_.push_back(std::move(granted));
 }
 
 // Leases.
@@ -559,8 +579,9 @@ void Dispatcher::expire(const Lease& lease) {
   const auto worker = workers_.find(lease.worker);
   if (worker != workers_.end() && !is_silent(worker->second, now_)) return requeue(task);
   blamed_[lease.worker].push_back(task.id);
+  const CampaignId campaign = task.campaign;
   strike(task, "worker fell silent: " + lease.worker_name);
-  close_if_finished(task.campaign);
+  close_if_finished(campaign);
 }
 
 Dispatcher::ActiveLane& Dispatcher::lane_of(const Task& task) {

@@ -45,6 +45,8 @@ struct SittingReturned {
   std::vector<KernelId> polluted;  // To be measured again.
   std::string failure;             // Why it could not be held at all; empty when it was.
   double seconds = 0;
+  std::vector<Contender> found = {};  // By a study.
+  std::vector<PathTime> times = {};   // In a race.
 };
 struct CampaignSubmitted {
   Campaign campaign;
@@ -80,6 +82,11 @@ struct SaveLane {
 struct SaveTask {
   Task task;
 };
+struct SaveRace {
+  CampaignId campaign;
+  ClassId worker_class;
+  Race race;
+};
 struct SaveLease {
   Lease lease;
 };
@@ -98,6 +105,9 @@ struct GrantLease {
   std::int64_t sent_ns = 0;  // The worker's stamp that the validity counts from.
   double tolerance = 0;
   double seconds_per_sitting = 0;
+  int paths = 0;   // That a study is to find.
+  int blocks = 0;  // Of a race.
+  std::int64_t index_bound = 0;
 };
 struct RenewLeases {
   WorkerId worker;
@@ -122,8 +132,8 @@ struct AskToIntroduce {
 };
 
 using Action =
-    std::variant<SaveCampaign, SaveLane, SaveTask, SaveLease, EndLease, LoadKnown, GrantLease,
-                 RenewLeases, RevokeLease, DrainWorker, Acknowledge, AskToIntroduce>;
+    std::variant<SaveCampaign, SaveLane, SaveTask, SaveRace, SaveLease, EndLease, LoadKnown,
+                 GrantLease, RenewLeases, RevokeLease, DrainWorker, Acknowledge, AskToIntroduce>;
 
 struct Policy {
   Duration lease_valid = std::chrono::seconds(10);
@@ -132,6 +142,7 @@ struct Policy {
   Duration worker_forgotten = std::chrono::minutes(1);  // After silence.
   int strikes_max = 3;
   int pollution_attempts_max = 3;
+  int race_batch = 4;  // Paths of one sitting, besides the graph as it stands.
 };
 
 // What a coordinator remembers of its campaigns over a restart.
@@ -140,6 +151,12 @@ struct Memory {
   std::vector<Lane> lanes;
   std::vector<Task> tasks;    // Queued, leased and failed ones.
   std::vector<Lease> leases;  // Live ones.
+  struct LaneRace {
+    CampaignId campaign;
+    ClassId worker_class;
+    Race race;
+  };
+  std::vector<LaneRace> races = {};  // Studying and racing ones.
 };
 
 // A worker as status displays show it.
@@ -197,6 +214,7 @@ class Dispatcher {
     Lane lane;
     std::optional<KnownTimings> known;  // Nothing is granted before the store has answered.
     std::deque<TaskId> queue;
+    std::map<std::int64_t, Race> races;  // That go on, by unit.
   };
   struct ActiveCampaign {
     Campaign campaign;
@@ -232,6 +250,21 @@ class Dispatcher {
   void finish_sitting(Task& task, Sitting& sitting, const SittingReturned& event);
   void learn(const Task& task, const Sitting& sitting, const std::vector<KernelId>& polluted);
   void strike(Task& task, const std::string& reason);
+
+  // Races: dispatcher_races.cpp.
+  void restore(Memory::LaneRace& saved);
+  bool has_open_measuring(const ActiveCampaign& active, const ClassId& worker_class) const;
+  Task start_race(ActiveCampaign& active, ActiveLane& lane, const Unit& unit, std::int64_t index,
+                  int threads);
+  Task sitting_of(const Task& study, int round, int number,
+                  std::vector<Contender> contenders) const;
+  void finish_race_sitting(Task& task, const SittingReturned& event);
+  void give_up_race_sitting(Task& task);
+  void retire(Task& task, TaskState state);
+  void go_on(const Task& ended);
+  void drop_races(ActiveCampaign& active);
+  void end_race(ActiveLane& lane, std::int64_t unit, RaceState state);
+  RaceShape shape_of(const Campaign& campaign) const;
   void requeue(Task& task);
   void finish_task(Task& task, TaskState state);
   void absolve(const WorkerId& worker);
@@ -246,6 +279,9 @@ class Dispatcher {
   ActiveLane& lane_of(const Task& task);
   void save(const Task& task) { actions_.push_back(SaveTask{task}); }
   void save(const Lane& lane) { actions_.push_back(SaveLane{lane}); }
+  void save(const Lane& lane, const Race& race) {
+    actions_.push_back(SaveRace{lane.campaign, lane.worker_class, race});
+  }
 
   Policy policy_;
   std::map<CampaignId, ActiveCampaign> campaigns_;

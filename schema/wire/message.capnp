@@ -62,6 +62,16 @@ struct Result {
   workload @7 :Text;
   environment @8 :Nouns.Environment;
   roofline @9 :Nouns.Roofline;  # What the measurements were checked against; absent when none was.
+  graph @10 :Text;  # Of a study: what its paths compute, as the lease had it.
+  paths @11 :List(Contender);  # That a study found; the first is the graph as it stands.
+  pathMeasurements @12 :List(Nouns.PathMeasurement);
+  workloads @13 :List(Text);  # Of a study's measurements.
+}
+
+struct Contender {
+  path @0 :Data;
+  text @1 :Text;
+  predictedS @2 :Float64;
 }
 
 struct Goodbye {
@@ -81,12 +91,24 @@ struct Lease {
   epoch @3 :UInt32;
   sentNs @4 :Int64;  # Of the heartbeat that the validity counts from.
   validMs @5 :UInt32;
-  kind @6 :Text;  # "measure", "canary"
+  kind @6 :Text;  # "measure", "study", "race"
   workload @7 :Text;
   threads @8 :Int32;
   tolerance @9 :Float64;
   secondsMax @10 :Float64;  # A sitting's budget.
   sittings @11 :List(Sitting);
+  # Of a study and of a race.
+  graph @12 :Text;
+  bindings @13 :List(Binding);
+  indexBound @14 :Int64;  # Of whole-number inputs that are drawn; 0: nothing said.
+  # Of a study.
+  pathsMax @15 :Int32;
+  workloads @16 :List(Text);
+  known @17 :List(Nouns.Measurement);  # Of these workloads on this machine, without samples.
+  roofline @18 :Nouns.Roofline;  # Absent when nobody calibrated it.
+  # Of a race.
+  paths @19 :List(Contender);
+  blocks @20 :Int32;
 }
 
 struct Sitting {
@@ -123,6 +145,10 @@ struct Submit {
   priority @8 :Int32;
   secondsPerSitting @9 :Float64;
   secondsMax @10 :Float64;  # Of measuring, over the whole campaign; 0: no limit.
+  strategy @11 :Text;  # "kernels" (as is ""), "race"
+  paths @12 :Int32;  # Of a race: candidates besides the graph as it stands.
+  rounds @13 :Int32;
+  indexBound @14 :Int64;  # Of whole-number inputs: token ids are below it; 0: nothing said.
 }
 
 struct Binding {
@@ -161,6 +187,26 @@ struct CampaignStatus {
   spentS @8 :Float64;
   lanes @9 :List(LaneStatus);
   failures @10 :List(Failure);
+  paths @11 :List(PathStatus);  # Of its races, when one campaign was asked for.
+}
+
+# A path that a campaign raced, by its newest measurement there.
+struct PathStatus {
+  machine @0 :Text;
+  graph @1 :Text;
+  bindings @2 :List(Binding);
+  threads @3 :Int32;
+  path @4 :Data;
+  isStanding @5 :Bool;
+  round @6 :Int32;  # The last that it was in.
+  isIn @7 :Bool;  # Not behind so far; with the race over, it was in the last round.
+  outcome @8 :Text;  # Empty: not timed yet.
+  reason @9 :Text;
+  predictedS @10 :Float64;
+  medianS @11 :Float64;
+  lowS @12 :Float64;
+  highS @13 :Float64;
+  errorRelative @14 :Float64;
 }
 
 struct LaneStatus {

@@ -152,3 +152,34 @@ struct Measurement {
     cause @2 :Text;
   }
 }
+
+struct PathMeasurement {
+  id @0 :Data;
+  path @1 :Data;
+  machine @2 :Data;
+  environment @3 :Data;
+  bindings @4 :List(Bound);
+  regime @5 :Text;
+  outcome @6 :Text;
+  reason @7 :Text;
+  predictedS @8 :Float64;
+  medianS @9 :Float64;
+  lowS @10 :Float64;
+  highS @11 :Float64;
+  minimumS @12 :Float64;
+  sampleCount @13 :Int32;
+  blockCount @14 :Int32;
+  samplesS @15 :List(Float64);
+  blocks @16 :List(Int32);
+  errorRelative @17 :Float64;
+  errorElementwise @18 :Float64;
+  noiseFloor @19 :Float64;
+  method @20 :Int32;
+  finishedUnixNs @21 :Int64;
+  node @22 :Text;
+
+  struct Bound {
+    symbol @0 :Text;
+    value @1 :Int64;
+  }
+}

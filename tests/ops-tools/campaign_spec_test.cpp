@@ -61,6 +61,15 @@ campaign_seconds = 60
   EXPECT_EQ(spec.campaign_seconds, 60);
 }
 
+TEST(CampaignSpec, ReadsWhatARaceIs) {
+  const CampaignSpec spec =
+      read("model = 'm'\nbind = 'N=1'\nstrategy = 'race'\npaths = 16\nrounds = 3\n");
+  EXPECT_EQ(spec.strategy, "race");
+  EXPECT_EQ(spec.paths, 16);
+  EXPECT_EQ(spec.rounds, 3);
+  EXPECT_EQ(read("model = 'm'\nbind = 'N=1'\n").strategy, "kernels");
+}
+
 TEST(CampaignSpec, TakesItsNameFromTheFile) {
   EXPECT_EQ(read("model = 'm'\nbind = 'N=1'\n").name, "spec");
 }
@@ -85,6 +94,12 @@ TEST(CampaignSpec, NamesFileLineAndKeyOfWhatIsWrong) {
       {"bind = 'N=1'\n", "key model is missing"},
       {"model = 'm'\n", "key bind is missing"},
       {"model = \n", "does not parse"},
+      {"model = 'm'\nbind = 'N=1'\nstrategy = 'fast'\n", "strategy must be kernels or race"},
+      {"model = 'm'\nbind = 'N=1'\nstrategy = 'race'\npaths = 0\n",
+       "paths must be a whole number from 1 to 1024"},
+      {"model = 'm'\nbind = 'N=1'\nstrategy = 'race'\nrounds = 0\n", "spec.toml:4"},
+      {"model = 'm'\nbind = 'N=1'\n\npaths = 4\n", "paths belongs to strategy"},
+      {"model = 'm'\nbind = 'N=1'\n\npaths = 4\n", "spec.toml:4"},
   };
   for (const Refusal& refusal : refusals) {
     EXPECT_THAT(refusal_of(refusal.text), HasSubstr(refusal.expected));

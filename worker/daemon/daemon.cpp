@@ -102,8 +102,10 @@ void WorkerDaemon::perform(const std::vector<Duty::Action>& actions) {
 void WorkerDaemon::perform(const Duty::StartSitting& action) {
   log::info("sitting-started", {{"task", action.lease.task},
                                 {"lease", action.lease.id},
+                                {"kind", action.lease.kind},
                                 {"block", action.sitting.block},
                                 {"kernels", action.sitting.kernels.size()},
+                                {"paths", action.lease.paths.size()},
                                 {"workload", action.lease.workload}});
   measuring_.start(action);
 }
@@ -117,6 +119,7 @@ void WorkerDaemon::perform(const Duty::KeepResult& action) {
   log::info("sitting-ended", {{"task", action.result.task},
                               {"lease", action.result.lease},
                               {"measurements", action.result.measurements.size()},
+                              {"path_measurements", action.result.path_measurements.size()},
                               {"seconds", action.result.seconds}});
   spool_.keep(action.result);
   socket_.send(action.result);

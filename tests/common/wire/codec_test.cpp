@@ -55,6 +55,107 @@ TEST(Codec, AResultCarriesTheRooflineThatItWasCheckedAgainst) {
   EXPECT_EQ(read->measured, result.roofline->measured);
 }
 
+PathMeasurement path_measurement() {
+  PathMeasurement row;
+  row.id = {Digest::random()};
+  row.path = {Digest::random()};
+  row.machine = {Digest::random()};
+  row.environment = {Digest::random()};
+  row.bindings = {{"B", 1}, {"N", 64}};
+  row.regime = Regime::cold;
+  row.outcome = Outcome::wrong;
+  row.reason = "error 0.5";
+  row.predicted_s = 2e-3;
+  row.summary = {1e-3, 0.9e-3, 1.1e-3, 0.8e-3, 2, 2};
+  row.samples_s = {1e-3, 0.8e-3};
+  row.blocks = {0, 1};
+  row.error_relative = 0.5;
+  row.error_elementwise = 0.25;
+  row.noise_floor = 0.01;
+  row.method = 2;
+  row.finished = from_unix_ns(1'700'000'001'000'000'002);
+  row.node = "node-1";
+  return row;
+}
+
+TEST(Codec, ARaceComesBackAsItWas) {
+  Lease lease = std::get<Lease>(sample_messages()[6]);
+  lease.kind = "race";
+  lease.graph = "graph g";
+  lease.bindings = {{"N", 64}};
+  lease.index_bound = 100;
+  lease.paths_max = 8;
+  lease.workloads = {"neg(f32[3]) -> f32[3]"};
+  lease.known = std::get<Result>(sample_messages()[2]).measurements;
+  lease.roofline = Roofline{.machine = {Digest::random()}, .threads = 2};
+  lease.paths = {{{Digest::random()}, "path p", 1e-3}};
+  lease.blocks = 6;
+  const auto read_lease = std::get<Lease>(decode(encode(lease)));
+  EXPECT_EQ(encode(read_lease), encode(lease));
+  EXPECT_EQ(read_lease.graph, "graph g");
+  EXPECT_EQ(read_lease.bindings, lease.bindings);
+  EXPECT_EQ(read_lease.index_bound, 100);
+  EXPECT_EQ(read_lease.paths_max, 8);
+  EXPECT_EQ(read_lease.known.at(0).id, lease.known.at(0).id);
+  EXPECT_EQ(read_lease.paths.at(0).path, lease.paths.at(0).path);
+  EXPECT_EQ(read_lease.paths.at(0).predicted_s, 1e-3);
+  EXPECT_EQ(read_lease.blocks, 6);
+
+  Result result = std::get<Result>(sample_messages()[2]);
+  result.graph = lease.graph;
+  result.paths = lease.paths;
+  result.path_measurements = {path_measurement()};
+  result.workloads = lease.workloads;
+  const auto read = std::get<Result>(decode(encode(result)));
+  EXPECT_EQ(encode(read), encode(result));
+  const PathMeasurement& row = read.path_measurements.at(0);
+  const PathMeasurement& was = result.path_measurements[0];
+  EXPECT_EQ(row.id, was.id);
+  EXPECT_EQ(row.path, was.path);
+  EXPECT_EQ(row.bindings, was.bindings);
+  EXPECT_EQ(row.outcome, Outcome::wrong);
+  EXPECT_EQ(row.summary.high_s, was.summary.high_s);
+  EXPECT_EQ(row.samples_s, was.samples_s);
+  EXPECT_EQ(row.error_elementwise, 0.25);
+  EXPECT_EQ(row.finished, was.finished);
+}
+
+TEST(Codec, ASubmittedRaceAndItsPathsComeBackAsTheyWere) {
+  Submit submit = std::get<Submit>(sample_messages()[11]);
+  submit.strategy = "race";
+  submit.paths = 16;
+  submit.rounds = 3;
+  submit.index_bound = 50257;
+  const auto read = std::get<Submit>(decode(encode(submit)));
+  EXPECT_EQ(read.strategy, "race");
+  EXPECT_EQ(read.paths, 16);
+  EXPECT_EQ(read.rounds, 3);
+  EXPECT_EQ(read.index_bound, 50257);
+
+  Status status = std::get<Status>(sample_messages()[15]);
+  status.campaigns.at(0).paths = {{"cpu",
+                                   "g",
+                                   {{"N", 4}},
+                                   2,
+                                   {Digest::random()},
+                                   true,
+                                   3,
+                                   true,
+                                   "ok",
+                                   "",
+                                   1e-3,
+                                   2e-3,
+                                   1.5e-3,
+                                   2.5e-3,
+                                   1e-7}};
+  const auto shown = std::get<Status>(decode(encode(status))).campaigns.at(0).paths.at(0);
+  EXPECT_EQ(shown.bindings, (Bindings{{"N", 4}}));
+  EXPECT_TRUE(shown.is_standing);
+  EXPECT_EQ(shown.round, 3);
+  EXPECT_EQ(shown.median_s, 2e-3);
+  EXPECT_EQ(shown.error_relative, 1e-7);
+}
+
 TEST(Codec, ReadsBytesAtAnyAddress) {
   const std::string bytes = encode(Welcome{1, "here", 1000});
   const std::string shifted = "x" + bytes;
