@@ -160,8 +160,10 @@ std::vector<PathMeasurement> GraphDispatcher::timed_whole(const Graph& graph,
       timed.push_back(std::move(row));
     }
   }
-  std::ranges::stable_sort(timed, {}, [](const PathMeasurement& row) {
-    return std::pair(row.outcome != Outcome::ok, row.summary.median_s);
+  if (timed.empty()) return timed;
+  const Time newest = std::ranges::max(timed, {}, &PathMeasurement::finished).finished;
+  std::ranges::stable_sort(timed, {}, [&](const PathMeasurement& row) {
+    return std::tuple(row.finished != newest, row.outcome != Outcome::ok, row.summary.median_s);
   });
   return timed;
 }
@@ -171,7 +173,7 @@ std::optional<Dispatched> GraphDispatcher::raced(std::span<const PathMeasurement
                                                  const Decision& standing) {
   if (timed.empty()) return std::nullopt;
   // Times of one race compare, since its paths met the same weather: the newest counts.
-  const Time newest = std::ranges::max(timed, {}, &PathMeasurement::finished).finished;
+  const Time newest = timed.front().finished;
   const auto fits = [&](const PathMeasurement& row) {
     return row.finished == newest && row.outcome == Outcome::ok &&
            row.error_relative <= options_.choose.tolerance;
@@ -270,20 +272,35 @@ std::vector<Timing> GraphDispatcher::timings_for(std::span<const Workload> workl
                           .machine_model_key = machine_.model_key()});
 }
 
+std::set<std::string> GraphDispatcher::ops_with_gaps(std::span<const Workload> workloads,
+                                                     std::span<const Timing> timings) const {
+  std::set<std::pair<WorkloadId, std::string_view>> known;
+  for (const Timing& timing : timings) known.emplace(timing.workload, timing.kernel_name);
+  std::set<std::string> ops;
+  for (const Workload& workload : workloads) {
+    if (ops.contains(workload.op)) continue;
+    const WorkloadId id = workload.id();
+    if (std::ranges::any_of(infos_, [&](const KernelInfo& info) {
+          return info.op == workload.op && !known.contains({id, info.name}) &&
+                 !refusal(info, workload);
+        })) {
+      ops.insert(workload.op);
+    }
+  }
+  return ops;
+}
+
 std::vector<Workload> GraphDispatcher::add_neighbours(std::span<const Workload> workloads,
                                                       std::vector<Timing>& timings) {
   if (store_ == nullptr) return {};
+  const std::set<std::string> ops = ops_with_gaps(workloads, timings);
+  if (ops.empty()) return {};
   std::set<WorkloadId> known;
   for (const Timing& timing : timings) known.insert(timing.workload);
-  std::set<std::string> ops;
-  for (const Workload& workload : workloads) {
-    if (!known.contains(workload.id())) ops.insert(workload.op);
-  }
-  if (ops.empty()) return {};
   std::set<WorkloadId> found;
   for (Timing& timing : store_->timings({.ops = {ops.begin(), ops.end()},
-                        .regime = options_.regime,
-                        .machine_model_key = machine_.model_key()})) {
+                                         .regime = options_.regime,
+                                         .machine_model_key = machine_.model_key()})) {
     found.insert(timing.workload);
     if (!known.contains(timing.workload)) timings.push_back(std::move(timing));
   }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,7 +52,7 @@ struct Dispatched {
   std::optional<PathMeasurement> raced;  // What the choice rests on, when it was raced.
   // Only where a search was asked to explain.
   std::vector<std::vector<std::string>> rules = {};  // By node.
-  std::vector<PathMeasurement> timed = {};           // Every path's last row here, best first.
+  std::vector<PathMeasurement> timed = {};           // Every path's last row: see timed_whole.
   std::optional<SearchAccount> search = std::nullopt;
   PathId standing = {};  // The graph as it stands.
 };
@@ -101,13 +102,17 @@ class GraphDispatcher {
  private:
   std::vector<Timing> timings_for(std::span<const Workload> workloads,
                                   std::optional<Regime> regime);
-  // Adds the rows of other workloads of the ops that some of `workloads` has no row for, and
-  // returns those workloads: what lies between them can be interpolated.
+  // Of workloads that some kernel takes and has no row for.
+  std::set<std::string> ops_with_gaps(std::span<const Workload> workloads,
+                                      std::span<const Timing> timings) const;
+  // Adds all rows of those ops, and returns the workloads that they are of: the missing are
+  // predicted from them.
   std::vector<Workload> add_neighbours(std::span<const Workload> workloads,
                                        std::vector<Timing>& timings);
   std::vector<MeasureTask> missing(std::span<const Workload> workloads,
                                    std::span<const Regime> regimes);
-  // The last row of each path of the graph that was timed whole here, fastest first, failed last.
+  // The last row of each path of the graph that was timed whole here: those of the newest race
+  // first, the fastest of a race first, failed last.
   std::vector<PathMeasurement> timed_whole(const Graph& graph, const Bindings& bindings);
   std::optional<Dispatched> raced(std::span<const PathMeasurement> timed, const Bindings& bindings,
                                   const Decision& standing);
