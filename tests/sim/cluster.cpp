@@ -64,6 +64,12 @@ std::vector<fleet::Lane> Cluster::lanes_of(const CampaignId& campaign) const {
   return lanes;
 }
 
+std::vector<fleet::Race> Cluster::races() const {
+  std::vector<fleet::Race> races;
+  for (const auto& [key, race] : database_.races) races.push_back(race);
+  return races;
+}
+
 // Time and network.
 
 void Cluster::at(Duration delay, std::function<void()> run) {
@@ -103,6 +109,11 @@ void Cluster::start_coordinator() {
     }
   }
   for (const auto& [id, lease] : database_.leases) memory.leases.push_back(lease);
+  for (const auto& [key, race] : database_.races) {
+    if (race.state == fleet::RaceState::studying || race.state == fleet::RaceState::racing) {
+      memory.races.push_back({std::get<0>(key), std::get<1>(key), race});
+    }
+  }
   dispatcher_.emplace(policy_);
   dispatcher_->restore(std::move(memory), time());
   tick_coordinator();
@@ -140,6 +151,8 @@ void Cluster::apply(const fleet::Action& action) {
     database_.lanes[{lane->lane.campaign, lane->lane.worker_class}] = lane->lane;
   } else if (const auto* task = std::get_if<fleet::SaveTask>(&action)) {
     database_.tasks[task->task.id] = task->task;
+  } else if (const auto* race = std::get_if<fleet::SaveRace>(&action)) {
+    database_.races[{race->campaign, race->worker_class, race->race.unit}] = race->race;
   } else if (const auto* lease = std::get_if<fleet::SaveLease>(&action)) {
     database_.leases[lease->lease.id] = lease->lease;
   } else if (const auto* ended = std::get_if<fleet::EndLease>(&action)) {
@@ -266,7 +279,38 @@ void Cluster::end_sitting(int index, wire::Result result) {
   perform(index, slot.process->duty->finish_sitting(clock_of(slot), std::move(result)));
 }
 
+wire::Result Cluster::hold_study(int index, const wire::Lease& lease) {
+  wire::Result result;
+  result.environment = slots_[index].worker_class->environment;
+  result.seconds = 1;
+  result.graph = lease.graph;
+  for (int i = 0; i <= lease.paths_max; ++i) {
+    result.paths.push_back({numbered_path(i), "path text", 1e-3 * (i + 1)});
+  }
+  return result;
+}
+
+// The higher its number, the faster a path; and each sitting is as fast as its host just is.
+wire::Result Cluster::hold_race(int index, const wire::Lease& lease) {
+  wire::Result result;
+  result.environment = slots_[index].worker_class->environment;
+  result.seconds = 1;
+  const double speed = random_.uniform(0.5, 2);
+  for (const wire::Contender& contender : lease.paths) {
+    PathMeasurement& row = result.path_measurements.emplace_back();
+    row.id = {Hasher("sim-path").add(static_cast<std::int64_t>(++drawn_)).finish()};
+    row.path = contender.path;
+    for (int i = 0; i < 64; ++i) {
+      if (numbered_path(i) == contender.path) row.summary.median_s = speed / (i + 1);
+    }
+    ++paths_timed_;
+  }
+  return result;
+}
+
 wire::Result Cluster::hold(int index, const Duty::StartSitting& sitting) {
+  if (sitting.lease.kind == "study") return hold_study(index, sitting.lease);
+  if (sitting.lease.kind == "race") return hold_race(index, sitting.lease);
   const Slot& slot = slots_[index];
   wire::Result result;
   result.environment = slot.worker_class->environment;

@@ -8,6 +8,7 @@
 #include <queue>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "common/base/random.h"
@@ -50,6 +51,9 @@ class Cluster {
 
   const std::map<CampaignId, fleet::Campaign>& campaigns() const { return database_.campaigns; }
   std::vector<fleet::Lane> lanes_of(const CampaignId& campaign) const;
+  std::vector<fleet::Race> races() const;
+  // Sittings of races, by how many of their paths came back.
+  int paths_timed() const { return paths_timed_; }
   // What the store holds; of each, how many measurements.
   const std::map<Digest, int>& timings() const { return timings_; }
   // Sittings that began while another worker of the host was entitled to measure.
@@ -64,6 +68,7 @@ class Cluster {
     std::map<std::pair<CampaignId, fleet::ClassId>, fleet::Lane> lanes;
     std::map<TaskId, fleet::Task> tasks;
     std::map<LeaseId, fleet::Lease> leases;
+    std::map<std::tuple<CampaignId, fleet::ClassId, std::int64_t>, fleet::Race> races;
   };
   struct Process {
     WorkerId id;
@@ -119,6 +124,8 @@ class Cluster {
   bool is_held(int slot, const WorkerId& process, std::uint64_t sitting) const;
   void end_sitting(int slot, wire::Result result);
   wire::Result hold(int slot, const Duty::StartSitting& sitting);
+  wire::Result hold_study(int slot, const wire::Lease& lease);
+  wire::Result hold_race(int slot, const wire::Lease& lease);
   bool is_settled() const;
 
   Random random_;
@@ -140,6 +147,7 @@ class Cluster {
   int kills_ = 0;
   int grants_ = 0;
   int interruptions_ = 0;
+  int paths_timed_ = 0;
 };
 
 }  // namespace paceline::testing

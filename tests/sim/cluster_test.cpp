@@ -122,6 +122,77 @@ TEST(SimulatedCluster, InterruptsWhatACancelledCampaignMeasuresAndFinishesTheOth
   EXPECT_GT(interruptions, 10);
 }
 
+// Twelve paths halve to six, to three, which one sitting holds, on each of two machine models.
+void expect_races_run(const Cluster& cluster, std::uint64_t seed, std::size_t count) {
+  const auto races = cluster.races();
+  EXPECT_THAT(races, SizeIs(count)) << "seed " << seed;
+  for (const fleet::Race& race : races) {
+    EXPECT_EQ(race.state, fleet::RaceState::done) << "seed " << seed;
+    EXPECT_EQ(race.round, 3) << "seed " << seed;
+    EXPECT_EQ(race.standing.path, numbered_path(0));
+    for (const fleet::Race::Runner& runner : race.runners) {
+      const bool is_fast = runner.contender.path == numbered_path(12) ||
+                           runner.contender.path == numbered_path(11) ||
+                           runner.contender.path == numbered_path(10);
+      EXPECT_EQ(runner.is_in, is_fast) << "seed " << seed;
+      if (runner.contender.path == numbered_path(12)) {
+        EXPECT_NEAR(*runner.ratio, 1.0 / 13, 1e-12);
+      }
+    }
+  }
+}
+
+TEST(SimulatedCluster, HalvesThePathsOfEachRace) {
+  Cluster cluster(3, {}, {}, patient());
+  cluster.submit(racing_campaign(3, 2, 12));
+  ASSERT_TRUE(cluster.run(1h));
+  expect_races_run(cluster, 3, 4);
+  // Rounds of 12, 6 and 3 paths, in 3, 2 and 1 sittings that each time the graph as it stands too.
+  EXPECT_EQ(cluster.paths_timed(), 4 * (12 + 6 + 3 + 3 + 2 + 1));
+  EXPECT_EQ(cluster.grants(), 2 * (3 + 2 * (1 + 3 + 2 + 1)));
+}
+
+TEST(SimulatedCluster, LosesNoRaceWhenEverythingGoesWrongAtOnce) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    Cluster cluster(seed, {},
+                    {.lose = 0.1,
+                     .repeat = 0.1,
+                     .delay = 0.05,
+                     .kill_worker_s = 20,
+                     .kill_coordinator_s = 20,
+                     .clock_drift = 0.04},
+                    patient());
+    const fleet::Campaign campaign = racing_campaign(4, 2, 12);
+    cluster.submit(campaign);
+    ASSERT_TRUE(cluster.run(8h)) << "seed " << seed << " does not come to an end";
+    EXPECT_EQ(cluster.campaigns().at(campaign.id).state, fleet::CampaignState::done);
+    for (const fleet::Lane& lane : cluster.lanes_of(campaign.id)) {
+      EXPECT_EQ(lane.done, lane.total) << "seed " << seed;
+    }
+    expect_races_run(cluster, seed, 4);
+    EXPECT_EQ(cluster.overlaps(), 0) << "seed " << seed;
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(SimulatedCluster, DropsRacesOfACancelledCampaign) {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    Cluster cluster(seed, {}, {.lose = 0.05, .kill_coordinator_s = 30}, patient());
+    const fleet::Campaign campaign = racing_campaign(1, 3, 12);
+    cluster.submit(campaign);
+    cluster.cancel_in(5s, campaign.id);
+    ASSERT_TRUE(cluster.run(8h)) << "seed " << seed;
+    EXPECT_EQ(cluster.campaigns().at(campaign.id).state, fleet::CampaignState::cancelled);
+    for (const fleet::Lane& lane : cluster.lanes_of(campaign.id)) {
+      EXPECT_TRUE(lane.is_finished()) << "seed " << seed;
+      EXPECT_EQ(lane.failed, 0) << "seed " << seed;
+    }
+    for (const fleet::Race& race : cluster.races()) {
+      EXPECT_TRUE(race.state == fleet::RaceState::done || race.state == fleet::RaceState::dropped);
+    }
+  }
+}
+
 TEST(SimulatedCluster, RunsTheSameFromTheSameSeed) {
   const auto grants = [] {
     Cluster cluster(7, {}, {.lose = 0.2, .delay = 0.1, .kill_worker_s = 20}, patient());

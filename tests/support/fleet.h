@@ -43,6 +43,17 @@ inline std::shared_ptr<const fleet::WorkerClass> worker_class(const std::string&
   return std::make_shared<const fleet::WorkerClass>(std::move(members));
 }
 
+// Path 0 is the graph as it stands.
+inline PathId numbered_path(int number) { return {Hasher("test-path").add(number).finish()}; }
+
+inline std::shared_ptr<const fleet::RacedGraph> raced_graph(int number) {
+  return std::make_shared<const fleet::RacedGraph>(
+      fleet::RacedGraph{.id = {Hasher("test-graph").add(number).finish()},
+                        .name = "graph",
+                        .text = "graph text",
+                        .bindings = {{"N", number}}});
+}
+
 inline fleet::Campaign numbered_campaign(int units, int priority = 0) {
   std::vector<fleet::Unit> list;
   for (int i = 0; i < units; ++i) list.push_back({numbered_workload(i), 0});
@@ -52,6 +63,19 @@ inline fleet::Campaign numbered_campaign(int units, int priority = 0) {
   campaign.priority = priority;
   campaign.regimes = {Regime::hot, Regime::cold};
   campaign.units = std::make_shared<ListedUnits>(std::move(list));
+  return campaign;
+}
+
+// Some workloads, then some races of `paths` paths besides the graph as it stands.
+inline fleet::Campaign racing_campaign(int units, int races, int paths) {
+  fleet::Campaign campaign = numbered_campaign(units);
+  std::vector<fleet::Unit> list;
+  for (int i = 0; i < units; ++i) list.push_back({numbered_workload(i), 0});
+  for (int i = 0; i < races; ++i) list.push_back({.raced = raced_graph(i)});
+  campaign.units = std::make_shared<ListedUnits>(std::move(list));
+  campaign.strategy = fleet::Strategy::race;
+  campaign.paths = paths;
+  campaign.rounds = 8;
   return campaign;
 }
 
