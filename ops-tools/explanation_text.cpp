@@ -133,8 +133,10 @@ void print_rules(const Dispatched& dispatched) {
 
 std::string name_of(const PathMeasurement& row, const Dispatched& dispatched) {
   const bool is_chosen = row.path == dispatched.decision.path.id();
-  return fmt::format("{} {}{}", is_chosen ? ">" : " ", short_id(row.path.to_string()),
-                     row.path == dispatched.standing ? ", as it stands" : "");
+  const bool is_earlier = row.finished != dispatched.timed.front().finished;
+  return fmt::format("{} {}{}{}", is_chosen ? ">" : " ", short_id(row.path.to_string()),
+                     row.path == dispatched.standing ? ", as it stands" : "",
+                     is_earlier ? ", earlier" : "");
 }
 
 void print_timed(const Dispatched& dispatched) {

@@ -101,7 +101,7 @@ struct PathReport {
   std::vector<Instruction> instructions;
   Memory memory;
   SearchReport search;
-  std::vector<Rival> finalists;  // Paths that were timed whole, fastest first.
+  std::vector<Rival> finalists;  // Paths that were timed whole, the newest race first.
 };
 
 }  // namespace paceline::report

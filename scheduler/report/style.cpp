@@ -29,7 +29,7 @@ a { color: var(--measured); }
 code, td.code { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere; }
 td.code { min-width: 8rem; }
 #instruction-table th:nth-child(2) { min-width: 12rem; } #instruction-table th:nth-child(3) { min-width: 14rem; }
-#instruction-table td.types { min-width: 11rem; } details td.code:first-child { min-width: 20rem; } #instruction-table th:last-child { min-width: 10rem; }
+#instruction-table td.types { min-width: 9rem; } details td.code:first-child { white-space: nowrap; } #instruction-table th:last-child { min-width: 10rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: .5rem 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .6rem; }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "worker/dispatch/report_parts.h"
+#include "worker/measure/path_race.h"
 
 namespace paceline {
 
@@ -41,8 +42,12 @@ report::RegionSearch region(const paths::RegionReport& searched, std::size_t ind
 std::string verdict_against_chosen(const PathMeasurement& row, const Dispatched& dispatched) {
   if (!dispatched.raced) return "unknown";
   const PathMeasurement& chosen = *dispatched.raced;
-  return std::string(to_string(
-      compare(row.summary, chosen.summary, std::max(row.noise_floor, chosen.noise_floor))));
+  if (row.finished != chosen.finished) return "unknown: of an earlier race";
+  if (is_faster(row, chosen)) return "faster";
+  if (is_faster(chosen, row)) return "slower";
+  const double noise_floor = std::max(row.noise_floor, chosen.noise_floor);
+  const bool is_tied = compare(row.summary, chosen.summary, noise_floor) == Verdict::tied;
+  return is_tied ? "tied" : "unknown";
 }
 
 report::Rival finalist(const PathMeasurement& row, const Dispatched& dispatched) {
