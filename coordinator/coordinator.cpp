@@ -22,6 +22,8 @@ constexpr std::int64_t tick_ns = 200'000'000;
 constexpr Duration store_retry = 1s;
 // Messages that share one transaction.
 constexpr int batch_max = 256;
+// Timings that a study is told, the newest: a lease must stay a message.
+constexpr std::size_t known_max = 50'000;
 
 void log_action(const fleet::Action& action) {
   if (const auto* granted = std::get_if<fleet::GrantLease>(&action)) {
@@ -351,13 +353,17 @@ void Coordinator::tell_what_is_known(const fleet::WorkerClass& members, wire::Le
     ops.insert(kernel.op);
   }
   query.ops.assign(ops.begin(), ops.end());
+  query.regime = Regime::hot;  // That whole paths are timed in.
   query.machine_model_key = members.machine.model_key();
   std::set<WorkloadId> workloads;
+  std::set<std::pair<WorkloadId, KernelId>> seen;  // The newest come first.
   for (Timing& timing : store_->timings(query)) {
     if (timing.machine != members.machine.id() || timing.environment != environment.id() ||
         timing.outcome == Outcome::polluted || !kernels.contains(timing.kernel)) {
       continue;
     }
+    if (!seen.emplace(timing.workload, timing.kernel).second) continue;
+    if (lease.known.size() == known_max) break;
     workloads.insert(timing.workload);
     Measurement& known = lease.known.emplace_back();
     known.id = timing.measurement;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/error.h"
+#include "common/ops/all_ops.h"
 #include "common/store/store.h"
 #include "tests/support/fleet.h"
 #include "tests/support/fresh_postgres.h"
@@ -167,6 +168,151 @@ TEST_F(FleetTables, ShowProgressAndFailures) {
   ASSERT_THAT(shown.failures, SizeIs(1));
   EXPECT_EQ(shown.failures[0].reason, "no such kernel");
   EXPECT_THAT(store().classes_of(campaign_.id), ::testing::ElementsAre(lane_.worker_class));
+}
+
+// A race of three paths in its second round, as row and with what was measured of it.
+class RaceTables : public FleetTables {
+ protected:
+  RaceTables() {
+    race_.unit = 4;
+    race_.raced = std::make_shared<const fleet::RacedGraph>(
+        fleet::RacedGraph{graph_.id(), "mlp", to_text(graph_), {{"N", 4}}});
+    race_.machine = machine_.id();
+    race_.environment = environment_.id();
+    race_.threads = 2;
+    race_.state = fleet::RaceState::racing;
+    race_.round = 2;
+    race_.standing = {path(0), 1e-3};
+    race_.runners = {{.contender = {path(1), 2e-3}, .round = 2, .ratio = 0.5},
+                     {.contender = {path(2), 3e-3}, .round = 1, .ratio = {}, .is_in = false}};
+    save_all();
+    store().save({fleet::SaveRace{campaign_.id, lane_.worker_class, race_}}, now_);
+  }
+
+  static PathId path(int number) { return {Hasher("store-test").add(number).finish()}; }
+
+  PathMeasurement measured(int number, double median_s, std::int64_t at_ns) const {
+    PathMeasurement row;
+    row.id = PathMeasurementId::random();
+    row.path = path(number);
+    row.machine = machine_.id();
+    row.environment = environment_.id();
+    row.bindings = {{"N", 4}};
+    row.predicted_s = 1;
+    row.summary = {median_s, 0.9 * median_s, 1.1 * median_s, 0.8 * median_s, 1, 1};
+    row.samples_s = {median_s};
+    row.blocks = {0};
+    row.error_relative = 1e-7;
+    row.finished = from_unix_ns(at_ns);
+    return row;
+  }
+
+  const Graph graph_ = parse_graph(
+      "graph \"mlp\" {\n  input x: f32[N]\n  y = neg(x)\n"
+      "  output out = y\n}\n",
+      ops::all_ops());
+  const Machine machine_ = {.cpu_model = "cpu"};
+  const Environment environment_ = {.os = "os", .threads = 2};
+  fleet::Race race_;
+};
+
+TEST_F(RaceTables, GiveARaceBackAsItWasSaved) {
+  const fleet::Memory memory = store().active_work();
+  ASSERT_THAT(memory.races, SizeIs(1));
+  EXPECT_EQ(memory.races[0].campaign, campaign_.id);
+  EXPECT_EQ(memory.races[0].worker_class, lane_.worker_class);
+  const fleet::Race& race = memory.races[0].race;
+  EXPECT_EQ(race.unit, 4);
+  EXPECT_EQ(race.machine, machine_.id());
+  EXPECT_EQ(race.environment, environment_.id());
+  EXPECT_EQ(race.threads, 2);
+  EXPECT_EQ(race.state, fleet::RaceState::racing);
+  EXPECT_EQ(race.round, 2);
+  EXPECT_EQ(race.standing.path, path(0));
+  ASSERT_THAT(race.runners, SizeIs(2));
+  EXPECT_EQ(race.runners[0].contender.predicted_s, 2e-3);
+  EXPECT_EQ(race.runners[0].ratio, 0.5);
+  EXPECT_FALSE(race.runners[1].ratio);
+  EXPECT_FALSE(race.runners[1].is_in);
+}
+
+TEST_F(RaceTables, GiveASittingOfARaceBackAsItWasSaved) {
+  fleet::Task sitting = task_;
+  sitting.id = TaskId::random();
+  sitting.kind = fleet::TaskKind::race;
+  sitting.round = 2;
+  sitting.contenders = {{path(0), 1e-3}, {path(1), 2e-3}};
+  store().save({fleet::SaveTask{sitting}}, now_);
+  for (const fleet::Task& task : store().active_work().tasks) {
+    if (task.id != sitting.id) continue;
+    EXPECT_EQ(task.kind, fleet::TaskKind::race);
+    EXPECT_EQ(task.round, 2);
+    ASSERT_THAT(task.contenders, SizeIs(2));
+    EXPECT_EQ(task.contenders[1].path, path(1));
+    EXPECT_EQ(task.contenders[1].predicted_s, 2e-3);
+    return;
+  }
+  FAIL() << "no such task";
+}
+
+TEST_F(RaceTables, ForgetARaceThatHasEndedButShowIt) {
+  race_.state = fleet::RaceState::done;
+  store().save({fleet::SaveRace{campaign_.id, lane_.worker_class, race_}}, now_);
+  EXPECT_THAT(store().active_work().races, IsEmpty());
+  EXPECT_THAT(store().status(campaign_.id).at(0).paths, SizeIs(3));
+}
+
+TEST_F(RaceTables, ShowEachPathByItsNewestMeasurement) {
+  const auto timings = open_store(url_);
+  timings->put(machine_);
+  timings->put(environment_);
+  const GraphText graph{graph_.id(), "mlp", to_text(graph_)};
+  timings->put(std::span(&graph, 1));
+  const PathText texts[] = {{path(0), graph.id, "a"}, {path(1), graph.id, "b"}};
+  timings->put(std::span(texts));
+  PathMeasurement elsewhere = measured(1, 9, 30);
+  elsewhere.bindings = {{"N", 5}};
+  const PathMeasurement rows[] = {measured(0, 4, 10), measured(1, 3, 10), measured(1, 2, 20),
+                                  elsewhere};
+  timings->put(std::span(rows));
+
+  const auto paths = store().status(campaign_.id).at(0).paths;
+  ASSERT_THAT(paths, SizeIs(3));
+  EXPECT_TRUE(paths[0].is_standing);
+  EXPECT_EQ(paths[0].graph, "mlp");
+  EXPECT_EQ(paths[0].machine, "cpu");
+  EXPECT_EQ(paths[0].bindings, (Bindings{{"N", 4}}));
+  EXPECT_EQ(paths[0].threads, 2);
+  EXPECT_EQ(paths[0].median_s, 4);
+  EXPECT_EQ(paths[1].path, path(1));
+  EXPECT_EQ(paths[1].round, 2);
+  EXPECT_TRUE(paths[1].is_in);
+  EXPECT_EQ(paths[1].outcome, "ok");
+  EXPECT_EQ(paths[1].median_s, 2);
+  EXPECT_EQ(paths[1].predicted_s, 2e-3);
+  EXPECT_EQ(paths[1].error_relative, 1e-7);
+  EXPECT_EQ(paths[2].path, path(2));
+  EXPECT_FALSE(paths[2].is_in);
+  EXPECT_EQ(paths[2].outcome, "");
+  // The list of all campaigns goes without.
+  EXPECT_THAT(store().status(std::nullopt).at(0).paths, IsEmpty());
+}
+
+TEST_F(FleetTables, KeepWhatARaceIs) {
+  wire::Submit submit = sample_submit();
+  submit.campaign = CampaignId::random();
+  submit.strategy = "race";
+  submit.paths = 16;
+  submit.rounds = 3;
+  submit.index_bound = 40;
+  EXPECT_TRUE(store().add(submit, now_));
+  for (const StoredCampaign& stored : store().active_campaigns()) {
+    const bool is_race = stored.campaign.id == submit.campaign;
+    EXPECT_EQ(stored.campaign.strategy, is_race ? fleet::Strategy::race : fleet::Strategy::kernels);
+    EXPECT_EQ(stored.campaign.paths, is_race ? 16 : 0);
+    EXPECT_EQ(stored.campaign.rounds, is_race ? 3 : 0);
+    EXPECT_EQ(stored.campaign.index_bound, is_race ? 40 : 0);
+  }
 }
 
 TEST_F(FleetTables, RememberWhoAskedForWhat) {

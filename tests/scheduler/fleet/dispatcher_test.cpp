@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/support/fleet.h"
 
 namespace paceline::fleet {
@@ -10,7 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using paceline::testing::numbered_campaign;
+using paceline::testing::numbered_path;
 using paceline::testing::numbered_workload;
+using paceline::testing::racing_campaign;
 using paceline::testing::worker_class;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -371,6 +375,124 @@ TEST_F(Fleet, AWorkerThatLeavesGivesItsLeaseBackAtOnce) {
   ASSERT_THAT(grants, SizeIs(1));
   EXPECT_EQ(grants[0].lease.worker, worker_id(2));
   EXPECT_EQ(grants[0].task.strikes, 0);
+}
+
+class RacingFleet : public Fleet {
+ protected:
+  // Nine paths for round 1: three sittings of three.
+  void SetUp() override {
+    campaign_to_race_ = racing_campaign(1, 1, 9);
+    step(CampaignSubmitted{campaign_to_race_});
+    arrive(1, "one");
+    arrive(2, "two");
+  }
+
+  std::vector<GrantLease> finish_study(int worker, const GrantLease& grant) {
+    SittingReturned event{worker_id(worker), grant.task.id, grant.lease.id, 0, {}, "", 1.0};
+    for (int i = 0; i <= 9; ++i) event.found.push_back({numbered_path(i), 1e-3});
+    return only<GrantLease>(step(event));
+  }
+  // The higher its number, the faster a path.
+  std::vector<GrantLease> finish_race(int worker, const GrantLease& grant) {
+    SittingReturned event{worker_id(worker), grant.task.id, grant.lease.id, 0, {}, "", 1.0};
+    for (const Contender& contender : grant.task.contenders) {
+      for (int i = 0; i < 16; ++i) {
+        if (contender.path == numbered_path(i))
+          event.times.push_back({contender.path, true, 20. - i});
+      }
+    }
+    return only<GrantLease>(step(event));
+  }
+  Campaign campaign_to_race_;
+};
+
+TEST_F(RacingFleet, StudiesAfterTheKernelsOfTheLaneAreMeasured) {
+  const auto kernels = hear(1);
+  EXPECT_EQ(kernels.at(0).task.kind, TaskKind::measure);
+  EXPECT_THAT(hear(2), IsEmpty());
+  const auto study = finish(1, kernels[0]);
+  ASSERT_THAT(study, SizeIs(1));
+  EXPECT_EQ(study[0].task.kind, TaskKind::study);
+  EXPECT_EQ(study[0].task.raced->title(), "graph N=0");
+  EXPECT_EQ(study[0].paths, 9);
+  EXPECT_THAT(hear(2), IsEmpty());
+}
+
+TEST_F(RacingFleet, WorkersOfOneClassShareARound) {
+  const auto kernels = hear(1);
+  hear(2);
+  const auto study = finish(1, kernels.at(0));
+  const auto grants = finish_study(1, study.at(0));
+  ASSERT_THAT(grants, SizeIs(2));
+  EXPECT_NE(grants[0].lease.worker, grants[1].lease.worker);
+  for (const GrantLease& grant : grants) {
+    EXPECT_EQ(grant.task.kind, TaskKind::race);
+    EXPECT_EQ(grant.task.round, 1);
+    EXPECT_EQ(grant.blocks, RaceShape{}.blocks_first);
+    EXPECT_THAT(grant.task.contenders, SizeIs(4));
+    EXPECT_EQ(grant.task.contenders[0].path, numbered_path(0));
+  }
+}
+
+TEST_F(RacingFleet, ASilentWorkersSittingIsHeldByAnother) {
+  const auto kernels = hear(1);
+  hear(2);
+  const auto grants = finish_study(1, finish(1, kernels.at(0)).at(0));
+  ASSERT_THAT(grants, SizeIs(2));
+  // Worker 2 falls silent, worker 1 does all of it.
+  const GrantLease& mine = grants[0].lease.worker == worker_id(1) ? grants[0] : grants[1];
+  const GrantLease& lost = grants[0].lease.worker == worker_id(1) ? grants[1] : grants[0];
+  auto next = finish_race(1, mine);
+  std::set<TaskId> held;
+  for (int i = 0; i < 60 && !campaign_->finished; ++i) {
+    if (next.empty()) next = only<GrantLease>(wait(1s));
+    if (next.empty()) next = hear(1);
+    if (next.empty()) continue;
+    const GrantLease grant = next[0];
+    held.insert(grant.task.id);
+    next = finish_race(1, grant);
+  }
+  EXPECT_TRUE(campaign_->finished);
+  EXPECT_TRUE(held.contains(lost.task.id));
+  EXPECT_EQ(lane_->done, 2);
+  EXPECT_EQ(lane_->failed, 0);
+}
+
+TEST_F(RacingFleet, AStudyThatCannotBeHeldFailsTheRace) {
+  auto grants = finish(1, hear(1).at(0));
+  for (int i = 0; i < 3; ++i) grants = finish(1, grants.at(0), 0, {}, "no kernel");
+  EXPECT_THAT(grants, IsEmpty());
+  EXPECT_EQ(lane_->failed, 1);
+  EXPECT_TRUE(campaign_->finished);
+}
+
+TEST_F(RacingFleet, ASittingThatCannotBeHeldTakesItsPathsOut) {
+  std::vector<GrantLease> next = finish_study(1, finish(1, hear(1).at(0)).at(0));
+  const TaskId bad = next.at(0).task.id;
+  const std::vector<Contender> lost = next[0].task.contenders;
+  while (!next.empty()) {
+    const GrantLease grant = next[0];
+    if (grant.task.round > 1) {
+      for (std::size_t i = 1; i < lost.size(); ++i) {
+        for (const Contender& contender : grant.task.contenders) {
+          EXPECT_NE(contender.path, lost[i].path);
+        }
+      }
+    }
+    next = grant.task.id == bad ? finish(1, grant, 0, {}, "it crashes") : finish_race(1, grant);
+  }
+  EXPECT_EQ(lane_->done, 2);
+  EXPECT_EQ(lane_->failed, 0);
+  EXPECT_TRUE(campaign_->finished);
+}
+
+TEST_F(RacingFleet, CancellingTakesItsSittingsBack) {
+  const auto grants = finish_study(1, finish(1, hear(1).at(0)).at(0));
+  const auto actions = step(CampaignCancelled{campaign_to_race_.id});
+  ASSERT_THAT(only<RevokeLease>(actions), SizeIs(1));
+  EXPECT_EQ(only<RevokeLease>(actions)[0].lease, grants.at(0).lease.id);
+  EXPECT_EQ(lane_->skipped, 1);
+  EXPECT_TRUE(campaign_->finished);
 }
 
 TEST_F(Fleet, AsksAStrangerToIntroduceItself) {
