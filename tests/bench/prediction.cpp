@@ -30,9 +30,9 @@ namespace {
 struct Arguments {
   std::string store = "prediction.db";
   int threads = 1;
-  double sitting_s = 0.3;
+  double sitting_s = 0.5;
   std::uint64_t seed = 1;
-  int draws = 5;
+  int draws = 20;
 };
 
 std::vector<Workload> workloads() {
@@ -237,7 +237,8 @@ class Prediction {
       for (const KernelInfo& kernel : infos_) {
         const auto at = truth.find({workload.id(), kernel.name});
         if (at == truth.end()) continue;
-        for (const auto& key : {workload.op + " " + kernel.name, std::string("total")}) {
+        for (const auto& key :
+             {workload.op, workload.op + " " + kernel.name, std::string("total")}) {
           Scores& scores = scores_[key];
           const auto estimate = best.estimate(kernel, workload);
           const bool is_between = estimate && estimate->origin == Origin::interpolated;
