@@ -30,8 +30,7 @@ std::uint64_t seed_of(const LeaseId& lease) {
 class ScratchStore {
  public:
   ScratchStore() {
-    std::string name =
-        (std::filesystem::temp_directory_path() / "paceline-study-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "paceline-study-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) {
       throw unavailable("no folder for a study's store, is the disk full? {}: {}",
                         std::strerror(errno), name);
@@ -128,8 +127,8 @@ wire::Result hold_race(const wire::Lease& lease) {
     candidates.push_back({parse_path(contender.text, ops), contender.predicted_s});
   }
   const std::uint64_t seed = seed_of(lease.id);
-  RaceData data = draw_race_data(
-      graph, lease.bindings, std::max(lease.index_bound, index_bound_default), seed);
+  RaceData data =
+      draw_race_data(graph, lease.bindings, std::max(lease.index_bound, index_bound_default), seed);
   const PathRace race(graph, ops, kernels::all_kernels(), lease.bindings, std::move(data),
                       lease.threads);
   // One round: who goes on is the coordinator's to say, who sees the other sittings too.
