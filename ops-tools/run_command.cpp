@@ -181,7 +181,8 @@ class Run {
     fmt::print("path     {}\n", basis_line(document["path"]));
     const auto& memory = document["memory"];
     fmt::print("memory   activations {}, weights {}\n", format_bytes(memory["arena_bytes"]),
-               format_bytes(memory["weight_bytes"]));
+               format_bytes(memory["weight_bytes"].get<std::int64_t>() +
+                            memory["prepared_bytes"].get<std::int64_t>()));
     fmt::print("store    {}\n", document["store"].get<std::string>());
     if (document.contains("compare")) print_comparison(document["compare"]);
   }

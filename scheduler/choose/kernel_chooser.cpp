@@ -90,6 +90,24 @@ bool is_measured(const Estimate& estimate) {
   return estimate.origin == Origin::measured_here || estimate.origin == Origin::measured_model;
 }
 
+double tolerance_of(const Graph& graph, double tolerance) {
+  double allowed = tolerance;
+  for (const NamedOutput& output : graph.outputs()) {
+    const Dtype dtype = graph.type(output.value).dtype;
+    if (!is_float(dtype)) continue;
+    const bool is_narrow = dtype == Dtype::bf16 || dtype == Dtype::f16;
+    // A chain of roundings of random sign: some times that of one.
+    if (is_narrow) allowed = std::max(allowed, 8 * rounding(dtype));
+    if (!is_narrow && tolerance < rounding(dtype)) {
+      throw invalid(
+          "no path meets the tolerance {:.2g}: output {} is {}, whose closest value is off "
+          "by up to {:.2g}; give a larger one",
+          tolerance, output.name, to_string(dtype), rounding(dtype));
+    }
+  }
+  return allowed;
+}
+
 std::string KernelChooser::exclusion(const Candidate& candidate, const Workload& workload) const {
   const KernelInfo& kernel = *candidate.kernel;
   if (auto reason = refusal(kernel, workload)) return *reason;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/graph/graph.h"
 #include "common/graph/kernel_info.h"
 #include "common/graph/measurement.h"
 #include "common/graph/path.h"
@@ -46,6 +47,10 @@ struct NodeDecision {
 
 bool is_measured(const Estimate& estimate);
 
+// What a whole graph may be off by: the tolerance, and no less than a graph of narrow floats is off
+// by its own rounding. Throws `invalid` for a tolerance below what its outputs can hold.
+double tolerance_of(const Graph& graph, double tolerance);
+
 // Which kernels may compute a workload, and which should. Borrows what it is made of. One thread.
 class KernelChooser {
  public:
@@ -65,8 +70,8 @@ class KernelChooser {
   Candidates candidates(const Workload& workload) const;
   // The fastest; ties and unknowns go to the default. Requires: some are usable.
   Candidate pick(const Candidates& candidates) const;
-  // The one to pick, with its rivals. Throws `unsupported` with each kernel's reason when none takes
-  // the workload.
+  // The one to pick, with its rivals. Throws `unsupported` with each kernel's reason when none
+  // takes the workload.
   NodeDecision decide(const Workload& workload) const;
   // As told, with what is known of it and its rivals. Throws `unsupported` when that one is out.
   NodeDecision decide(const Workload& workload, std::string_view kernel) const;

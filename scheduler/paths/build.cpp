@@ -48,9 +48,10 @@ class PartBuilder {
       const Node& node = forms_.graph.nodes()[i];
       if (node.kind == NodeKind::op || node.kind == NodeKind::constant) continue;
       const ClassId id = forms_.originals[i][0];
-      const Value leaf = node.kind == NodeKind::input    ? builder_.input(node.name, node.outputs[0])
-                         : node.kind == NodeKind::weight ? builder_.weight(node.name, node.outputs[0])
-                                                         : builder_.state(node.name, node.outputs[0]);
+      const Value leaf = node.kind == NodeKind::input ? builder_.input(node.name, node.outputs[0])
+                         : node.kind == NodeKind::weight
+                             ? builder_.weight(node.name, node.outputs[0])
+                             : builder_.state(node.name, node.outputs[0]);
       leaves_.emplace(id, leaf);
       note({id.value}, "");
     }
@@ -131,8 +132,8 @@ class PartBuilder {
   const search::Solution& solution_;
   GraphBuilder builder_;
   BuiltPart built_;
-  std::map<ClassId, Value> leaves_;        // By the id under which the leaf was added.
-  std::map<std::int32_t, Value> values_;   // By place.
+  std::map<ClassId, Value> leaves_;       // By the id under which the leaf was added.
+  std::map<std::int32_t, Value> values_;  // By place.
   std::map<std::pair<OperatorId, std::vector<ValueRef>>, std::vector<Value>> made_;
   std::map<ClassId, std::string> labels_;
 };

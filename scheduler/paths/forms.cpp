@@ -7,8 +7,7 @@ namespace paceline::paths {
 Forms explore(const Graph& graph, const OpSet& ops, const egraph::Rules& rules,
               const egraph::Budget& budget, Precision precision_max,
               egraph::EGraphOptions options) {
-  Forms forms{.classes = std::make_unique<egraph::EGraph>(ops, std::move(options)),
-              .graph = graph};
+  Forms forms{.classes = std::make_unique<egraph::EGraph>(ops, std::move(options)), .graph = graph};
   forms.originals = forms.classes->add_graph(graph);
   const auto root = [&](ValueRef value) {
     forms.roots.push_back(forms.originals[value.node][value.output]);

@@ -52,16 +52,16 @@ struct PathSpace::Impl {
 
 PathSpace::PathSpace(const Graph& graph, const OpSet& ops, const egraph::Rules& rules,
                      const SpaceOptions& options)
-    : impl_(new Impl{.graph = graph, .ops = ops, .regions = split(graph, ops), .forms = {},
-                     .parts = {}}) {
+    : impl_(new Impl{
+          .graph = graph, .ops = ops, .regions = split(graph, ops), .forms = {}, .parts = {}}) {
   for (const Graph& region : impl_->regions.distinct) {
     impl_->forms.push_back(explore(region, ops, rules, options.budget, options.precision_max,
                                    {.explain = options.explain}));
   }
   for (std::size_t kind = 0; kind < impl_->forms.size(); ++kind) {
-    impl_->parts.push_back({&impl_->forms[kind],
-                            static_cast<int>(std::ranges::count(impl_->regions.kind,
-                                                                static_cast<std::int32_t>(kind)))});
+    impl_->parts.push_back(
+        {&impl_->forms[kind], static_cast<int>(std::ranges::count(
+                                  impl_->regions.kind, static_cast<std::int32_t>(kind)))});
   }
 }
 

@@ -122,6 +122,7 @@ class Pricer {
   struct Price {
     const KernelInfo* info = nullptr;
     double seconds = 0;
+    bool is_measured = false;  // Here.
   };
 
   std::int32_t add_class() {
@@ -178,9 +179,10 @@ class Pricer {
       computed = shared;
     }
     for (const Price& price : prices_of(workload)) {
+      if (options_.guesses == PricingOptions::Guesses::none && !price.is_measured) continue;
       const double copies_s = copies_for(node, *price.info);
-      add_alternative(computed, (price.seconds + copies_s) * count_,
-                      places_of(graph_->node(node)), node, price.info->name);
+      add_alternative(computed, (price.seconds + copies_s) * count_, places_of(graph_->node(node)),
+                      node, price.info->name);
     }
   }
 
@@ -248,7 +250,8 @@ class Pricer {
     }
     for (const KernelChooser::Candidate& candidate : candidates.usable) {
       if (!candidate.estimate || (decided != nullptr && candidate.kernel != decided)) continue;
-      at->second.push_back({candidate.kernel, search_cost_s(*candidate.estimate, options_.guesses)});
+      at->second.push_back({candidate.kernel, search_cost_s(*candidate.estimate, options_.guesses),
+                            candidate.estimate->origin == Origin::measured_here});
     }
     return at->second;
   }

@@ -45,6 +45,7 @@ struct PricedForms {
 struct PricingOptions {
   enum class Guesses {
     careful,  // At their upper end: a measurement is preferred to a guess that only looks better.
+    none,     // Not at all: only what was measured here.
     hopeful,  // Near their lower end: what may turn out best comes up, to be measured.
   };
   Guesses guesses = Guesses::careful;

@@ -28,7 +28,7 @@ struct Arguments {
   std::string store = "regret.db";
   std::string only;
   int paths = 64;
-  int candidates = 8;
+  int candidates = 16;
   int threads = 1;
   double sitting_s = 0.15;
   double tolerance = 1e-4;

@@ -1,6 +1,7 @@
 #include "worker/dispatch/dispatch.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 #include <tuple>
@@ -47,6 +48,20 @@ Roofline nominal_roofline(MachineId machine, int threads) {
 Dispatched stand(Decision standing) {
   const double predicted_s = standing.predicted_s;
   return {.decision = std::move(standing), .standing_s = predicted_s, .raced = std::nullopt};
+}
+
+// A race was run, and nothing of it is close enough.
+Error refused(std::span<const PathMeasurement> timed, Time race, double tolerance) {
+  const PathMeasurement* closest = nullptr;
+  for (const PathMeasurement& row : timed) {
+    if (row.finished != race || std::isnan(row.error_relative)) continue;
+    if (row.outcome != Outcome::ok && row.outcome != Outcome::wrong) continue;
+    if (closest == nullptr || row.error_relative < closest->error_relative) closest = &row;
+  }
+  if (closest == nullptr) return invalid("no path that was timed whole could be run");
+  return invalid("no path that was timed whole meets the tolerance {:.2g}: the closest is {} with an "
+                 "error of {:.2g}; give a larger one, or --no-search",
+                 tolerance, closest->path.to_string(), closest->error_relative);
 }
 
 std::vector<WorkloadId> ids_of(std::span<const Workload> workloads) {
@@ -117,8 +132,9 @@ Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& binding
   Decision standing = decide(graph, bindings);
   if (!options_.search.enabled || options_.choose.plain_only) return stand(std::move(standing));
   const PathId standing_id = standing.path.id();
+  const double tolerance = tolerance_of(graph, options_.choose.tolerance);
   std::vector<PathMeasurement> timed = timed_whole(graph, bindings);
-  std::optional<Dispatched> chosen = raced(timed, bindings, standing);
+  std::optional<Dispatched> chosen = raced(timed, bindings, standing, tolerance);
   if (chosen && !options_.search.explain) return *std::move(chosen);
   const std::int64_t begin_ns = monotonic_ns();
   // A sum of kernels' errors says little of rules that drop bits: those paths are raced first.
@@ -127,7 +143,11 @@ Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& binding
                     {.budget = options_.search.budget,
                      .precision_max = chosen ? within : std::min(within, Precision::approximates),
                      .explain = options_.search.explain},
-                    options_.search.limits, {.decided_kernels = true});
+                    options_.search.limits,
+                    // Where everything is measured, nothing rests on a guess.
+                    {.guesses = standing.estimated == 0 ? paths::PricingOptions::Guesses::none
+                                                        : paths::PricingOptions::Guesses::careful,
+                     .decided_kernels = true});
   if (!chosen) chosen = searched(finder, bindings, standing);
   if (!chosen) chosen = stand(std::move(standing));
   if (options_.search.explain) {
@@ -170,16 +190,16 @@ std::vector<PathMeasurement> GraphDispatcher::timed_whole(const Graph& graph,
 
 std::optional<Dispatched> GraphDispatcher::raced(std::span<const PathMeasurement> timed,
                                                  const Bindings& bindings,
-                                                 const Decision& standing) {
+                                                 const Decision& standing, double tolerance) {
   if (timed.empty()) return std::nullopt;
   // Times of one race compare, since its paths met the same weather: the newest counts.
   const Time newest = timed.front().finished;
   const auto fits = [&](const PathMeasurement& row) {
     return row.finished == newest && row.outcome == Outcome::ok &&
-           row.error_relative <= options_.choose.tolerance;
+           row.error_relative <= tolerance;
   };
   auto best = std::ranges::find_if(timed, fits);
-  if (best == timed.end()) return std::nullopt;
+  if (best == timed.end()) throw refused(timed, newest, tolerance);
   const auto incumbent = std::ranges::find(timed, standing.path.id(), &PathMeasurement::path);
   const bool has_incumbent = incumbent != timed.end() && fits(*incumbent);
   // The incumbent stays unless the challenger wins outside the noise.

@@ -115,7 +115,7 @@ class GraphDispatcher {
   // first, the fastest of a race first, failed last.
   std::vector<PathMeasurement> timed_whole(const Graph& graph, const Bindings& bindings);
   std::optional<Dispatched> raced(std::span<const PathMeasurement> timed, const Bindings& bindings,
-                                  const Decision& standing);
+                                  const Decision& standing, double tolerance);
   std::optional<Dispatched> searched(PathFinder& finder, const Bindings& bindings,
                                      const Decision& standing);
   void explain(Dispatched& dispatched, std::vector<PathMeasurement> timed, PathFinder& finder,

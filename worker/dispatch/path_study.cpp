@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/graph/text/names.h"
 #include "scheduler/fleet/workloads.h"
 #include "worker/probe/probe.h"
@@ -42,8 +44,9 @@ class Study {
     note_(fmt::format("timing {} paths whole", candidates.size()));
     PathRace race(graph_, ops_, kernels_, bindings_, std::move(data),
                   dispatcher_.options().threads);
-    study_.rows = race.run(candidates, dispatcher_.options().choose.tolerance, options_.race,
-                           options_.seed);
+    study_.rows = race.run(
+        candidates, tolerance_of(graph_, dispatcher_.options().choose.tolerance), options_.race,
+        options_.seed);
     keep(candidates);
     return std::move(study_);
   }
@@ -70,8 +73,19 @@ class Study {
       finder_.price(hopeful);
     }
     study_.workloads_possible = finder_.workload_count();
+    // Other graphs, and other kernels for the best of them: what a kernel takes beside others is
+    // not always what it takes alone.
     finder_.price(careful);
-    return finder_.best(options_.paths);
+    std::vector<FoundPath> found = finder_.best((options_.paths + 1) / 2);
+    finder_.price({});
+    for (FoundPath& path : finder_.best(options_.paths)) {
+      if (std::ssize(found) >= options_.paths) break;
+      const PathId id = path.path.id();
+      const bool is_known = std::ranges::any_of(
+          found, [&](const FoundPath& other) { return other.path.id() == id; });
+      if (!is_known) found.push_back(std::move(path));
+    }
+    return found;
   }
 
   std::vector<PathCandidate> candidates_of(std::vector<FoundPath> found) {

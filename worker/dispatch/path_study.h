@@ -12,7 +12,7 @@
 namespace paceline {
 
 struct PathStudyOptions {
-  int paths = 8;   // Candidates of the race, besides the graph as it stands.
+  int paths = 16;  // Candidates of the race, besides the graph as it stands.
   int rounds = 12;  // Of measuring the kernels of the best paths and searching anew.
   RaceBudget race = {};
   std::uint64_t seed = 1;
