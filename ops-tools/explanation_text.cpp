@@ -109,12 +109,14 @@ std::string describe(const search::Count& count) {
 }
 
 void print_search(const SearchAccount& search) {
-  print_line(fmt::format("search: {} paths of {} workloads; the cheapest by its kernels {}, {}",
-                         describe(search.paths), search.workloads, format_seconds(search.best_s),
-                         search.is_exact
-                             ? std::string("none is cheaper")
-                             : fmt::format("none below {}", format_seconds(search.lower_bound_s))),
-             2);
+  print_line(
+      fmt::format(
+          "search: {} paths of {} workloads; by kernels, guesses at their upper end, the cheapest "
+          "takes {}, {}",
+          describe(search.paths), search.workloads, format_seconds(search.best_s),
+          search.is_exact ? std::string("none is cheaper")
+                          : fmt::format("none below {}", format_seconds(search.lower_bound_s))),
+      2);
 }
 
 void print_rules(const Dispatched& dispatched) {

@@ -11,7 +11,8 @@ namespace {
 
 std::string totals(const SearchReport& search) {
   return fmt::format(
-      "<dl><dt>distinct paths</dt><dd>{}</dd><dt>cheapest, by its kernels</dt><dd>{}</dd>"
+      "<dl><dt>distinct paths</dt><dd>{}</dd><dt>cheapest, by its kernels</dt><dd>{}, guesses at "
+      "their upper end</dd>"
       "<dt>lower bound</dt><dd>{}</dd><dt>gap</dt><dd>{}</dd>"
       "<dt>cut for cycles</dt><dd>{} alternatives, the cheapest never among them</dd>"
       "<dt>workloads</dt><dd>{}</dd><dt>took</dt><dd>{}</dd></dl>\n",
