@@ -1,7 +1,9 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/base/error.h"
@@ -75,7 +77,8 @@ std::vector<std::string> cells_of(const PathMeasurement& row, bool is_standing) 
 
 // Paths timed whole, on the model's own weights and random inputs.
 void settle_paths(const MeasureArguments& arguments, const Model& model, const Graph& graph,
-                  const Bindings& bindings, GraphDispatcher& dispatcher, Store& store) {
+                  const Bindings& bindings, GraphDispatcher& dispatcher, Store& store,
+                  int measured) {
   const auto inputs = draw_inputs(graph, bindings, model.vocabulary, /*seed=*/1);
   RaceData data{.weights = model.weights, .inputs = {}};
   for (const auto& [name, tensor] : inputs.tensors) data.inputs.emplace(name, tensor);
@@ -87,7 +90,7 @@ void settle_paths(const MeasureArguments& arguments, const Model& model, const G
     for (const PathMeasurement& row : study.rows) rows.push_back(to_json(row));
     fmt::print("{}\n", nlohmann::json{{"store", store.url()},
                                       {"graph", graph.id().to_string()},
-                                      {"workloads_measured", study.workloads_measured},
+                                      {"workloads_measured", measured + study.workloads_measured},
                                       {"workloads_possible", study.workloads_possible},
                                       {"paths", rows}}
                            .dump(2));
@@ -97,7 +100,7 @@ void settle_paths(const MeasureArguments& arguments, const Model& model, const G
   for (const PathMeasurement& row : study.rows) cells.push_back(cells_of(row, cells.empty()));
   fmt::print("{}\n{} workloads measured, of {} that some path contains\n",
              format_table({"path", "predicted", "whole", "interval", "error"}, cells),
-             study.workloads_measured, study.workloads_possible);
+             measured + study.workloads_measured, study.workloads_possible);
 }
 
 void run(const MeasureArguments& arguments) {
@@ -106,6 +109,9 @@ void run(const MeasureArguments& arguments) {
   options.budget.time = std::chrono::duration_cast<Duration>(
       std::chrono::duration<double>(arguments.sitting_seconds));
   const std::vector<Regime> regimes = regimes_of(arguments);
+  if (arguments.paths > 0 && std::ranges::find(regimes, Regime::hot) == regimes.end()) {
+    throw invalid("--paths times whole paths hot: --regime {}", fmt::join(arguments.regimes, ","));
+  }
   const bool generates = arguments.form == "generate";
   const Model model = request.load(generates ? ModelForm::generate : ModelForm::forward);
   const Bindings bindings = request.bound();
@@ -117,7 +123,7 @@ void run(const MeasureArguments& arguments) {
   GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store.get(), options);
   const int measured = dispatcher.measure_missing(graph, bindings, regimes, show_progress);
   if (arguments.paths > 0) {
-    return settle_paths(arguments, model, graph, bindings, dispatcher, *store);
+    return settle_paths(arguments, model, graph, bindings, dispatcher, *store, measured);
   }
   const StoreCounts counts = store->counts();
   if (request.json) {

@@ -31,7 +31,7 @@ void ModelRequest::add_to(CLI::App& command) {
   command.add_option("--search-seconds", search_seconds, "Most time for the rules of a region")
       ->capture_default_str();
   command.add_option("--plan-cache", plan_cache,
-                     "Folder for compiled plans, or none (default: the user's cache folder)");
+                     "Folder for compiled plans, or none (default: in the user's data folder)");
   command.add_flag("--json", json, "One JSON document on standard output");
 }
 

@@ -27,7 +27,7 @@ struct ModelRequest {
   bool no_search = false;
   std::int64_t search_nodes = egraph::Budget{}.nodes;
   double search_seconds = egraph::Budget{}.seconds;
-  std::string plan_cache;  // A folder, or "none"; empty: the user's cache folder.
+  std::string plan_cache;  // A folder, or "none"; empty: in the user's data folder.
   bool json = false;
 
   void add_to(CLI::App& command);

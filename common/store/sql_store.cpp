@@ -155,13 +155,14 @@ class SqlStore : public Store {
   }
   std::optional<PathText> find(PathId id) override { return find_one<PathText>(id); }
 
-  std::int64_t generation(MachineId machine) override {
+  std::int64_t generation(MachineId machine, std::string_view model_key) override {
     static const Table table = {"generation",
                                 {{"kernels", ColumnKind::integer}, {"paths", ColumnKind::integer}}};
-    const std::vector<SqlValue> parameters = {machine.to_string()};
+    const std::vector<SqlValue> parameters = {machine.to_string(), std::string(model_key)};
     const SqlRow row =
         select(
-            "select (select coalesce(max(finished_ns), 0) from measurement where machine = $1), "
+            "select (select coalesce(max(m.finished_ns), 0) from measurement m "
+            "join machine a on a.id = m.machine where a.model_key = $2), "
             "(select coalesce(max(finished_ns), 0) from path_measurement where machine = $1)",
             parameters, table)
             .front();

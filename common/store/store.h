@@ -77,9 +77,9 @@ class Store {
   virtual std::vector<PathMeasurement> path_measurements(GraphId graph, MachineId machine,
                                                          EnvironmentId environment) = 0;
   virtual std::optional<PathText> find(PathId id) = 0;
-  // Moves whenever something newer was measured on the machine: what was chosen before may not be
-  // the best any more.
-  virtual std::int64_t generation(MachineId machine) = 0;
+  // Moves whenever something newer was measured on the machine or on one of the same model: what was
+  // chosen before may not be the best any more.
+  virtual std::int64_t generation(MachineId machine, std::string_view model_key) = 0;
 
   // For moving rows: identities first, then measurements with samples, in batches.
   struct Batch {

@@ -147,10 +147,13 @@ KernelChooser::Candidates KernelChooser::candidates(const Workload& workload) co
 
 KernelChooser::Candidate KernelChooser::pick(const Candidates& candidates) const {
   const Candidate& incumbent = candidates.usable.front();
-  const Candidate& best = *std::ranges::min_element(
-      candidates.usable,
-      [](const Candidate& a, const Candidate& b) { return is_better(a.estimate, b.estimate); });
-  return holds_against(incumbent, best) ? incumbent : best;
+  std::vector<Candidate> order = candidates.usable;
+  sort_best_first(order);
+  for (const Candidate& candidate : order) {
+    if (candidate.kernel == incumbent.kernel) break;
+    if (!holds_against(incumbent, candidate)) return candidate;
+  }
+  return incumbent;
 }
 
 NodeDecision KernelChooser::decide(const Workload& workload) const {

@@ -68,7 +68,8 @@ class KernelChooser {
       : kernels_(kernels), costs_(costs), options_(options) {}
 
   Candidates candidates(const Workload& workload) const;
-  // The fastest; ties and unknowns go to the default. Requires: some are usable.
+  // The fastest that is better founded than the default or beats it outside the noise; else the
+  // default. Between guesses the lower one. Requires: some are usable.
   Candidate pick(const Candidates& candidates) const;
   // The one to pick, with its rivals. Throws `unsupported` with each kernel's reason when none
   // takes the workload.

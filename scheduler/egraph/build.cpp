@@ -1,6 +1,9 @@
 #include "scheduler/egraph/build.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "common/base/error.h"
 
 namespace paceline::egraph {
 
@@ -73,8 +76,17 @@ class Builder {
     if (integer == nullptr && real == nullptr) {
       throw invalid("a constant is a number: {}", to_string(*value));
     }
-    return graph_.add_splat(integer != nullptr ? static_cast<double>(*integer) : *real,
-                            graph_.facts(*like).type);
+    const double number = integer != nullptr ? static_cast<double>(*integer) : *real;
+    const TensorType type = graph_.facts(*like).type;
+    if (is_lost(number, type.dtype)) return std::nullopt;
+    return graph_.add_splat(number, type);
+  }
+
+  // A number that its dtype can only hold as infinity or zero would not be the rule's constant.
+  static bool is_lost(double number, Dtype dtype) {
+    if (!is_float(dtype) || !std::isfinite(number)) return false;
+    const double held = Tensor::of<double>({}, {number}).cast(dtype).to_doubles()[0];
+    return !std::isfinite(held) || (number != 0 && held == 0);
   }
 
   std::optional<ClassId> op(const Build& right) {
@@ -126,8 +138,14 @@ class Builder {
 }  // namespace
 
 bool holds(const ConditionCall& call, const EGraph& graph, const Match& match) {
-  const auto arguments = evaluate_all(call.arguments, graph, match);
-  return arguments && (*call.condition)(*arguments, graph) != call.is_negated;
+  try {
+    const auto arguments = evaluate_all(call.arguments, graph, match);
+    return arguments && (*call.condition)(*arguments, graph) != call.is_negated;
+  } catch (const Error& error) {
+    // Extents that no 64 bits hold: whether the condition holds cannot be said.
+    if (error.kind() != ErrorKind::invalid) throw;
+    return false;
+  }
 }
 
 std::optional<ClassId> build(EGraph& graph, const Build& right, const Match& match,

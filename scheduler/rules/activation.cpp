@@ -68,12 +68,13 @@ Rules simple() {
        {},
        of_two(one + spread("two", "2") +
               "m = mul(two, x) s = sigmoid(m) p = mul(two, s) y = sub(p, one)")},
-      {"sigmoid-of-neg",
+      // Not the other way: 1 - sigmoid(x) has no digits left where x is large.
+      {"one-less-sigmoid",
        approximates,
+       "(sub 1 (sigmoid ?x))",
        "(sigmoid (neg ?x))",
-       "(sub (const 1 ?x) (sigmoid ?x))",
        {},
-       of_two("n = neg(x) y = sigmoid(n)")},
+       of_two(one + "s = sigmoid(x) y = sub(one, s)")},
       {"lift-silu",
        reorders,
        "(mul ?x (sigmoid ?x))",

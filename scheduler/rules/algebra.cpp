@@ -262,7 +262,7 @@ Rules quotients() {
        graph("input a: f64[3] input b: f64[3] constant c: f64[] = 0.7 k = broadcast(c, shape=[3]) "
              "p = mul(a, k) q = mul(b, k) y = add(p, q) output y = y")},
       {"factor-out-of-sum-with-one",
-       reorders,
+       approximates,
        "(add (mul ?a ?b) ?a)",
        "(mul ?a (add (const 1 ?b) ?b))",
        {},

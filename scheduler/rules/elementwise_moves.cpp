@@ -78,9 +78,12 @@ Rules through_binary() {
     std::vector<std::string> conditions{"!is_static(?x)"};
     if (!move.keeps_shapes_apart) conditions.push_back("have_one_shape(?x, ?z)");
     for (const std::string& op : binary_ops()) {
+      // A broadcast to nothing divides nothing; before it, integers may be divided by zero.
+      std::vector<std::string> own = conditions;
+      if (op == "div" && move.name == "broadcast") own.push_back("is_float(?x)");
       rules.push_back(rule(move, op, fmt::format("{} ({} ?x ?z))", move.open, any_form(op)),
-                           fmt::format("({0} {1} ?x) {1} ?z))", any_form(op), move.open),
-                           conditions, fmt::format("{}(m, n)", op)));
+                           fmt::format("({0} {1} ?x) {1} ?z))", any_form(op), move.open), own,
+                           fmt::format("{}(m, n)", op)));
     }
     if (!move.keeps_shapes_apart) conditions.push_back("have_one_shape(?x, ?c)");
     rules.push_back(rule(move, "where", fmt::format("{} (where ?c ?x ?z))", move.open),
@@ -113,7 +116,7 @@ Rules past_constants() {
                          exact,
                          fmt::format("({} ?c:const {} ?x))", op, move.open),
                          fmt::format("{} ({} (const value(?c) ?x) ?x))", move.open, op),
-                         {},
+                         {"is_float(?x)"},
                          of_cubes(body + fmt::format("y = {}(c, m)", op))});
       }
     }

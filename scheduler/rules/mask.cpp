@@ -60,23 +60,15 @@ Rules positions() {
                  "pb = broadcast(p, shape=[1,1,4,4]) mb = broadcast(m, shape=[1,1,4,4]) "
                  "both = logical_and(mb, pb) " +
                  attend("both"))},
-      {"added-mask-and-position",
-       approximates,
-       unmasked + "(add ?m ?n))",
-       fmt::format("{} ?n)", by_position),
-       {"!is_constant(?n)"},
-       of_scores(std::string(causal_mask) + additive +
-                 "fb = broadcast(f, shape=[1,1,4,4]) nb = broadcast(n, shape=[1,1,4,4]) "
-                 "both = add(nb, fb) " +
-                 attend("both"))},
+      // A finite low number beside others in ?n does not hide: only -inf does, whatever ?n adds.
       {"filled-mask-and-position",
        approximates,
        unmasked + "(where ?m ?n ?f:const))",
        fmt::format("{} ?n)", by_position),
-       {"hides(?f, ?m)", "!is_constant(?n)"},
+       {"is_minus_infinity(?f)", "!is_constant(?n)"},
        of_scores(std::string(causal_mask) +
                  "fb = broadcast(f, shape=[1,1,4,4]) mb = broadcast(m, shape=[1,1,4,4]) "
-                 "constant l: f64[] = -1e30 lb = broadcast(l, shape=[1,1,4,4]) "
+                 "constant l: f64[] = -inf lb = broadcast(l, shape=[1,1,4,4]) "
                  "both = where(mb, fb, lb) " +
                  attend("both"))},
   };

@@ -136,10 +136,15 @@ class SightReader {
 
  private:
   template <typename Memory, typename Key, typename Compute>
-  static typename Memory::mapped_type remembered(Memory& memory, const Key& key, Compute compute) {
-    const auto [place, is_new] = memory.try_emplace(key);
-    if (!is_new) return place->second;
+  typename Memory::mapped_type remembered(Memory& memory, const Key& key, Compute compute) {
+    const auto known = memory.find(key);
+    if (known != memory.end()) return known->second;
+    // Nobody writes a mask this deep; a hostile graph may, and the stack ends.
+    if (depth_ >= depth_max) return {};
+    memory[key];
+    ++depth_;
     auto result = compute();
+    --depth_;
     return memory[key] = std::move(result);
   }
 
@@ -286,10 +291,9 @@ class SightReader {
   std::optional<Line> line_of(NodeId node) {
     const Operator& op = graph_.operator_of(node);
     const auto operands = children(node);
-    if (op.op == nullptr) return std::nullopt;
+    if (op.op == nullptr || !is_wide(node)) return std::nullopt;
     if (op.is("iota")) return Line{op.attributes.get<Dim>("start"), {1}};
-    if (op.is("cast"))
-      return counts_positions(operands[0], node) ? line_of(operands[0]) : std::nullopt;
+    if (op.is("cast")) return line_of(operands[0]);
     if (op.is("add") || op.is("sub")) return combined(operands, op.is("add") ? 1 : -1);
     if (op.is("reshape")) return reshaped(operands[0], shape(class_of(node)));
     if (op.is("broadcast")) return spread(operands[0], shape(class_of(node)));
@@ -298,14 +302,10 @@ class SightReader {
     return std::nullopt;
   }
 
-  // Between dtypes that hold every position there may be.
-  bool counts_positions(ClassId from, NodeId node) const {
-    const auto is_wide = [](Dtype dtype) {
-      return dtype == Dtype::i64 || dtype == Dtype::i32 || dtype == Dtype::f32 ||
-             dtype == Dtype::f64;
-    };
-    return is_wide(graph_.facts(from).type.dtype) &&
-           is_wide(graph_.facts(class_of(node)).type.dtype);
+  // Of a dtype that holds every position there may be.
+  bool is_wide(NodeId node) const {
+    const Dtype dtype = graph_.facts(class_of(node)).type.dtype;
+    return dtype == Dtype::i64 || dtype == Dtype::i32 || dtype == Dtype::f32 || dtype == Dtype::f64;
   }
 
   std::optional<Line> combined(std::span<const ClassId> operands, std::int64_t sign) {
@@ -365,6 +365,8 @@ class SightReader {
   std::map<std::pair<ClassId, bool>, std::optional<Sight>> booleans_;
   std::map<ClassId, std::optional<Sight>> added_;
   std::map<ClassId, std::optional<Line>> lines_;
+  static constexpr int depth_max = 200;
+  int depth_ = 0;
 };
 
 // Without bounds that no pair of a query and a key reaches.

@@ -25,7 +25,7 @@ bool is_power_of_two(const Call& call) {
   if (!is_invertible(call)) return false;
   int exponent = 0;
   const double inverse = 1 / *call.splat(0);
-  return std::abs(std::frexp(*call.splat(0), &exponent)) == 0.5 &&
+  return std::isfinite(inverse) && std::abs(std::frexp(*call.splat(0), &exponent)) == 0.5 &&
          rounded(inverse, call.type(0).dtype) == inverse;
 }
 
@@ -43,7 +43,7 @@ std::optional<double> count_along(const Shape& shape, const Integers& axes) {
 
 bool counts(const Call& call, const Integers& axes) {
   const auto count = count_along(call.shape_of(1), axes);
-  return count && call.splat(0) == rounded(*count, call.type(0).dtype);
+  return count && is_finite(call) && call.splat(0) == rounded(*count, call.type(0).dtype);
 }
 
 bool is_reciprocal_of_last(const Call& call) {
@@ -172,14 +172,20 @@ egraph::Functions value_functions() {
   condition("counts_along", [](const Call& c) { return counts(c, c.integers(2)); });
   condition("is_reciprocal_of_last", is_reciprocal_of_last);
   condition("hides", hides);
+  condition("is_minus_infinity",
+            [](const Call& c) { return c.splat(0) == -std::numeric_limits<double>::infinity(); });
 
   function("value", value);
   function("dtype", [](const Call& c) -> Result { return c.type(0).dtype; });
   function("reciprocal", [](const Call& c) -> Result {
-    return is_invertible(c) ? Result(1 / *c.splat(0)) : std::nullopt;
+    return is_invertible(c) && std::isfinite(1 / *c.splat(0)) ? Result(1 / *c.splat(0))
+                                                              : std::nullopt;
   });
   function("times", [](const Call& c) -> Result { return c.real(0) * c.real(1); });
-  function("over", [](const Call& c) -> Result { return c.real(0) / c.real(1); });
+  function("over", [](const Call& c) -> Result {
+    const double quotient = c.real(0) / c.real(1);
+    return std::isfinite(quotient) ? Result(quotient) : std::nullopt;
+  });
   return table.take();
 }
 

@@ -203,7 +203,8 @@ std::optional<Solution> BestFirst::next() {
   }
   const auto rank = static_cast<std::int32_t>(cursor_.next);
   check(lists_->find(rank), "a diagram has as many paths as it counts");
-  cursor_.next += cursor_.step;
+  constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  cursor_.next = cursor_.step > most - cursor_.next ? most : cursor_.next + cursor_.step;
   return lists_->path(rank);
 }
 

@@ -137,7 +137,8 @@ wire::Result hold_race(const wire::Lease& lease) {
                           .finalists = static_cast<int>(candidates.size())};
   wire::Result result;
   result.environment = probe_environment(lease.threads);
-  result.path_measurements = race.run(candidates, lease.tolerance, budget, seed);
+  const double tolerance = lease.tolerance > 0 ? tolerance_of(graph, lease.tolerance) : 0;
+  result.path_measurements = race.run(candidates, tolerance, budget, seed);
   const MachineId machine = probe_machine().id();
   for (PathMeasurement& row : result.path_measurements) {
     row.machine = machine;

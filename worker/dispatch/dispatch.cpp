@@ -50,6 +50,11 @@ Dispatched stand(Decision standing) {
   return {.decision = std::move(standing), .standing_s = predicted_s, .raced = std::nullopt};
 }
 
+// Those of the newest race that may be taken, fastest first: times of its last round compare, since
+// its paths met the same weather. Throws when paths ran, and none is close enough.
+std::vector<PathMeasurement> finalists_of(std::span<const PathMeasurement> timed,
+                                          double tolerance);
+
 // A race was run, and nothing of it is close enough.
 Error refused(std::span<const PathMeasurement> timed, Time race, double tolerance) {
   const PathMeasurement* closest = nullptr;
@@ -62,6 +67,33 @@ Error refused(std::span<const PathMeasurement> timed, Time race, double toleranc
   return invalid("no path that was timed whole meets the tolerance {:.2g}: the closest is {} with an "
                  "error of {:.2g}; give a larger one, or --no-search",
                  tolerance, closest->path.to_string(), closest->error_relative);
+}
+
+bool has_run(const PathMeasurement& row) {
+  return row.outcome == Outcome::ok || row.outcome == Outcome::wrong;
+}
+
+std::vector<PathMeasurement> finalists_of(std::span<const PathMeasurement> timed,
+                                          double tolerance) {
+  std::optional<Time> newest;
+  for (const PathMeasurement& row : timed) {
+    if (has_run(row)) newest = std::max(newest.value_or(row.finished), row.finished);
+  }
+  if (!newest) return {};
+  std::vector<PathMeasurement> fitting;
+  std::size_t blocks = 0;
+  for (const PathMeasurement& row : timed) {
+    if (row.finished != *newest || row.outcome != Outcome::ok) continue;
+    if (!(row.error_relative <= tolerance)) continue;
+    fitting.push_back(row);
+    blocks = std::max(blocks, row.samples_s.size());
+  }
+  if (fitting.empty()) throw refused(timed, *newest, tolerance);
+  std::erase_if(fitting,
+                [&](const PathMeasurement& row) { return row.samples_s.size() != blocks; });
+  std::ranges::stable_sort(fitting, {},
+                           [](const PathMeasurement& row) { return row.summary.median_s; });
+  return fitting;
 }
 
 std::vector<WorkloadId> ids_of(std::span<const Workload> workloads) {
@@ -192,29 +224,28 @@ std::optional<Dispatched> GraphDispatcher::raced(std::span<const PathMeasurement
                                                  const Bindings& bindings,
                                                  const Decision& standing, double tolerance) {
   if (timed.empty()) return std::nullopt;
-  // Times of one race compare, since its paths met the same weather: the newest counts.
-  const Time newest = timed.front().finished;
-  const auto fits = [&](const PathMeasurement& row) {
-    return row.finished == newest && row.outcome == Outcome::ok &&
-           row.error_relative <= tolerance;
-  };
-  auto best = std::ranges::find_if(timed, fits);
-  if (best == timed.end()) throw refused(timed, newest, tolerance);
-  const auto incumbent = std::ranges::find(timed, standing.path.id(), &PathMeasurement::path);
-  const bool has_incumbent = incumbent != timed.end() && fits(*incumbent);
-  // The incumbent stays unless the challenger wins outside the noise.
-  if (has_incumbent && !is_faster(*best, *incumbent)) best = incumbent;
-  const auto text = store_->find(best->path);
-  if (!text) return std::nullopt;
-  Path path = parse_path(text->text, ops_);
-  const auto costs = costs_for(workloads_of(path.graph, bindings, ops_));
+  const std::vector<PathMeasurement> finalists = finalists_of(timed, tolerance);
+  if (finalists.empty()) return std::nullopt;
+  // The incumbent stays unless a challenger wins outside the noise.
+  const auto incumbent = std::ranges::find(finalists, standing.path.id(), &PathMeasurement::path);
+  const bool has_incumbent = incumbent != finalists.end();
+  auto best = finalists.begin();
+  if (has_incumbent) {
+    best = std::ranges::find_if(
+        finalists, [&](const PathMeasurement& row) { return is_faster(row, *incumbent); });
+    if (best == finalists.end()) best = incumbent;
+  }
   try {
+    const auto text = store_->find(best->path);
+    if (!text) throw unavailable("the store lacks the path: {}", best->path.to_string());
+    Path path = parse_path(text->text, ops_);
+    const auto costs = costs_for(workloads_of(path.graph, bindings, ops_));
     return Dispatched{.decision = describe(std::move(path), bindings, ops_, chooser(*costs)),
                       .basis = Basis::raced,
                       .standing_s = has_incumbent ? incumbent->summary.median_s : 0,
                       .raced = *best};
   } catch (const Error& error) {
-    // A kernel that this program does not have any more.
+    // A kernel or an op that this program does not have (any more).
     log::warning("raced-path-refused",
                  {{"path", best->path.to_string()}, {"why", error.what()}});
     return std::nullopt;
@@ -287,15 +318,28 @@ void GraphDispatcher::keep(const Workload& workload, std::span<const Measurement
 std::vector<Timing> GraphDispatcher::timings_for(std::span<const Workload> workloads,
                                                  std::optional<Regime> regime) {
   if (store_ == nullptr) return {};
-  return store_->timings({.workloads = ids_of(workloads),
-                          .regime = regime,
-                          .machine_model_key = machine_.model_key()});
+  std::vector<Timing> timings = store_->timings({.workloads = ids_of(workloads),
+                                                 .regime = regime,
+                                                 .machine_model_key = machine_.model_key()});
+  // What took eight threads says nothing of one.
+  std::map<EnvironmentId, bool> fits = {{environment_.id(), true}};
+  std::erase_if(timings, [&](const Timing& timing) {
+    const auto [at, is_new] = fits.try_emplace(timing.environment, false);
+    if (is_new) {
+      const auto environment = store_->find(timing.environment);
+      at->second = environment && environment->threads == options_.threads;
+    }
+    return !at->second;
+  });
+  return timings;
 }
 
 std::set<std::string> GraphDispatcher::ops_with_gaps(std::span<const Workload> workloads,
                                                      std::span<const Timing> timings) const {
   std::set<std::pair<WorkloadId, std::string_view>> known;
-  for (const Timing& timing : timings) known.emplace(timing.workload, timing.kernel_name);
+  for (const Timing& timing : timings) {
+    if (timing.outcome != Outcome::polluted) known.emplace(timing.workload, timing.kernel_name);
+  }
   std::set<std::string> ops;
   for (const Workload& workload : workloads) {
     if (ops.contains(workload.op)) continue;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/error.h"
+#include "common/base/file.h"
 #include "common/base/log.h"
 #include "scheduler/rules/rules.h"
 #include "worker/compile/compile.h"
@@ -19,20 +20,22 @@ Digest digest_of_rules() {
   Hasher hasher("rules/1");
   for (const egraph::Rule& rule : rules::all_rules()) {
     hasher.add(rule.name).add(rule.left).add(rule.right).add(rule.both_ways);
+    hasher.add(to_string(rule.precision));
     for (const std::string& condition : rule.conditions) hasher.add(condition);
   }
   return hasher.finish();
 }
 
-std::string words_of(const GraphDispatcher::Options& options) {
+std::string words_of(const GraphDispatcher::Options& options, const Store* store) {
   static const std::string rules = digest_of_rules().to_string();
   const egraph::Budget& budget = options.search.budget;
   return fmt::format("tolerance {} plain {} regime {} search {} nodes {} iterations {} seconds {} "
-                     "states {} visits {} rules {}",
+                     "states {} visits {} rules {} store {}",
                      options.choose.tolerance, options.choose.plain_only,
                      to_string(options.regime), options.search.enabled, budget.nodes,
                      budget.iterations, budget.seconds, options.search.limits.states_max,
-                     options.search.limits.visits_max, rules);
+                     options.search.limits.visits_max, rules,
+                     store == nullptr ? "none" : store->url());
 }
 
 PlanSummary summary_of(const Dispatched& dispatched) {
@@ -109,8 +112,9 @@ Planned plan(const Graph& graph, const Bindings& bindings, GraphDispatcher& disp
            .machine = dispatcher.machine().id(),
            .environment = dispatcher.environment().id(),
            .kernels = digest_of(kernels),
-           .options = words_of(options),
-           .generation = store == nullptr ? 0 : store->generation(dispatcher.machine().id())};
+           .options = words_of(options, store),
+           .generation = store == nullptr ? 0 : store->generation(dispatcher.machine().id(),
+                                                                dispatcher.machine().model_key())};
     if (const auto text = cache->find(key)) {
       if (auto planned = read_cached(*text, bindings, ops, kernels)) return *std::move(planned);
     }
@@ -128,8 +132,7 @@ std::filesystem::path default_plan_folder() {
   if (const char* folder = std::getenv("XDG_CACHE_HOME"); folder != nullptr && *folder != '\0') {
     return std::filesystem::path(folder) / "paceline" / "plans";
   }
-  const char* home = std::getenv("HOME");
-  return std::filesystem::path(home != nullptr ? home : "/tmp") / ".cache" / "paceline" / "plans";
+  return user_data_folder() / "plans";
 }
 
 }  // namespace paceline

@@ -32,7 +32,7 @@ Planned plan(const Graph& graph, const Bindings& bindings, GraphDispatcher& disp
              const OpSet& ops, std::span<const Kernel> kernels, Store* store,
              const PlanCache* cache);
 
-// Where plans are cached unless told otherwise: below XDG_CACHE_HOME, or ~/.cache.
+// Where plans are cached unless told otherwise: below XDG_CACHE_HOME, or the user's data folder.
 std::filesystem::path default_plan_folder();
 
 }  // namespace paceline

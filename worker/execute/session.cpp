@@ -7,6 +7,7 @@
 #include "common/base/error.h"
 #include "common/base/time.h"
 #include "worker/compile/arena.h"
+#include "scheduler/passes/statics.h"
 #include "worker/compile/compile.h"
 #include "worker/execute/dim_table.h"
 #include "worker/execute/memory.h"
@@ -65,6 +66,12 @@ struct Session::Impl {
     for (const Plan::Tensor& tensor : plan.tensors) add(tensor);
     for (const std::int32_t dim : sources.dims()) sources_by_dim.add(dim, 0);
     reserved.resize(plan.slots.size());
+    for (std::size_t i = 0; i < plan.graph.nodes().size(); ++i) {
+      const Node& node = plan.graph.nodes()[i];
+      if (node.kind == NodeKind::weight && !is_constant(node.outputs[0].shape)) {
+        symbolic_weights.push_back(static_cast<std::int32_t>(i));
+      }
+    }
     prepare();
   }
 
@@ -85,6 +92,7 @@ struct Session::Impl {
   }
 
   void prepare() {
+    prepared.resize(plan.prepared.size());
     if (plan.prologue.empty()) return;
     const std::int64_t allowed =
         options.memory_bytes_max > 0 ? options.memory_bytes_max : available_memory_bytes();
@@ -118,6 +126,7 @@ struct Session::Impl {
   }
 
   void bind_changed(const Bindings& bindings) {
+    for (const std::int32_t weight : symbolic_weights) sources.check_weight(weight, bindings);
     changed_tensors.clear();
     if (needs_other_memory()) {
       bind_memory(false);
@@ -234,6 +243,10 @@ struct Session::Impl {
 
   void check_ready() const {
     if (!is_bound) throw invalid("bind the symbols of \"{}\" before running it", plan.graph.name());
+    if (sources.have_states_moved()) {
+      throw invalid("another session moved the states of \"{}\": bind it again before running it",
+                    plan.graph.name());
+    }
     sources.check_inputs_set();
   }
 
@@ -279,6 +292,7 @@ struct Session::Impl {
   Sources sources;
   TypeCheck types;
   Steps steps;
+  std::vector<std::int32_t> symbolic_weights;    // Nodes: a binding may want more than there is.
   std::vector<PreparedTensors::Bytes> prepared;  // By prepared buffer; none without a prologue.
   std::int64_t prepared_bytes = 0;
   std::vector<std::int32_t> slot_dims;

@@ -12,16 +12,18 @@ void zero(const AlignedBytes& memory) {
 }  // namespace
 
 std::byte* States::bind(const std::string& name, Dtype dtype, const Extents& extents) {
-  const auto [entry, is_new] = states_.try_emplace(name);
-  State& state = entry->second;
-  if (!is_new && state.dtype == dtype && state.extents == extents) return state.memory.data();
+  const auto known = states_.find(name);
+  if (known != states_.end()) {
+    const State& state = known->second;
+    if (state.dtype == dtype && state.extents == extents) return state.memory.data();
+    states_.erase(known);  // Before the next is asked for; nothing half made stays when that fails.
+  }
   ++moves_;
-  state.memory = {};  // Before the next is asked for.
-  state = {dtype, extents,
-           AlignedBytes(element_count(extents) *
-                        static_cast<std::int64_t>(paceline::size_bytes(dtype)))};
+  State state{dtype, extents,
+              AlignedBytes(element_count(extents) *
+                           static_cast<std::int64_t>(paceline::size_bytes(dtype)))};
   zero(state.memory);
-  return state.memory.data();
+  return states_.emplace(name, std::move(state)).first->second.memory.data();
 }
 
 std::int64_t States::size_bytes() const {

@@ -44,7 +44,7 @@ inline constexpr std::int32_t path_method_default = 2;
 
 // Times whole paths of one graph, interleaved, and checks their outputs. The first candidate is the
 // default. One row for each candidate, in order: `wrong` above the tolerance, `unsupported` or
-// `crashed` with the reason when it does not compile or run. Holds the host's lock. Requires inputs
+// `out_of_memory` with the reason when it does not compile or run. Holds the host's lock. Requires inputs
 // for every input of the graph. One thread calls; kernels use `threads`.
 class PathRace {
  public:
@@ -79,7 +79,7 @@ class PathRace {
 // their intervals.
 bool is_faster(const PathMeasurement& a, const PathMeasurement& b);
 
-// Random weights and inputs of a graph's types, as `paceline run --random` draws them.
+// Random weights and inputs of a graph's types: sums over a row of a weight keep their size.
 RaceData draw_race_data(const Graph& graph, const Bindings& bindings, std::int64_t index_bound,
                         std::uint64_t seed);
 

@@ -419,8 +419,10 @@ TEST_P(StoreTest, KeepsPathsTimedWholeAndFindsThemByTheirGraph) {
     store_->put(std::span(&path, 1));
     store_->put(std::span(&measurement, 1));
   }
-  EXPECT_GT(store_->generation(measurement.machine), 0);
-  EXPECT_EQ(store_->generation(MachineId::random()), 0);
+  EXPECT_GT(store_->generation(measurement.machine, "another model"), 0);
+  EXPECT_EQ(store_->generation(MachineId::random(), some_machine().model_key()), 0);
+  put_one(*store_, some_measurement());
+  EXPECT_GT(store_->generation(MachineId::random(), some_machine().model_key()), 0);
 
   const auto found =
       store_->path_measurements(graph.id, measurement.machine, measurement.environment);

@@ -295,5 +295,30 @@ TEST(Interpret, RefusesAMissingInputAndAnotherShape) {
       throws_with("\"x\" must be [2], not [1]"));
 }
 
+TEST(Session, ChecksAWeightOfSymbolicShapeAtEachBind) {
+  WeightSet weights;
+  weights.emplace("w", floats({4}, {1, 2, 3, 4}));
+  Session session = session_of(
+      "weight w: f32[N] input x: f32[N] y = add(x, w) output y = y", std::move(weights));
+  session.bind({{"N", 4}});
+  EXPECT_THAT([&] { session.bind({{"N", 100000}}); }, throws_with("w"));
+}
+
+TEST(Session, RefusesToRunOnStatesThatAnotherSessionMoved) {
+  const char* statements =
+      "state s: f32[N] input x: f32[N] y = add(x, s) output y = y update s = y";
+  auto states = std::make_shared<States>();
+  Session first = session_of(statements, {}, {.states = states});
+  Session second = session_of(statements, {}, {.states = states});
+  first.bind({{"N", 2}});
+  first.set_input("x", floats({2}, {1, 2}));
+  second.bind({{"N", 1000}});
+  EXPECT_THAT([&] { first.run(); }, throws_with("bind it again"));
+  first.bind({{"N", 2}});
+  first.set_input("x", floats({2}, {1, 2}));
+  first.run();
+  EXPECT_THAT(elements(first.output("y")), ElementsAre(1, 2));
+}
+
 }  // namespace
 }  // namespace paceline
