@@ -3,8 +3,11 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "common/base/error.h"
+#include "common/base/time.h"
 #include "common/base/unique_handle.h"
 
 namespace paceline::store {
@@ -34,12 +37,14 @@ class SqliteDatabase : public Database {
     const int flags = SQLITE_OPEN_READWRITE | (must_exist ? 0 : SQLITE_OPEN_CREATE);
     const int status = sqlite3_open_v2(file_.c_str(), connection_.out(), flags, nullptr);
     if (status == SQLITE_CANTOPEN && must_exist && !std::filesystem::exists(file)) {
-      throw unavailable("no such store, run `paceline store init` or give another --store: {}", file_);
+      throw unavailable("no such store, run `paceline store init` or give another --store: {}",
+                        file_);
     }
     require(status);
     sqlite3_extended_result_codes(connection_.get(), 1);
     sqlite3_busy_timeout(connection_.get(), busy_timeout_ms);
-    run_script("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on");
+    enter_wal();
+    run_script("pragma synchronous = full; pragma foreign_keys = on");
   }
 
   std::string_view home() const override { return "sqlite"; }
@@ -117,6 +122,18 @@ class SqliteDatabase : public Database {
   }
 
  private:
+  // The first of many openers changes the file's mode, and the others are told that it is busy at
+  // once: SQLite does not wait for a lock that it has to upgrade.
+  void enter_wal() {
+    const std::int64_t until_ns = monotonic_ns() + std::int64_t{busy_timeout_ms} * 1'000'000;
+    while (true) {
+      const int status =
+          sqlite3_exec(connection_.get(), "pragma journal_mode = wal", nullptr, nullptr, nullptr);
+      if ((status & 0xff) != SQLITE_BUSY || monotonic_ns() > until_ns) return require(status);
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  }
+
   void run(const char* begin, const std::function<void()>& work) {
     run_script(begin);
     try {
@@ -161,7 +178,8 @@ class SqliteDatabase : public Database {
   QueryTable read_table(const Statement& statement) {
     QueryTable table;
     const int count = sqlite3_column_count(statement.get());
-    for (int i = 0; i < count; ++i) table.columns.push_back(sqlite3_column_name(statement.get(), i));
+    for (int i = 0; i < count; ++i)
+      table.columns.push_back(sqlite3_column_name(statement.get(), i));
     table.is_number.assign(count, true);
     int status = SQLITE_OK;
     while ((status = sqlite3_step(statement.get())) == SQLITE_ROW) {
@@ -238,10 +256,13 @@ class SqliteDatabase : public Database {
         throw unavailable("store is held by another process, try again: {}", file_);
       case SQLITE_NOTADB:
       case SQLITE_CORRUPT:
-        throw invalid("not a store, or a damaged one, give another --store: {}: {}", message, file_);
+        throw invalid("not a store, or a damaged one, give another --store: {}: {}", message,
+                      file_);
       case SQLITE_CONSTRAINT:
-        throw invalid("store refuses a row, are its machine, environment, kernel and workload "
-                      "stored? {}: {}", message, file_);
+        throw invalid(
+            "store refuses a row, are its machine, environment, kernel and workload "
+            "stored? {}: {}",
+            message, file_);
       default:
         throw unavailable("store failed, check its folder, space and permissions: {}: {}", message,
                           file_);
