@@ -39,4 +39,19 @@ bool is_float(Dtype dtype) {
 
 bool is_integer(Dtype dtype) { return !is_float(dtype) && dtype != Dtype::boolean; }
 
+double unit_roundoff(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f64:
+      return 0x1p-53;
+    case Dtype::f32:
+      return 0x1p-24;
+    case Dtype::f16:
+      return 0x1p-11;
+    case Dtype::bf16:
+      return 0x1p-8;
+    default:
+      return 0;
+  }
+}
+
 }  // namespace paceline

@@ -18,6 +18,8 @@ std::optional<Dtype> parse_dtype(std::string_view name);
 std::size_t size_bytes(Dtype dtype);
 bool is_float(Dtype dtype);
 bool is_integer(Dtype dtype);  // Not bool.
+// The largest relative error of rounding to the type: 2^-24 for f32. 0 for integers and bool.
+double unit_roundoff(Dtype dtype);
 
 // Booleans occupy one byte, 0 or 1.
 template <Dtype>

@@ -37,20 +37,9 @@ std::string instruction_text(std::string_view verb, const Plan::Instruction& ins
   return text + "\n";
 }
 
-Plan::Storage storage_of(NodeKind kind) {
-  switch (kind) {
-    case NodeKind::input:
-      return Plan::Storage::input;
-    case NodeKind::weight:
-      return Plan::Storage::weight;
-    case NodeKind::constant:
-      return Plan::Storage::constant;
-    case NodeKind::state:
-      return Plan::Storage::state;
-    case NodeKind::op:
-      break;
-  }
-  throw invalid("a result of an op lies in a slot or is prepared");
+Plan::Storage stored_as(NodeKind kind) {
+  if (kind == NodeKind::op) throw invalid("a result of an op lies in a slot or is prepared");
+  return storage_of(kind);
 }
 
 class PlanReader {
@@ -113,7 +102,7 @@ class PlanReader {
     } else {
       tensor.index = read_value(reader_, values_).node;
       tensor.storage =
-          reader_.located(place, [&] { return storage_of(plan_.graph.node(tensor.index).kind); });
+          reader_.located(place, [&] { return stored_as(plan_.graph.node(tensor.index).kind); });
     }
     reader_.expect(":");
     tensor.type = reader_.type();
@@ -178,6 +167,22 @@ class PlanReader {
 }  // namespace
 
 PlanId Plan::id() const { return {Hasher("plan/1").add(to_text(*this)).finish()}; }
+
+Plan::Storage storage_of(NodeKind kind) {
+  switch (kind) {
+    case NodeKind::input:
+      return Plan::Storage::input;
+    case NodeKind::weight:
+      return Plan::Storage::weight;
+    case NodeKind::constant:
+      return Plan::Storage::constant;
+    case NodeKind::state:
+      return Plan::Storage::state;
+    case NodeKind::op:
+      break;
+  }
+  return Plan::Storage::slot;
+}
 
 std::string to_text(const Plan& plan) {
   const ValueNames names(plan.graph);

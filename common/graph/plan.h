@@ -79,6 +79,9 @@ struct MemoryNeed {
   std::int64_t prologue_bytes = 0;  // The most that the prologue holds at once, that included.
 };
 
+// Where the value of such a node lies; of an op, when it is not prepared.
+Plan::Storage storage_of(NodeKind kind);
+
 std::string to_text(const Plan& plan);
 Plan parse_plan(std::string_view text, const OpSet& ops);  // Throws `invalid`.
 

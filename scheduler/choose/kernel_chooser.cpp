@@ -10,20 +10,6 @@
 namespace paceline {
 namespace {
 
-// The relative rounding of one operation on the type: no kernel that returns it can promise less.
-double rounding(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::bf16:
-      return 0x1p-8;
-    case Dtype::f16:
-      return 0x1p-11;
-    case Dtype::f32:
-      return 0x1p-24;
-    default:
-      return 0x1p-53;
-  }
-}
-
 Verdict verdict_of(const Estimate& a, const Estimate& b) {
   if (!is_measured(a) || a.origin != b.origin) return Verdict::unknown;
   const auto summary = [](const Estimate& estimate) {
@@ -97,12 +83,12 @@ double tolerance_of(const Graph& graph, double tolerance) {
     if (!is_float(dtype)) continue;
     const bool is_narrow = dtype == Dtype::bf16 || dtype == Dtype::f16;
     // A chain of roundings of random sign: some times that of one.
-    if (is_narrow) allowed = std::max(allowed, 8 * rounding(dtype));
-    if (!is_narrow && tolerance < rounding(dtype)) {
+    if (is_narrow) allowed = std::max(allowed, 8 * unit_roundoff(dtype));
+    if (!is_narrow && tolerance < unit_roundoff(dtype)) {
       throw invalid(
           "no path meets the tolerance {:.2g}: output {} is {}, whose closest value is off "
           "by up to {:.2g}; give a larger one",
-          tolerance, output.name, to_string(dtype), rounding(dtype));
+          tolerance, output.name, to_string(dtype), unit_roundoff(dtype));
     }
   }
   return allowed;
@@ -117,7 +103,7 @@ std::string KernelChooser::exclusion(const Candidate& candidate, const Workload&
   if (!measured && !options_.takes_unmeasured && kernel.precision == Precision::narrows) {
     return "computes in fewer bits, and nobody has measured with what error";
   }
-  const double allowed = std::max(options_.tolerance, 2 * rounding(workload.outputs[0].dtype));
+  const double allowed = std::max(options_.tolerance, 2 * unit_roundoff(workload.outputs[0].dtype));
   if (measured && candidate.estimate->error_relative > allowed) {
     return fmt::format("its error {:.2g} is above the tolerance {:.2g}",
                        candidate.estimate->error_relative, allowed);

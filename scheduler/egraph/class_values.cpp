@@ -19,21 +19,6 @@ constexpr double slack = 16;
 // From here on, comparisons and indices may rightly come out otherwise.
 constexpr double discrete_noise_max = 1.0 / (1 << 20);
 
-double unit(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::f64:
-      return 0x1p-53;
-    case Dtype::f32:
-      return 0x1p-24;
-    case Dtype::f16:
-      return 0x1p-11;
-    case Dtype::bf16:
-      return 0x1p-8;
-    default:
-      return 0;
-  }
-}
-
 // A rounding of the shadow is off by at most this much, relative to the result.
 constexpr double shadow_unit = 0x1p-50;
 // Forms may differ by this many times what a value and its shadow do.
@@ -179,7 +164,7 @@ ClassValue ClassValues::op(const Operator& op, std::span<const ClassValue* const
   // Views move elements and casts round by definition; all else may round elsewhere in another
   // form.
   const bool rounds = is_cast(*op.op) ? noise > 0 : op.op->view == nullptr;
-  if (rounds) noise = std::max(noise, unit(types[op.output].dtype));
+  if (rounds) noise = std::max(noise, unit_roundoff(types[op.output].dtype));
   std::vector<TensorType> bound;
   for (const TensorType& type : types) {
     const Extents extents = evaluate(type.shape, evaluation_.bindings);

@@ -21,22 +21,6 @@ bool fits(const StridedShape& strided, Strides wanted) {
   return strided.shape.back() == 1 || strided.strides.back() == 1;
 }
 
-Plan::Storage storage_of(NodeKind kind) {
-  switch (kind) {
-    case NodeKind::input:
-      return Plan::Storage::input;
-    case NodeKind::weight:
-      return Plan::Storage::weight;
-    case NodeKind::constant:
-      return Plan::Storage::constant;
-    case NodeKind::state:
-      return Plan::Storage::state;
-    case NodeKind::op:
-      break;
-  }
-  return Plan::Storage::slot;
-}
-
 class Lowering {
  public:
   Lowering(const Path& path, const OpSet& ops, std::span<const Kernel> kernels,

@@ -16,21 +16,6 @@ namespace {
 // A reference does some 10^8 flops a second.
 constexpr double reference_flops_max = 3e8;
 
-double unit_roundoff(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::f64:
-      return 0x1p-53;
-    case Dtype::f32:
-      return 0x1p-24;
-    case Dtype::f16:
-      return 0x1p-11;
-    case Dtype::bf16:
-      return 0x1p-8;
-    default:
-      return 0;
-  }
-}
-
 Dtype wide(Dtype dtype) {
   if (is_float(dtype)) return Dtype::f64;
   return dtype == Dtype::boolean ? Dtype::boolean : Dtype::i64;
