@@ -1,6 +1,7 @@
 #include "common/base/digest.h"
 
 #include <bit>
+#include <cstring>
 
 #include <sodium.h>
 
@@ -56,15 +57,29 @@ Digest Digest::random() {
   return digest;
 }
 
+// Fields are short and many: they are gathered before libsodium is called.
 struct Hasher::State {
   crypto_generichash_state hash;
+  std::array<std::uint8_t, 512> gathered;
+  std::size_t count = 0;
 
   void update(std::span<const std::uint8_t> bytes) {
-    crypto_generichash_update(&hash, bytes.data(), bytes.size());
+    if (bytes.size() > gathered.size() - count) flush();
+    if (bytes.size() > gathered.size()) {
+      crypto_generichash_update(&hash, bytes.data(), bytes.size());
+      return;
+    }
+    if (!bytes.empty()) std::memcpy(gathered.data() + count, bytes.data(), bytes.size());
+    count += bytes.size();
+  }
+
+  void flush() {
+    crypto_generichash_update(&hash, gathered.data(), count);
+    count = 0;
   }
 };
 
-Hasher::Hasher(std::string_view domain) : state_(std::make_unique<State>()) {
+Hasher::Hasher(std::string_view domain) : state_(std::make_unique_for_overwrite<State>()) {
   start_sodium();
   crypto_generichash_init(&state_->hash, nullptr, 0, sizeof(Digest::bytes));
   add(domain);
@@ -94,6 +109,7 @@ Hasher& Hasher::add_bytes(std::span<const std::byte> bytes) {
 
 Digest Hasher::finish() {
   Digest digest;
+  state_->flush();
   crypto_generichash_final(&state_->hash, digest.bytes.data(), digest.bytes.size());
   return digest;
 }

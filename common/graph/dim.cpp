@@ -5,6 +5,7 @@
 #include <charconv>
 #include <iterator>
 
+#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "common/base/error.h"
@@ -142,8 +143,18 @@ class Parser {
 
 }  // namespace
 
-Dim::Dim(std::int64_t constant) {
-  if (constant != 0) terms_.emplace_back(Monomial{}, constant);
+Dim::Dim(Terms terms) {
+  if (terms.empty()) return;
+  if (terms.size() == 1 && terms.front().first.empty()) {
+    constant_ = terms.front().second;
+  } else {
+    terms_ = std::make_shared<const Terms>(std::move(terms));
+  }
+}
+
+Dim::Terms Dim::terms() const {
+  if (terms_) return *terms_;
+  return constant_ == 0 ? Terms() : Terms{{Monomial{}, constant_}};
 }
 
 Dim Dim::symbol(std::string_view name) {
@@ -151,31 +162,31 @@ Dim Dim::symbol(std::string_view name) {
       !std::ranges::all_of(name, continues_symbol)) {
     throw invalid("a symbol is letters, digits and _, and starts with no digit: \"{}\"", name);
   }
-  Dim dim;
-  dim.terms_.emplace_back(Monomial{std::string(name)}, 1);
-  return dim;
+  return Dim(Terms{{Monomial{std::string(name)}, 1}});
 }
 
 Dim Dim::parse(std::string_view text) { return Parser(text).parse(); }
 
-bool Dim::is_constant() const {
-  return terms_.empty() || (terms_.size() == 1 && terms_.front().first.empty());
-}
-
-std::optional<std::int64_t> Dim::constant() const {
-  if (!is_constant()) return std::nullopt;
-  return terms_.empty() ? 0 : terms_.front().second;
+std::strong_ordering operator<=>(const Dim& a, const Dim& b) {
+  if (a.is_constant() && b.is_constant()) {
+    const bool differ = (a.constant_ == 0) != (b.constant_ == 0);  // 0 has no terms.
+    return differ ? (a.constant_ != 0) <=> (b.constant_ != 0) : a.constant_ <=> b.constant_;
+  }
+  return a.terms() <=> b.terms();
 }
 
 std::set<std::string> Dim::symbols() const {
   std::set<std::string> found;
-  for (const auto& [monomial, coefficient] : terms_) found.insert(monomial.begin(), monomial.end());
+  if (!terms_) return found;
+  for (const auto& [monomial, coefficient] : *terms_)
+    found.insert(monomial.begin(), monomial.end());
   return found;
 }
 
 std::int64_t Dim::evaluate(const Bindings& bindings) const {
-  std::int64_t total = 0;
-  for (const auto& [monomial, coefficient] : terms_) {
+  std::int64_t total = constant_;
+  if (!terms_) return total;
+  for (const auto& [monomial, coefficient] : *terms_) {
     std::int64_t product = coefficient;
     for (const std::string& symbol : monomial) {
       const auto bound = bindings.find(symbol);
@@ -193,8 +204,9 @@ std::int64_t Dim::evaluate(const Bindings& bindings) const {
 }
 
 Dim Dim::substitute(const std::map<std::string, Dim, std::less<>>& replacements) const {
+  if (!terms_) return *this;
   Dim total;
-  for (const auto& [monomial, coefficient] : terms_) {
+  for (const auto& [monomial, coefficient] : *terms_) {
     Dim product = coefficient;
     for (const std::string& symbol : monomial) {
       const auto found = replacements.find(symbol);
@@ -207,74 +219,84 @@ Dim Dim::substitute(const std::map<std::string, Dim, std::less<>>& replacements)
 
 // Long division; the front term of what remains can only be cancelled by the divisor's front term.
 std::optional<Dim> Dim::divide_exactly(const Dim& divisor) const {
-  if (divisor.terms_.empty()) return std::nullopt;
-  const auto& [front, by] = divisor.terms_.front();
+  const Terms by = divisor.terms();
+  if (by.empty()) return std::nullopt;
+  const std::int64_t front = by.front().second;
   Dim quotient;
-  Dim rest = *this;
-  while (!rest.terms_.empty()) {
-    const auto& [monomial, coefficient] = rest.terms_.front();
-    const auto shared = paceline::divide(monomial, front);
+  for (Dim rest = *this; rest != 0;) {
+    const auto [monomial, coefficient] = rest.terms().front();
+    const auto shared = paceline::divide(monomial, by.front().first);
     if (!shared) return std::nullopt;
     // The smallest number over -1 does not fit.
-    if (by == -1 ? coefficient == INT64_MIN : coefficient % by != 0) return std::nullopt;
-    Dim step;
-    step.terms_.emplace_back(*shared, coefficient / by);
+    if (front == -1 ? coefficient == INT64_MIN : coefficient % front != 0) return std::nullopt;
+    const Dim step(Terms{{*shared, coefficient / front}});
     quotient += step;
     rest = rest - step * divisor;
   }
   return quotient;
 }
 
-Dim operator+(const Dim& a, const Dim& b) {
-  Dim sum;
-  sum.terms_.reserve(a.terms_.size() + b.terms_.size());
-  auto left = a.terms_.begin();
-  auto right = b.terms_.begin();
-  while (left != a.terms_.end() && right != b.terms_.end()) {
+Dim::Terms Dim::sum(const Terms& a, const Terms& b) {
+  Terms sum;
+  sum.reserve(a.size() + b.size());
+  auto left = a.begin();
+  auto right = b.begin();
+  while (left != a.end() && right != b.end()) {
     if (before(left->first, right->first)) {
-      sum.terms_.push_back(*left++);
+      sum.push_back(*left++);
     } else if (before(right->first, left->first)) {
-      sum.terms_.push_back(*right++);
+      sum.push_back(*right++);
     } else {
       const std::int64_t coefficient = add_checked(left->second, right->second);
-      if (coefficient != 0) sum.terms_.emplace_back(left->first, coefficient);
+      if (coefficient != 0) sum.emplace_back(left->first, coefficient);
       ++left, ++right;
     }
   }
-  sum.terms_.insert(sum.terms_.end(), left, a.terms_.end());
-  sum.terms_.insert(sum.terms_.end(), right, b.terms_.end());
-  if (sum.terms_.size() > terms_max) {
-    throw invalid("dim has more than {} terms: {}", terms_max, sum.terms_.size());
+  sum.insert(sum.end(), left, a.end());
+  sum.insert(sum.end(), right, b.end());
+  if (sum.size() > terms_max) {
+    throw invalid("dim has more than {} terms: {}", terms_max, sum.size());
   }
   return sum;
 }
 
+Dim operator+(const Dim& a, const Dim& b) {
+  if (a.is_constant() && b.is_constant()) return add_checked(a.constant_, b.constant_);
+  if (a == 0) return b;
+  if (b == 0) return a;
+  return Dim(Dim::sum(a.terms(), b.terms()));
+}
+
 Dim operator-(const Dim& a, const Dim& b) {
-  Dim negated = b;
-  for (auto& [monomial, coefficient] : negated.terms_) {
+  Dim::Terms negated = b.terms();
+  for (auto& [monomial, coefficient] : negated) {
     coefficient = multiply_checked(coefficient, -1);
   }
-  return a + negated;
+  return a + Dim(std::move(negated));
 }
 
 Dim operator*(const Dim& a, const Dim& b) {
-  Dim product;
-  for (const auto& [left, left_coefficient] : a.terms_) {
-    Dim row;  // One term times b keeps the order of b.
-    row.terms_.reserve(b.terms_.size());
-    for (const auto& [right, right_coefficient] : b.terms_) {
-      row.terms_.emplace_back(multiply(left, right),
-                              multiply_checked(left_coefficient, right_coefficient));
+  if (a.is_constant() && b.is_constant()) return multiply_checked(a.constant_, b.constant_);
+  if (a == 1) return b;
+  if (b == 1) return a;
+  const Dim::Terms right_terms = b.terms();
+  Dim::Terms product;
+  for (const auto& [left, left_coefficient] : a.terms()) {
+    Dim::Terms row;  // One term times b keeps the order of b.
+    row.reserve(right_terms.size());
+    for (const auto& [right, right_coefficient] : right_terms) {
+      row.emplace_back(multiply(left, right),
+                       multiply_checked(left_coefficient, right_coefficient));
     }
-    product += row;
+    product = Dim::sum(product, row);
   }
-  return product;
+  return Dim(std::move(product));
 }
 
 std::string Dim::to_string() const {
-  if (terms_.empty()) return "0";
+  if (!terms_) return fmt::format_int(constant_).str();
   std::string text;
-  for (const auto& [monomial, coefficient] : terms_) {
+  for (const auto& [monomial, coefficient] : *terms_) {
     if (coefficient > 0 && !text.empty()) text += '+';
     if (monomial.empty()) {
       text += fmt::format("{}", coefficient);

@@ -10,7 +10,9 @@ static_assert(std::is_nothrow_move_constructible_v<Node>);
 namespace {
 
 void add_symbols(const Shape& shape, std::set<std::string>& symbols) {
-  for (const Dim& dim : shape) symbols.merge(dim.symbols());
+  for (const Dim& dim : shape) {
+    if (!dim.is_constant()) symbols.merge(dim.symbols());
+  }
 }
 
 }  // namespace
@@ -30,9 +32,14 @@ std::set<std::string> symbols_of(const Attributes& attributes) {
   return symbols;
 }
 
+Graph::Graph() {
+  static const auto empty = std::make_shared<const Body>();
+  body_ = empty;
+}
+
 std::set<std::string> Graph::symbols() const {
   std::set<std::string> symbols;
-  for (const Node& node : nodes_) {
+  for (const Node& node : nodes()) {
     for (const TensorType& type : node.outputs) add_symbols(type.shape, symbols);
     symbols.merge(symbols_of(node.attributes));
   }
@@ -40,8 +47,9 @@ std::set<std::string> Graph::symbols() const {
 }
 
 std::optional<std::int32_t> Graph::find(NodeKind kind, std::string_view name) const {
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    if (nodes_[i].kind == kind && nodes_[i].name == name) return static_cast<std::int32_t>(i);
+  for (std::size_t i = 0; i < nodes().size(); ++i) {
+    const Node& node = nodes()[i];
+    if (node.kind == kind && node.name == name) return static_cast<std::int32_t>(i);
   }
   return std::nullopt;
 }

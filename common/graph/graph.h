@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <span>
@@ -58,15 +59,18 @@ struct StateUpdate {
 };
 
 // A DAG of ops over typed tensors. Immutable; nodes are in topological order. A pass is a function
-// from Graph to Graph, which builds a new one with GraphBuilder. Any thread.
+// from Graph to Graph, which builds a new one with GraphBuilder. Copies share what they hold. Any
+// thread.
 class Graph {
  public:
-  const std::string& name() const { return name_; }
-  std::span<const Node> nodes() const { return nodes_; }
-  const Node& node(std::int32_t index) const { return nodes_[index]; }
-  const TensorType& type(ValueRef value) const { return nodes_[value.node].outputs[value.output]; }
-  std::span<const NamedOutput> outputs() const { return outputs_; }
-  std::span<const StateUpdate> state_updates() const { return state_updates_; }
+  Graph();  // Empty.
+
+  const std::string& name() const { return body_->name; }
+  std::span<const Node> nodes() const { return body_->nodes; }
+  const Node& node(std::int32_t index) const { return body_->nodes[index]; }
+  const TensorType& type(ValueRef value) const { return node(value.node).outputs[value.output]; }
+  std::span<const NamedOutput> outputs() const { return body_->outputs; }
+  std::span<const StateUpdate> state_updates() const { return body_->state_updates; }
   std::set<std::string> symbols() const;
 
   // Node index of the input, weight or state of that name.
@@ -79,23 +83,39 @@ class Graph {
 
  private:
   friend class GraphBuilder;
-  std::string name_;
-  std::vector<Node> nodes_;
-  std::vector<NamedOutput> outputs_;
-  std::vector<StateUpdate> state_updates_;
+  friend const std::vector<Digest>& node_digests(const Graph& graph);
+
+  struct Body {
+    std::string name;
+    std::vector<Node> nodes;
+    std::vector<NamedOutput> outputs;
+    std::vector<StateUpdate> state_updates;
+    // Computed when first asked for.
+    mutable std::once_flag hashed;
+    mutable std::vector<Digest> digests;  // By node.
+    mutable GraphId id;
+  };
+
+  explicit Graph(std::shared_ptr<const Body> body) : body_(std::move(body)) {}
+  void hash() const;
+
+  std::shared_ptr<const Body> body_;  // Never null but after a move.
 };
 
 std::set<std::string> symbols_of(const Shape& shape);
 std::set<std::string> symbols_of(const Attributes& attributes);
 
-// One digest a node: equal for nodes that compute the same from the same inputs, weights, states and
-// constants, whatever their labels and places; Graph::id() is made of them.
-std::vector<Digest> node_digests(const Graph& graph);
+// One digest a node: equal for nodes that compute the same from the same inputs, weights, states
+// and constants, whatever their labels and places; Graph::id() is made of them. Kept by the graph.
+const std::vector<Digest>& node_digests(const Graph& graph);
+void node_digests(Graph&& graph) = delete;
 
 // Stands at every boundary that takes a graph: ids in range, topological order, types equal to what
 // inference says, unique names, states updated once and with their own type. Throws `invalid`
 // naming the node.
 void validate(const Graph& graph, const OpSet& ops);
+// The same of outputs and state updates alone, for graphs whose nodes are known to be valid.
+void validate_ends(const Graph& graph);
 
 // A value under construction, with operators. Belongs to its builder, which must outlive it.
 // Binary operators broadcast by numpy's rule (inserting `broadcast` nodes) and need equal dtypes;
@@ -162,19 +182,35 @@ class GraphBuilder {
   void output(std::string name, Value value);
   void update(Value state, Value value);
 
-  // Copies a node of another graph with its inputs replaced: what passes are made of.
+  // Copies a node of another (valid) graph with its inputs replaced: what passes are made of.
   std::vector<Value> copy(const Graph& from, std::int32_t node, std::span<const Value> inputs);
 
   const TensorType& type(ValueRef value) const;
-  Graph finish();  // Validates; the builder is empty afterwards.
+  // What nodes cannot get wrong is checked here: names of outputs, types of updates. The builder is
+  // empty afterwards.
+  Graph finish();
 
  private:
   Value add(Node node);
   Value add_named(NodeKind kind, std::string name, TensorType type);
-  ValueRef own(const Value& value);
+  ValueRef own(const Value& value) const;
+  bool is_as_before(const Graph& from, const Node& node, std::span<const Value> inputs) const;
+  std::vector<Value> add_copy(Node node, std::span<const Value> inputs);
+
+  const Node& node(std::int32_t index) const;
+  std::vector<Value> all_outputs(std::int32_t node);
+  bool follows(const Graph& from, std::int32_t node, std::span<const Value> inputs) const;
+  void diverge();
+  bool is_followed_whole() const;
 
   const OpSet* ops_;
-  Graph graph_;
+  std::shared_ptr<Graph::Body> body_;
+  // While all nodes are copies of the first nodes of one graph, in their places: that graph, and
+  // how many. They are copied once something else comes; a pass that changes nothing returns its
+  // graph.
+  bool is_following_ = false;
+  std::optional<Graph> followed_;  // Kept to the end: types of values may refer to it.
+  std::int32_t followed_count_ = 0;
   std::set<std::pair<NodeKind, std::string>> names_;
 };
 

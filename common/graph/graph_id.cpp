@@ -16,11 +16,16 @@ void add(Hasher& hasher, const TensorType& type) {
 
 std::string_view domain(NodeKind kind) {
   switch (kind) {
-    case NodeKind::input: return "input/1";
-    case NodeKind::weight: return "weight/1";
-    case NodeKind::constant: return "constant/1";
-    case NodeKind::state: return "state/1";
-    case NodeKind::op: break;
+    case NodeKind::input:
+      return "input/1";
+    case NodeKind::weight:
+      return "weight/1";
+    case NodeKind::constant:
+      return "constant/1";
+    case NodeKind::state:
+      return "state/1";
+    case NodeKind::op:
+      break;
   }
   return "node/1";
 }
@@ -60,27 +65,34 @@ void add_sorted(Hasher& hasher, std::vector<Use> uses) {
 
 }  // namespace
 
-std::vector<Digest> node_digests(const Graph& graph) {
-  std::vector<Digest> digests;
-  digests.reserve(graph.nodes().size());
-  for (const Node& node : graph.nodes()) digests.push_back(digest_of(node, digests));
-  return digests;
+const std::vector<Digest>& node_digests(const Graph& graph) {
+  graph.hash();
+  return graph.body_->digests;
+}
+
+void Graph::hash() const {
+  std::call_once(body_->hashed, [this] {
+    std::vector<Digest>& digests = body_->digests;
+    digests.reserve(nodes().size());
+    for (const Node& node : nodes()) digests.push_back(digest_of(node, digests));
+    std::vector<Use> used;
+    for (const auto& [name, value] : outputs()) {
+      used.push_back({name, digests[value.node], value.output});
+    }
+    std::vector<Use> updated;
+    for (const auto& [state, value] : state_updates()) {
+      updated.push_back({node(state).name, digests[value.node], value.output});
+    }
+    Hasher hasher("graph/1");
+    add_sorted(hasher, std::move(used));
+    add_sorted(hasher, std::move(updated));
+    body_->id = {hasher.finish()};
+  });
 }
 
 GraphId Graph::id() const {
-  const std::vector<Digest> digests = node_digests(*this);
-  std::vector<Use> outputs;
-  for (const auto& [name, value] : outputs_) {
-    outputs.push_back({name, digests[value.node], value.output});
-  }
-  std::vector<Use> updates;
-  for (const auto& [state, value] : state_updates_) {
-    updates.push_back({nodes_[state].name, digests[value.node], value.output});
-  }
-  Hasher hasher("graph/1");
-  add_sorted(hasher, std::move(outputs));
-  add_sorted(hasher, std::move(updates));
-  return {hasher.finish()};
+  hash();
+  return body_->id;
 }
 
 }  // namespace paceline

@@ -22,8 +22,10 @@ std::string place_text(const Plan::Tensor& tensor, const ValueNames& names) {
 }
 
 std::string tensor_text(const Plan::Tensor& tensor, const ValueNames& names) {
-  return fmt::format("tensor {}: {} strides {} offset [{}]\n", place_text(tensor, names),
-                     type_text(tensor.type), to_string(tensor.strides), tensor.offset.to_string());
+  std::string text = "tensor ";
+  text.append(place_text(tensor, names)).append(": ").append(type_text(tensor.type));
+  text.append(" strides ").append(to_string(tensor.strides));
+  return text.append(" offset [").append(tensor.offset.to_string()).append("]\n");
 }
 
 std::string instruction_text(std::string_view verb, const Plan::Instruction& instruction,

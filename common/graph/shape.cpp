@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "common/base/error.h"
@@ -37,13 +38,21 @@ Extents evaluate(const Shape& shape, const Bindings& bindings) {
 }
 
 std::string to_string(const Shape& shape) {
-  std::vector<std::string> parts;
-  for (const Dim& dim : shape) parts.push_back(dim.to_string());
-  return fmt::format("[{}]", fmt::join(parts, ","));
+  std::string text = "[";
+  for (const Dim& dim : shape) {
+    if (text.size() > 1) text += ',';
+    text += dim.to_string();
+  }
+  return text + ']';
 }
 
 std::string to_string(const Extents& extents) {
-  return fmt::format("[{}]", fmt::join(extents, ","));
+  std::string text = "[";
+  for (const std::int64_t extent : extents) {
+    if (text.size() > 1) text += ',';
+    text += fmt::format_int(extent).c_str();
+  }
+  return text + ']';
 }
 
 Shape broadcast_shape(const Shape& a, const Shape& b) {
@@ -82,7 +91,8 @@ std::vector<Dim> row_major_strides(const Shape& shape) { return strides_of(shape
 std::vector<std::int64_t> row_major_strides(const Extents& extents) { return strides_of(extents); }
 
 std::string TensorType::to_string() const {
-  std::string text = fmt::format("{}{}", paceline::to_string(dtype), paceline::to_string(shape));
+  std::string text(paceline::to_string(dtype));
+  text += paceline::to_string(shape);
   if (!layout.order.empty()) text += fmt::format("{{order={}}}", fmt::join(layout.order, ","));
   if (!layout.packing.empty()) text += fmt::format("{{packing={}}}", layout.packing);
   return text;

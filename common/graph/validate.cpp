@@ -2,6 +2,7 @@
 
 #include "common/base/error.h"
 #include "common/graph/graph.h"
+#include "common/graph/node_forms.h"
 
 namespace paceline {
 
@@ -9,10 +10,18 @@ namespace {
 
 class Validator {
  public:
-  Validator(const Graph& graph, const OpSet& ops) : graph_(graph), ops_(ops) {}
+  explicit Validator(const Graph& graph) : graph_(graph) {}
 
-  void run() {
-    for (index_ = 0; index_ < count(); ++index_) check_node(graph_.node(index_));
+  void check_nodes(const OpSet& ops) {
+    for (index_ = 0; index_ < count(); ++index_) check_inputs(graph_.node(index_));
+    const std::vector<std::int32_t> first = first_of_form(graph_);
+    for (index_ = 0; index_ < count(); ++index_) {
+      const bool is_repetition = first[index_] >= 0 && first[index_] < index_;
+      if (!is_repetition) check_node(graph_.node(index_), ops);
+    }
+  }
+
+  void check_ends() {
     for (const NamedOutput& output : graph_.outputs()) check_output(output);
     for (const StateUpdate& update : graph_.state_updates()) check_update(update);
   }
@@ -33,8 +42,16 @@ class Validator {
            value.output < static_cast<std::int32_t>(graph_.node(value.node).outputs.size());
   }
 
-  void check_node(const Node& node) {
-    if (node.kind == NodeKind::op) return check_op(node);
+  void check_inputs(const Node& node) const {
+    for (const ValueRef input : node.inputs) {
+      if (exists(input, index_)) continue;
+      throw invalid("{} reads what does not come before it: node {} output {}", describe(index_),
+                    input.node, input.output);
+    }
+  }
+
+  void check_node(const Node& node, const OpSet& ops) {
+    if (node.kind == NodeKind::op) return check_op(node, ops);
     if (node.outputs.size() != 1) throw invalid("{} needs one type", describe(index_));
     if (node.kind == NodeKind::constant) return check_constant(node);
     if (node.name.empty()) throw invalid("{} needs a name", describe(index_));
@@ -52,16 +69,10 @@ class Validator {
     }
   }
 
-  void check_op(const Node& node) const {
+  void check_op(const Node& node, const OpSet& ops) const {
     std::vector<TensorType> types;
-    for (const ValueRef input : node.inputs) {
-      if (!exists(input, index_)) {
-        throw invalid("{} reads what does not come before it: node {} output {}", describe(index_),
-                      input.node, input.output);
-      }
-      types.push_back(graph_.type(input));
-    }
-    const Op& op = ops_.get(node.op);
+    for (const ValueRef input : node.inputs) types.push_back(graph_.type(input));
+    const Op& op = ops.get(node.op);
     if (node.attributes.complete(op.name, op.attributes) != node.attributes) {
       throw invalid("{} lacks attributes", describe(index_));
     }
@@ -72,7 +83,8 @@ class Validator {
 
   void check_output(const NamedOutput& output) {
     if (!exists(output.value, count())) throw invalid("no value for output \"{}\"", output.name);
-    if (!outputs_.insert(output.name).second) throw invalid("two outputs named \"{}\"", output.name);
+    if (!outputs_.insert(output.name).second)
+      throw invalid("two outputs named \"{}\"", output.name);
   }
 
   void check_update(const StateUpdate& update) {
@@ -91,7 +103,6 @@ class Validator {
   }
 
   const Graph& graph_;
-  const OpSet& ops_;
   std::int32_t index_ = 0;
   std::set<std::pair<NodeKind, std::string>> names_;
   std::set<std::string> outputs_;
@@ -100,6 +111,12 @@ class Validator {
 
 }  // namespace
 
-void validate(const Graph& graph, const OpSet& ops) { Validator(graph, ops).run(); }
+void validate(const Graph& graph, const OpSet& ops) {
+  Validator validator(graph);
+  validator.check_nodes(ops);
+  validator.check_ends();
+}
+
+void validate_ends(const Graph& graph) { Validator(graph).check_ends(); }
 
 }  // namespace paceline

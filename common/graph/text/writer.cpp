@@ -28,7 +28,8 @@ std::string name_text(std::string_view name) {
 }
 
 std::string type_text(const TensorType& type) {
-  std::string text = fmt::format("{}{}", to_string(type.dtype), to_string(type.shape));
+  std::string text(to_string(type.dtype));
+  text += to_string(type.shape);
   const Layout& layout = type.layout;
   if (!layout.order.empty()) text += fmt::format("{{{}}}", fmt::join(layout.order, ","));
   if (!layout.packing.empty()) text += "@" + quoted(layout.packing);
@@ -38,7 +39,7 @@ std::string type_text(const TensorType& type) {
 std::string attributes_text(const Attributes& attributes) {
   std::string text;
   for (const auto& [name, value] : attributes) {
-    text += fmt::format(", {}={}", name, to_string(value));
+    text.append(", ").append(name).append("=").append(to_string(value));
   }
   return text;
 }

@@ -55,8 +55,11 @@ TEST_F(BuilderTest, SlicesByStartStopAndStep) {
 
 TEST_F(BuilderTest, RefusesOperandsThatDoNotFitWithTheirLabel) {
   const Value w = builder_.weight("w", {Dtype::f32, {5, 3}});
-  EXPECT_THAT([&] { builder_.op("matmul", {x_, w}, {}, "q_proj"); },
-              throws_with("q_proj", "f32[N,4]", "f32[5,3]"));
+  EXPECT_THAT(
+      [&] {
+        builder_.op("matmul", {x_, w}, {}, "q_proj");
+      },
+      throws_with("q_proj", "f32[N,4]", "f32[5,3]"));
 }
 
 TEST_F(BuilderTest, RefusesUnequalDtypes) {
@@ -102,6 +105,74 @@ TEST_F(BuilderTest, RefusesTwoOutputsOfOneName) {
 TEST_F(BuilderTest, NamesAllSymbolsOfAGraph) {
   builder_.output("y", x_.slice(0, Dim::symbol("past"), N));
   EXPECT_EQ(builder_.finish().symbols(), (std::set<std::string>{"N", "past"}));
+}
+
+Graph small_graph() {
+  return parse_graph(R"(graph "small" {
+    input x: f32[N,4]
+    constant half: f32[] = 0.5
+    weight w: f32[4]
+    a = neg(x)
+    b = exp(a)
+    output y = b
+  })",
+                     ops::all_ops());
+}
+
+Graph copied(const Graph& from, std::int32_t changed) {
+  GraphBuilder builder(ops::all_ops(), from.name());
+  std::vector<Value> values;
+  for (std::int32_t i = 0; i < std::ssize(from.nodes()); ++i) {
+    std::vector<Value> inputs;
+    for (const ValueRef input : from.node(i).inputs) inputs.push_back(values[input.node]);
+    values.push_back(i == changed ? builder.op("abs", inputs)
+                                  : builder.copy(from, i, inputs).front());
+  }
+  for (const auto& [name, value] : from.outputs()) builder.output(name, values[value.node]);
+  return builder.finish();
+}
+
+TEST(GraphBuilder, ACopyOfAllThereIsIsTheGraphItself) {
+  const Graph graph = small_graph();
+  const Graph copy = copied(graph, -1);
+  EXPECT_EQ(copy.nodes().data(), graph.nodes().data());
+  EXPECT_EQ(to_text(copy), to_text(graph));
+}
+
+TEST(GraphBuilder, CopiesWhatStandsBeforeAChange) {
+  const Graph graph = small_graph();
+  const Graph copy = copied(graph, 3);
+  EXPECT_EQ(to_text(graph), to_text(small_graph()));
+  EXPECT_NE(copy.id(), graph.id());
+  EXPECT_EQ(copy.node(3).op, "abs");
+  EXPECT_EQ(copy.node(4).op, "exp");
+  EXPECT_EQ(copy.nodes().size(), graph.nodes().size());
+  EXPECT_NO_THROW(validate(copy, ops::all_ops()));
+}
+
+TEST(GraphBuilder, ACopyUnderOtherOutputsIsAnotherGraph) {
+  const Graph graph = small_graph();
+  GraphBuilder builder(ops::all_ops(), graph.name());
+  const Value x = builder.copy(graph, 0, {}).front();
+  builder.output("y", x);
+  EXPECT_EQ(to_text(builder.finish()),
+            "graph \"small\" {\n  input x: f32[N,4]\n  output y = x\n}\n");
+}
+
+TEST(GraphBuilder, RefusesANameThatACopyHas) {
+  const Graph graph = small_graph();
+  GraphBuilder builder(ops::all_ops(), graph.name());
+  builder.copy(graph, 0, {});
+  EXPECT_THROW(builder.input("x", {Dtype::f32, {1}}), Error);
+}
+
+TEST(GraphBuilder, InfersAnewOnOperandsOfOtherTypes) {
+  const Graph graph = small_graph();
+  GraphBuilder builder(ops::all_ops());
+  const Value x = builder.input("x", {Dtype::f64, {7}});
+  const std::vector<Value> inputs = {x};
+  const Value a = builder.copy(graph, 3, inputs).front();
+  EXPECT_EQ(a.type(), (TensorType{Dtype::f64, {7}}));
 }
 
 }  // namespace

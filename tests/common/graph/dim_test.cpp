@@ -141,5 +141,29 @@ TEST(Dim, KeepsTheLawsOfArithmetic) {
   }
 }
 
+TEST(Dim, KeepsItsOrderWhateverItIsMadeOf) {
+  // By terms, of which 0 has none.
+  const std::vector<Dim> sorted = {0, -5, 3, n, n + 1, past, n * past};
+  for (std::size_t a = 0; a < sorted.size(); ++a) {
+    for (std::size_t b = 0; b < sorted.size(); ++b) {
+      const bool is_graded = (a == 6) != (b == 6);  // N*past begins with N.
+      if (!is_graded) {
+        EXPECT_EQ(sorted[a] < sorted[b], a < b) << a << " " << b;
+      }
+      EXPECT_EQ(sorted[a] == sorted[b], a == b);
+    }
+  }
+}
+
+TEST(Dim, IsAConstantOnceItsSymbolsAreGone) {
+  EXPECT_EQ((n + 5) - n, 5);
+  EXPECT_EQ(((n + 5) - n).constant(), 5);
+  EXPECT_EQ((n * 0).constant(), 0);
+  EXPECT_TRUE(n.substitute({{"N", 4}}).is_constant());
+  EXPECT_EQ((n * n).divide_exactly(n), n);
+  EXPECT_EQ(Dim(12).divide_exactly(4), 3);
+  EXPECT_EQ(Dim(12).divide_exactly(5), std::nullopt);
+}
+
 }  // namespace
 }  // namespace paceline
