@@ -1,0 +1,81 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/cpu/support/copy_elements.h"
+#include "kernels/cpu/support/parallel.h"
+#include "kernels/kernel.h"
+
+namespace paceline::kernels::cpu {
+
+// `pack_weight`, for elements of which only the size matters (T).
+template <typename T>
+class WeightPacking {
+ public:
+  WeightPacking(const TensorView& weight, const TensorView& out, bool transposed)
+      : from_(weight.as<const T>()),
+        to_(out.as<T>()),
+        inner_(weight.extents[transposed ? 1 : 0]),
+        columns_(weight.extents[transposed ? 0 : 1]),
+        inner_stride_(weight.strides[transposed ? 1 : 0]),
+        column_stride_(weight.strides[transposed ? 0 : 1]),
+        groups_(out.extents[1]),
+        tile_(out.extents[2]),
+        depth_(out.extents[3]) {}
+
+  std::int64_t panel_elements() const { return groups_ * tile_ * depth_; }
+
+  void pack(std::int64_t panel) const {
+    T* to = to_ + panel * panel_elements();
+    const T* from = from_ + panel * tile_ * column_stride_;
+    const std::int64_t columns = std::min(tile_, columns_ - panel * tile_);
+    const std::int64_t filled = inner_ / depth_;
+    if (columns < tile_ || filled < groups_) std::fill_n(to, panel_elements(), T{});
+    // Blocks of a few cache lines of each column, so that lines of either side are fetched once.
+    constexpr std::int64_t block = 64;
+    for (std::int64_t k = 0; k < inner_; k += block) {
+      const std::int64_t end = std::min(inner_, k + block);
+      if (depth_ == 1 && column_stride_ == 1) {
+        pack_rows(from, to, columns, k, end);
+      } else {
+        pack_columns(from, to, columns, k, end);
+      }
+    }
+  }
+
+ private:
+  void pack_rows(const T* from, T* to, std::int64_t columns, std::int64_t k,
+                 std::int64_t end) const {
+    for (; k < end; ++k) std::copy_n(from + k * inner_stride_, columns, to + k * tile_);
+  }
+
+  void pack_columns(const T* from, T* to, std::int64_t columns, std::int64_t k,
+                    std::int64_t end) const {
+    for (std::int64_t j = 0; j < columns; ++j) {
+      const T* column = from + j * column_stride_;
+      for (std::int64_t i = k; i < end; ++i) {
+        to[(i / depth_ * tile_ + j) * depth_ + i % depth_] = column[i * inner_stride_];
+      }
+    }
+  }
+
+  const T* from_;
+  T* to_;
+  std::int64_t inner_, columns_, inner_stride_, column_stride_, groups_, tile_, depth_;
+};
+
+// Panels `first`, ... below `last` each, as share(count, elements of one, body) deals them.
+template <typename Share>
+void pack_weight_panels(const Call& call, bool transposed, const Share& share) {
+  const TensorView &weight = call.inputs[0], &out = call.outputs[0];
+  visit_element_bytes(weight.dtype, [&]<typename T>(T) {
+    const WeightPacking<T> packing(weight, out, transposed);
+    share(out.extents[0], packing.panel_elements(), [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t panel = first; panel < last; ++panel) packing.pack(panel);
+    });
+  });
+}
+
+}  // namespace paceline::kernels::cpu
