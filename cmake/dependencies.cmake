@@ -27,3 +27,9 @@ paceline_pkg_config(pqxx libpqxx)
 paceline_pkg_config(hwloc hwloc)
 paceline_pkg_config(httplib cpp-httplib)
 paceline_pkg_config(hwy libhwy)
+
+# Optional: without it no code is generated, and everything runs.
+find_package(LLVM 19.1 CONFIG QUIET HINTS /usr/lib/llvm-19)
+if(NOT LLVM_FOUND)
+  message(STATUS "LLVM 19 not found (llvm-19-dev): no generated kernels")
+endif()

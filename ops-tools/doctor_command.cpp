@@ -10,6 +10,7 @@
 #include "common/base/error.h"
 #include "common/base/subprocess.h"
 #include "kernels/all_kernels.h"
+#include "kernels/generated/compiler.h"
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
 #include "ops-tools/version.h"
@@ -61,6 +62,13 @@ std::string look_at_kernels() {
   return text;
 }
 
+std::string look_at_generated_code() {
+  if (const auto absence = kernels::generated_code_absence()) {
+    return fmt::format("none: {}; everything runs without", *absence);
+  }
+  return fmt::format("{}, loaded on first use", kernels::generated_code_version());
+}
+
 std::string look_for_program(const char* name) {
   const auto path = program_folder() / name;
   if (access(path.c_str(), X_OK) != 0) {
@@ -85,6 +93,7 @@ std::vector<Finding> examine(const StoreOption& store) {
               }),
       attempt("gpu", look_at_gpus),
       attempt("kernels", look_at_kernels),
+      attempt("generated", look_at_generated_code),
       attempt("worker", [] { return look_for_program("paceline-worker"); }),
       attempt("coordinator", [] { return look_for_program("paceline-coordinator"); }),
       attempt("store", [&] { return look_at_store(store); }),
