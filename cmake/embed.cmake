@@ -1,4 +1,4 @@
-# Files of schema/ that become part of a library.
+# Files that become part of a library.
 
 # paceline_embed_steps(LIBRARY FOLDER): FOLDER/HOME/NNNN_name.sql, as common/store/embedded_steps.h says.
 function(paceline_embed_steps library folder)
@@ -33,4 +33,18 @@ function(paceline_embed_wire library folder)
   target_include_directories(${library}_schema SYSTEM PUBLIC ${CAPNPC_OUTPUT_DIR})
   target_link_libraries(${library}_schema PUBLIC CapnProto::capnp)
   target_link_libraries(${library} PRIVATE ${library}_schema)
+endfunction()
+
+# paceline_embed_texts(LIBRARY TEMPLATE file...): the source TEMPLATE without ".in", in which @NAME_EXT@ is
+# the text of the file NAME.EXT.
+function(paceline_embed_texts library template)
+  foreach(text IN LISTS ARGN)
+    cmake_path(GET text FILENAME name)
+    string(REPLACE "." "_" name ${name})
+    file(READ ${PROJECT_SOURCE_DIR}/${text} ${name})
+    set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${text})
+  endforeach()
+  string(REGEX REPLACE "\\.in$" "" output ${template})
+  configure_file(${PROJECT_SOURCE_DIR}/${template} ${PROJECT_BINARY_DIR}/generated/${output} @ONLY)
+  target_sources(${library} PRIVATE ${PROJECT_BINARY_DIR}/generated/${output})
 endfunction()

@@ -12,6 +12,7 @@ void add_generate_command(CLI::App& app);
 void add_explain_command(CLI::App& app);
 void add_paths_command(CLI::App& app);
 void add_measure_command(CLI::App& app);
+void add_bench_command(CLI::App& app);
 void add_campaign_command(CLI::App& app);
 void add_fleet_command(CLI::App& app);
 void add_store_command(CLI::App& app);

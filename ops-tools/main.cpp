@@ -63,6 +63,7 @@ int run(int argc, char** argv) {
   paceline::add_explain_command(app);
   paceline::add_paths_command(app);
   paceline::add_measure_command(app);
+  paceline::add_bench_command(app);
   paceline::add_campaign_command(app);
   paceline::add_fleet_command(app);
   paceline::add_store_command(app);
