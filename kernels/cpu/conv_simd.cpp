@@ -8,29 +8,15 @@
 #include "kernels/cpu/support/convolution-inl.h"
 #include "kernels/cpu/support/simd_kernel.h"
 
-#ifndef PACELINE_CONV_SIMD_ONCE
-#define PACELINE_CONV_SIMD_ONCE
-namespace paceline::kernels::cpu {
-namespace {
-
-// What one thread needs: a panel of windows, or a padded plane.
-std::int64_t panel_floats(std::int64_t taps) {
-  return channels_at_a_time(taps) * taps * panel_columns;
-}
-
-}  // namespace
-}  // namespace paceline::kernels::cpu
-#endif
-
 HWY_BEFORE_NAMESPACE();
 namespace paceline::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
+// What one thread needs: panels of windows, or a padded plane.
 std::int64_t floats_each(const Convolution& conv) {
-  if (!conv.is_depthwise()) return panel_floats(conv.taps);
-  const PaddedPlane plane(conv);
-  return (plane.rows * plane.phases * plane.stride + 15) / 16 * 16;
+  if (!conv.is_depthwise()) return convolution_floats(conv.taps);
+  return (PaddedPlane(conv).floats() + 15) / 16 * 16;
 }
 
 void run_as(const Call& call, const ConvolutionState& state, const FinalActivation& activation,
@@ -71,7 +57,8 @@ Dim workspace_bytes(const OpInputs& in, const Resources& resources) {
   };
   Dim taps = 1;
   for (std::size_t axis = 2; axis < in[1].shape.size(); ++axis) taps *= in[1].shape[axis];
-  Dim floats = (taps + panel_depth) * panel_columns;
+  // More than convolution_floats(taps), which has a maximum in it.
+  Dim floats = convolution_floats(1) + taps * (panel_columns + 2 * extra_columns_max);
   if (in.attributes.get<std::int64_t>("groups") > 1) {
     const std::size_t last = in[0].shape.size() - 1;
     const auto padded = [&](std::size_t axis) {

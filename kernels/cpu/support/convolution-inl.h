@@ -6,6 +6,8 @@
 #define PACELINE_CONVOLUTION_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 
 #include "kernels/cpu/support/convolution_call.h"
@@ -56,6 +58,24 @@ HWY_INLINE void copy_floats(const float* from, float* to, std::int64_t count) {
       hn::BlendedStore(hn::MaskedLoad(mask, floats32, from + i), mask, floats32, to + i);
     }
   }
+}
+
+// The first `count` lanes, at most a whole vector; nothing beyond is touched.
+HWY_INLINE void store_some(Vector value, float* to, std::int64_t count) {
+  if (count >= lane_count) return store(value, to);
+  hn::BlendedStore(value, hn::FirstN(floats32, count), floats32, to);
+}
+
+// Every `step`-th element.
+HWY_INLINE void copy_strided(const float* from, std::int64_t step, float* to, std::int64_t count) {
+  if (step == 1) return copy_floats(from, to, count);
+  const auto places =
+      hn::Mul(hn::Iota(Integers32{}, 0), hn::Set(Integers32{}, static_cast<std::int32_t>(step)));
+  std::int64_t i = 0;
+  for (; i + lane_count <= count; i += lane_count) {
+    store(hn::GatherIndex(floats32, from + i * step, places), to + i);
+  }
+  for (; i < count; ++i) to[i] = from[i * step];
 }
 
 // Columns of a panel that are neighbours in one row of the result.
@@ -125,20 +145,9 @@ class Panel {
       const float* plane = planes + n * conv_.in;
       if (covered < count_) std::fill_n(row, conv_columns, 0.0f);
       for (std::int64_t i = 0; i < piece_count; ++i) {
-        copy_piece(plane + pieces[i].source, row + pieces[i].column, pieces[i].count, ax.stride);
+        copy_strided(plane + pieces[i].source, ax.stride, row + pieces[i].column, pieces[i].count);
       }
     }
-  }
-
-  static void copy_piece(const float* from, float* to, std::int64_t count, std::int64_t step) {
-    if (step == 1) return copy_floats(from, to, count);
-    const auto steps =
-        hn::Mul(hn::Iota(Integers32{}, 0), hn::Set(Integers32{}, static_cast<std::int32_t>(step)));
-    std::int64_t i = 0;
-    for (; i + lane_count <= count; i += lane_count) {
-      store(hn::GatherIndex(floats32, from + i * step, steps), to + i);
-    }
-    for (; i < count; ++i) to[i] = from[i * step];
   }
 
   const Convolution& conv_;
@@ -148,25 +157,32 @@ class Panel {
   std::int64_t run_count_ = 0;
 };
 
-// sums[i][j] = the sum over d of rows[i][d] * panel[d][j], of `vectors` vectors.
+// sums[i][j] = the sum over d of rows[i][d] * panel[d][j], of `vectors` vectors. Meanwhile the rows
+// `ahead` elements further on are fetched, which are the next tile's.
 template <int vectors>
 HWY_NOINLINE void multiply_tile(const float* const* rows, const float* panel, std::int64_t depth,
-                                float* sums) {
+                                std::int64_t ahead, float* sums) {
   Vector sum[conv_rows][vectors];
   HWY_UNROLL(8)
   for (int i = 0; i < conv_rows; ++i) {
     HWY_UNROLL(3)
     for (int j = 0; j < vectors; ++j) sum[i][j] = hn::Zero(floats32);
   }
-  for (std::int64_t d = 0; d < depth; ++d, panel += conv_columns) {
-    Vector b[vectors];
-    HWY_UNROLL(3)
-    for (int j = 0; j < vectors; ++j) b[j] = load(panel + j * lane_count);
+  constexpr std::int64_t line = 16;
+  for (std::int64_t start = 0; start < depth; start += line) {
     HWY_UNROLL(8)
-    for (int i = 0; i < conv_rows; ++i) {
-      const Vector factor = fill(rows[i][d]);
+    for (int i = 0; i < conv_rows; ++i) hwy::Prefetch(rows[i] + start + ahead);
+    const std::int64_t end = std::min(start + line, depth);
+    for (std::int64_t d = start; d < end; ++d, panel += conv_columns) {
+      Vector b[vectors];
       HWY_UNROLL(3)
-      for (int j = 0; j < vectors; ++j) sum[i][j] = hn::MulAdd(factor, b[j], sum[i][j]);
+      for (int j = 0; j < vectors; ++j) b[j] = load(panel + j * lane_count);
+      HWY_UNROLL(8)
+      for (int i = 0; i < conv_rows; ++i) {
+        const Vector factor = fill(rows[i][d]);
+        HWY_UNROLL(3)
+        for (int j = 0; j < vectors; ++j) sum[i][j] = hn::MulAdd(factor, b[j], sum[i][j]);
+      }
     }
   }
   HWY_UNROLL(8)
@@ -177,10 +193,32 @@ HWY_NOINLINE void multiply_tile(const float* const* rows, const float* panel, st
 }
 
 HWY_INLINE void multiply_tile(const float* const* rows, const float* panel, std::int64_t depth,
-                              std::int64_t columns, float* sums) {
-  if (columns > 2 * lane_count) return multiply_tile<3>(rows, panel, depth, sums);
-  if (columns > lane_count) return multiply_tile<2>(rows, panel, depth, sums);
-  multiply_tile<1>(rows, panel, depth, sums);
+                              std::int64_t columns, std::int64_t ahead, float* sums) {
+  if (columns > 2 * lane_count) return multiply_tile<3>(rows, panel, depth, ahead, sums);
+  if (columns > lane_count) return multiply_tile<2>(rows, panel, depth, ahead, sums);
+  multiply_tile<1>(rows, panel, depth, ahead, sums);
+}
+
+// The same for columns that would not fill a vector: sums[i][j] = the sum over d of rows[i][d] *
+// lines[j][d], vectors of d.
+HWY_NOINLINE void multiply_lines(const float* const* rows, const float* lines, std::int64_t depth,
+                                 std::int64_t columns, std::int64_t line_stride, float* sums) {
+  for (std::int64_t j = 0; j < columns; ++j) {
+    const float* line = lines + j * line_stride;
+    Vector sum[conv_rows];
+    HWY_UNROLL(8)
+    for (int i = 0; i < conv_rows; ++i) sum[i] = hn::Zero(floats32);
+    for (std::int64_t d = 0; d < depth; d += lane_count) {
+      // Lines are filled up with zeros; rows end where the weight ends.
+      const auto is_present = hn::FirstN(floats32, std::min(depth - d, lane_count));
+      const Vector b = load(line + d);
+      HWY_UNROLL(8)
+      for (int i = 0; i < conv_rows; ++i) {
+        sum[i] = hn::MulAdd(hn::MaskedLoad(is_present, floats32, rows[i] + d), b, sum[i]);
+      }
+    }
+    for (int i = 0; i < conv_rows; ++i) sums[i * conv_columns + j] = sum_of_lanes(sum[i]);
+  }
 }
 
 // Where one tile's sums go: rows of the result, `stride` apart.
@@ -204,78 +242,170 @@ void finish_sums(const F& f, const float* sums, const TileResults& to) {
       if (to.is_first && to.residual != nullptr) {
         value = hn::Add(value, load_first(to.residual + at, left));
       }
-      store_first(to.is_last ? f(value) : value, to.out + at, left);
+      store_some(to.is_last ? f(value) : value, to.out + at, left);
     }
   }
 }
 
-// The rows' share of one panel, some channels at a time.
+// Columns of the result that are computed together: whole panels, and at the end up to
+// `extra_columns_max` more.
+struct ColumnBlock {
+  Range columns;
+  std::int64_t extra = 0;
+
+  std::int64_t panels() const {
+    return (columns.end - extra - columns.begin + conv_columns - 1) / conv_columns;
+  }
+  Range panel(std::int64_t i) const {
+    const std::int64_t begin = columns.begin + i * conv_columns;
+    return {begin, std::min(begin + conv_columns, columns.end - extra)};
+  }
+};
+
+// One block of columns of one group of one batch.
 template <typename F>
-void convolve_panel(const Convolution& conv, const F& f, std::int64_t batch, std::int64_t group,
-                    const Range& columns, const Range& rows, float* gathered) {
-  const std::int64_t width = columns.end - columns.begin, k = conv.depth * conv.taps;
-  const Panel panel(conv, conv.x + (batch * conv.groups + group) * conv.depth * conv.in,
-                    columns.begin, width);
-  alignas(64) float sums[conv_rows * conv_columns];
-  const std::int64_t block = channels_at_a_time(conv.taps);
-  for (std::int64_t c = 0; c < std::max<std::int64_t>(conv.depth, 1); c += block) {
-    const std::int64_t channels = std::min(block, conv.depth - c);
-    panel.gather(c, channels, gathered);
-    for (std::int64_t row = rows.begin; row < rows.end; row += conv_rows) {
-      const std::int64_t channel = group * conv.rows + row;
-      const std::int64_t present = std::min<std::int64_t>(conv_rows, rows.end - row);
-      const float* lines[conv_rows];  // Those that do not exist repeat the last.
-      for (std::int64_t i = 0; i < conv_rows; ++i) {
-        lines[i] = conv.weight + (channel + std::min(i, present - 1)) * k + c * conv.taps;
+class ConvolvedBlock {
+ public:
+  ConvolvedBlock(const Convolution& conv, const F& f, std::int64_t which, const ColumnBlock& block,
+                 float* workspace)
+      : conv_(conv),
+        f_(f),
+        group_(which % conv.groups),
+        x_(conv.x + which * conv.depth * conv.in),
+        first_(which * conv.rows * conv.columns),
+        block_(block),
+        gathered_(workspace),
+        lines_(workspace + gathered_floats(conv.taps)) {}
+
+  // Rows [rows.begin, rows.end), some channels at a time.
+  void run(const Range& rows) const {
+    const std::int64_t step = channels_at_a_time(conv_.taps);
+    for (std::int64_t c = 0; c < std::max<std::int64_t>(conv_.depth, 1); c += step) {
+      const std::int64_t channels = std::min(step, conv_.depth - c);
+      gather(c, channels);
+      for (std::int64_t row = rows.begin; row < rows.end; row += conv_rows) {
+        multiply_rows(row, std::min<std::int64_t>(conv_rows, rows.end - row), c, channels);
       }
-      multiply_tile(lines, gathered, channels * conv.taps, width, sums);
-      const std::int64_t at =
-          (batch * conv.groups * conv.rows + channel) * conv.columns + columns.begin;
-      finish_sums(f, sums,
-                  {.out = conv.out + at,
-                   .residual = conv.residual == nullptr ? nullptr : conv.residual + at,
-                   .bias = conv.bias == nullptr ? nullptr : conv.bias + channel,
-                   .stride = conv.columns,
-                   .rows = present,
-                   .columns = width,
-                   .is_first = c == 0,
-                   .is_last = c + channels == conv.depth});
     }
   }
-}
 
-// Columns in panels of as equal numbers of vectors as can be.
-struct PanelCut {
-  std::int64_t vectors, panels;
+ private:
+  void gather(std::int64_t channel, std::int64_t channels) const {
+    const std::int64_t depth = channels * conv_.taps;
+    if (block_.extra > 0) {
+      // Turned from columns beside each other to lines, by way of the first panel's place.
+      const std::int64_t first = block_.columns.end - block_.extra;
+      Panel(conv_, x_, first, block_.extra).gather(channel, channels, gathered_);
+      for (std::int64_t j = 0; j < block_.extra; ++j) {
+        float* line = lines_ + j * line_floats(conv_.taps);
+        for (std::int64_t d = 0; d < depth; ++d) line[d] = gathered_[d * conv_columns + j];
+        std::fill_n(line + depth, lane_count, 0.0f);
+      }
+    }
+    for (std::int64_t i = 0; i < block_.panels(); ++i) {
+      const Range columns = block_.panel(i);
+      Panel(conv_, x_, columns.begin, columns.end - columns.begin)
+          .gather(channel, channels, gathered_ + i * depth * conv_columns);
+    }
+  }
 
-  explicit PanelCut(std::int64_t columns)
-      : vectors((columns + lane_count - 1) / lane_count),
-        panels((vectors + conv_vectors - 1) / conv_vectors) {}
-  Range range(std::int64_t panel, std::int64_t columns) const {
-    return {std::min(vectors * panel / panels * lane_count, columns),
-            std::min(vectors * (panel + 1) / panels * lane_count, columns)};
+  void multiply_rows(std::int64_t row, std::int64_t present, std::int64_t c,
+                     std::int64_t channels) const {
+    const std::int64_t k = conv_.depth * conv_.taps, depth = channels * conv_.taps;
+    const float* lines[conv_rows];  // Those that do not exist repeat the last.
+    for (std::int64_t i = 0; i < conv_rows; ++i) {
+      const std::int64_t line = group_ * conv_.rows + row + std::min(i, present - 1);
+      lines[i] = conv_.weight + line * k + c * conv_.taps;
+    }
+    alignas(64) float sums[conv_rows * conv_columns];
+    const auto finish = [&](const Range& columns) {
+      const std::int64_t at = first_ + row * conv_.columns + columns.begin;
+      const std::int64_t channel = group_ * conv_.rows + row;
+      finish_sums(f_, sums,
+                  {.out = conv_.out + at,
+                   .residual = conv_.residual == nullptr ? nullptr : conv_.residual + at,
+                   .bias = conv_.bias == nullptr ? nullptr : conv_.bias + channel,
+                   .stride = conv_.columns,
+                   .rows = present,
+                   .columns = columns.end - columns.begin,
+                   .is_first = c == 0,
+                   .is_last = c + channels == conv_.depth});
+    };
+    for (std::int64_t i = 0; i < block_.panels(); ++i) {
+      const Range columns = block_.panel(i);
+      multiply_tile(lines, gathered_ + i * depth * conv_columns, depth, columns.end - columns.begin,
+                    conv_rows * k, sums);
+      finish(columns);
+    }
+    if (block_.extra > 0) {
+      multiply_lines(lines, lines_, depth, block_.extra, line_floats(conv_.taps), sums);
+      finish({block_.columns.end - block_.extra, block_.columns.end});
+    }
+  }
+
+  const Convolution& conv_;
+  const F& f_;
+  std::int64_t group_;
+  const float* x_;
+  std::int64_t first_;
+  ColumnBlock block_;
+  float *gathered_, *lines_;
+};
+
+// How columns are cut into blocks: whole panels, as many as fit the place for one deep panel, so
+// that rows of the result are written in long runs; a last vector with few elements becomes extra
+// columns.
+struct BlockCut {
+  std::int64_t extra, vectors, panels, panels_each, blocks;
+
+  explicit BlockCut(const Convolution& conv) {
+    const std::int64_t rest = conv.columns % lane_count;
+    const bool is_worth = conv.columns > lane_count && conv.depth * conv.taps >= 64;
+    extra = is_worth && rest <= extra_columns_max ? rest : 0;
+    vectors = (conv.columns - extra + lane_count - 1) / lane_count;
+    panels = (vectors + conv_vectors - 1) / conv_vectors;
+    const std::int64_t depth = std::min(channels_at_a_time(conv.taps), conv.depth) * conv.taps;
+    panels_each = std::max<std::int64_t>(panel_depth / std::max<std::int64_t>(depth, 1), 1);
+    blocks = (panels + panels_each - 1) / panels_each;
+  }
+
+  ColumnBlock block(std::int64_t i, std::int64_t columns) const {
+    const std::int64_t whole = columns - extra;
+    if (panels_each > 1) {
+      const auto start = [&](std::int64_t n) {
+        return std::min(panels * n / blocks * conv_columns, whole);
+      };
+      const bool is_last = i + 1 == blocks;
+      return {{start(i), is_last ? columns : start(i + 1)}, is_last ? extra : 0};
+    }
+    // One panel each, with as equal numbers of vectors as can be.
+    const auto start = [&](std::int64_t n) {
+      return std::min(vectors * n / blocks * lane_count, whole);
+    };
+    const bool is_last = i + 1 == blocks;
+    return {{start(i), is_last ? columns : start(i + 1)}, is_last ? extra : 0};
   }
 };
 
 template <typename F>
-void convolve_panels(const Convolution& conv, const F& f, int threads, float* workspace,
+void convolve_blocks(const Convolution& conv, const F& f, int threads, float* workspace,
                      std::int64_t workspace_floats) {
-  const PanelCut cut(conv.columns);
-  const std::int64_t panels = conv.batches * conv.groups * cut.panels;
-  // With few panels the rows are shared out too, in whole tiles.
+  const BlockCut cut(conv);
+  const std::int64_t blocks = conv.batches * conv.groups * cut.blocks;
+  // With few blocks the rows are shared out too, in whole tiles.
   const std::int64_t tiles = (conv.rows + conv_rows - 1) / conv_rows;
-  const bool shares_rows = threads > 1 && panels < 8 * threads && tiles >= 2 * threads;
+  const bool shares_rows = threads > 1 && blocks < 8 * threads && tiles >= 2 * threads;
   const std::int64_t shares = shares_rows ? threads : 1;
   const std::int64_t cost = conv.rows / shares * conv.depth * conv.taps * 3;
-  parallel_ranges(panels * shares, cost, threads, [&](std::int64_t begin, std::int64_t end) {
-    float* gathered = workspace + workspace_part(threads) * workspace_floats;
+  parallel_ranges(blocks * shares, cost, threads, [&](std::int64_t begin, std::int64_t end) {
+    float* own = workspace + workspace_part(threads) * workspace_floats;
     for (std::int64_t item = begin; item < end; ++item) {
-      const std::int64_t share = item / panels, panel = item % panels;
+      const std::int64_t share = item / blocks, block = item % blocks;
       const Range rows{tiles * share / shares * conv_rows,
                        std::min(tiles * (share + 1) / shares * conv_rows, conv.rows)};
-      const std::int64_t which = panel / cut.panels;
-      convolve_panel(conv, f, which / conv.groups, which % conv.groups,
-                     cut.range(panel % cut.panels, conv.columns), rows, gathered);
+      ConvolvedBlock<F>(conv, f, block / cut.blocks, cut.block(block % cut.blocks, conv.columns),
+                        own)
+          .run(rows);
     }
   });
 }
@@ -284,60 +414,86 @@ void convolve_panels(const Convolution& conv, const F& f, int threads, float* wo
 // other: column j is number j / stride of phase j % stride.
 struct PaddedPlane {
   std::int64_t rows, phases, stride;
+  std::int64_t offsets[depthwise_taps_max];  // Of taps, from the first element of a window.
 
   explicit PaddedPlane(const Convolution& conv) {
     const WindowAxis &ay = conv.axes[1], &ax = conv.axes[2];
     rows = (ay.out - 1) * ay.stride + (ay.kernel - 1) * ay.dilation + 1;
     phases = ax.stride;
     stride = ax.out + (ax.kernel - 1) * ax.dilation / ax.stride + lane_count;
+    for (std::int64_t tap = 0; tap < conv.taps; ++tap) {
+      const std::int64_t column = tap % ax.kernel * ax.dilation;
+      offsets[tap] = tap / ax.kernel * ay.dilation * phases * stride + column % phases * stride +
+                     column / phases;
+    }
   }
 
+  std::int64_t floats() const { return rows * phases * stride; }
+
+  // Padding is zero already, and stays.
   void fill_from(const Convolution& conv, const float* plane, float* out) const {
     const WindowAxis &ay = conv.axes[1], &ax = conv.axes[2];
-    std::fill_n(out, rows * phases * stride, 0.0f);
-    for (std::int64_t row = 0; row < rows; ++row) {
-      const std::int64_t y = row - ay.low;
-      if (y < 0 || y >= ay.in) continue;
-      const float* from = plane + y * ax.in;
-      float* to = out + row * phases * stride;
-      if (phases == 1) {
-        copy_floats(from, to + ax.low, std::min(ax.in, stride - ax.low));
-        continue;
-      }
-      const std::int64_t last = std::min(ax.in, stride * phases - ax.low);
-      for (std::int64_t x = 0; x < last; ++x) {
-        to[(x + ax.low) % phases * stride + (x + ax.low) / phases] = from[x];
+    const Range present{std::max<std::int64_t>(ay.low, 0), std::min(rows, ay.in + ay.low)};
+    for (std::int64_t phase = 0; phase < phases; ++phase) {
+      // Columns phase, phase + phases, ... from the first that is not padding.
+      const std::int64_t index = ax.low <= phase ? 0 : (ax.low - phase + phases - 1) / phases;
+      const std::int64_t x = phase + index * phases - ax.low;
+      if (x >= ax.in || index >= stride) continue;
+      const std::int64_t count = std::min((ax.in - x + phases - 1) / phases, stride - index);
+      for (std::int64_t row = present.begin; row < present.end; ++row) {
+        copy_strided(plane + (row - ay.low) * ax.in + x, phases,
+                     out + (row * phases + phase) * stride + index, count);
       }
     }
   }
 };
 
-template <typename F>
+// Windows of several rows of the result, one vector of each. `taps` is 0 where it is not known
+// before.
+template <int taps, int rows, typename F>
+HWY_INLINE void convolve_rows(const Convolution& conv, const F& f, const float* factors,
+                              const PaddedPlane& plane, const float* padded, Vector start,
+                              const float* residual, float* out, std::int64_t left) {
+  const std::int64_t step = conv.axes[1].stride * plane.phases * plane.stride;
+  const std::int64_t width = conv.axes[2].out, count = taps > 0 ? taps : conv.taps;
+  Vector sums[rows];
+  HWY_UNROLL(4)
+  for (int i = 0; i < rows; ++i) sums[i] = start;
+  HWY_UNROLL(9)
+  for (std::int64_t tap = 0; tap < count; ++tap) {
+    const Vector factor = fill(factors[tap]);
+    const float* from = padded + plane.offsets[tap];
+    HWY_UNROLL(4)
+    for (int i = 0; i < rows; ++i) sums[i] = hn::MulAdd(factor, load(from + i * step), sums[i]);
+  }
+  HWY_UNROLL(4)
+  for (int i = 0; i < rows; ++i) {
+    if (residual != nullptr) sums[i] = hn::Add(sums[i], load_first(residual + i * width, left));
+    store_some(f(sums[i]), out + i * width, left);
+  }
+}
+
+template <int taps, typename F>
 void convolve_plane(const Convolution& conv, const F& f, std::int64_t channel,
-                    const PaddedPlane& shape, const float* padded, const float* residual,
+                    const PaddedPlane& plane, const float* padded, const float* residual,
                     float* out) {
-  const WindowAxis &ay = conv.axes[1], &ax = conv.axes[2];
-  const float* taps = conv.weight + channel * conv.taps;
+  const std::int64_t height = conv.axes[1].out, width = conv.axes[2].out;
+  const std::int64_t step = conv.axes[1].stride * plane.phases * plane.stride;
+  const float* factors = conv.weight + channel * conv.taps;
   const Vector start = fill(conv.bias == nullptr ? 0.0f : conv.bias[channel]);
-  for (std::int64_t y = 0; y < ay.out; ++y) {
-    for (std::int64_t x = 0; x < ax.out; x += lane_count) {
-      Vector sum = start, other = hn::Zero(floats32);
-      for (std::int64_t b = 0; b < ay.kernel; ++b) {
-        const float* row =
-            padded + (y * ay.stride + b * ay.dilation) * shape.phases * shape.stride + x;
-        const float* factors = taps + b * ax.kernel;
-        for (std::int64_t c = 0; c < ax.kernel; ++c) {
-          const std::int64_t at = c * ax.dilation;
-          const float* from = row + at % ax.stride * shape.stride + at / ax.stride;
-          std::swap(sum, other);
-          sum = hn::MulAdd(fill(factors[c]), load(from), sum);
-        }
+  for (std::int64_t y = 0; y < height;) {
+    const bool takes_four = height - y >= 4;
+    for (std::int64_t x = 0; x < width; x += lane_count) {
+      const float* from = padded + y * step + x;
+      const std::int64_t at = y * width + x, left = width - x;
+      const float* added = residual == nullptr ? nullptr : residual + at;
+      if (takes_four) {
+        convolve_rows<taps, 4>(conv, f, factors, plane, from, start, added, out + at, left);
+      } else {
+        convolve_rows<taps, 1>(conv, f, factors, plane, from, start, added, out + at, left);
       }
-      Vector value = hn::Add(sum, other);
-      const std::int64_t left = ax.out - x, place = y * ax.out + x;
-      if (residual != nullptr) value = hn::Add(value, load_first(residual + place, left));
-      store_first(f(value), out + place, left);
     }
+    y += takes_four ? 4 : 1;
   }
 }
 
@@ -345,23 +501,25 @@ template <typename F>
 void convolve_planes(const Convolution& conv, const F& f, int threads, float* workspace,
                      std::int64_t workspace_floats) {
   const PaddedPlane shape(conv);
-  const std::int64_t depth = conv.axes[0].in;  // Planes of a volume: its taps are one deep.
-  const WindowAxis& az = conv.axes[0];
-  const std::int64_t plane = conv.in / depth, result = conv.columns / az.out;
-  parallel_ranges(conv.batches * conv.groups * az.out, result * conv.taps, threads,
+  const WindowAxis& az = conv.axes[0];  // Planes of a volume: taps are one deep.
+  const std::int64_t size = conv.axes[1].in * conv.axes[2].in, result = conv.columns / az.out;
+  const auto convolve_one = conv.taps == 9
+                                ? convolve_plane<9, F>
+                                : (conv.taps == 25 ? convolve_plane<25, F> : convolve_plane<0, F>);
+  parallel_ranges(conv.batches * conv.groups * az.out, result * conv.taps / 8, threads,
                   [&](std::int64_t begin, std::int64_t end) {
                     float* padded = workspace + workspace_part(threads) * workspace_floats;
+                    std::fill_n(padded, shape.floats(), 0.0f);
                     for (std::int64_t i = begin; i < end; ++i) {
                       const std::int64_t channel = i / az.out, z = az.place(i % az.out, 0);
-                      if (z < 0 || z >= depth) {
-                        std::fill_n(padded, shape.rows * shape.phases * shape.stride, 0.0f);
+                      if (z < 0 || z >= az.in) {
+                        std::fill_n(padded, shape.floats(), 0.0f);
                       } else {
-                        shape.fill_from(conv, conv.x + (channel * depth + z) * plane, padded);
+                        shape.fill_from(conv, conv.x + (channel * az.in + z) * size, padded);
                       }
-                      const std::int64_t at = i * result;
-                      convolve_plane(conv, f, channel % conv.groups, shape, padded,
-                                     conv.residual == nullptr ? nullptr : conv.residual + at,
-                                     conv.out + at);
+                      convolve_one(conv, f, channel % conv.groups, shape, padded,
+                                   conv.residual == nullptr ? nullptr : conv.residual + i * result,
+                                   conv.out + i * result);
                     }
                   });
 }
@@ -373,7 +531,7 @@ inline void convolve(const Convolution& conv, int threads, float* workspace,
     if (conv.is_depthwise()) {
       convolve_planes(conv, f, threads, workspace, workspace_floats);
     } else {
-      convolve_panels(conv, f, threads, workspace, workspace_floats);
+      convolve_blocks(conv, f, threads, workspace, workspace_floats);
     }
   });
 }

@@ -6,6 +6,8 @@
 // What kernels that compute f32 convolutions of dense operands share.
 namespace paceline::kernels::cpu {
 
+inline constexpr std::int64_t depthwise_taps_max = 128;
+
 // One call by the numbers that loops need. x is [batches, groups * depth, in], the weight [groups *
 // rows, depth, taps], the result [batches, groups * rows, columns].
 struct Convolution {
@@ -25,7 +27,9 @@ struct Convolution {
       return axis.kernel == 1 && axis.stride == 1 && axis.low == 0 && axis.out == axis.in;
     });
   }
-  bool is_depthwise() const { return depth == 1 && rows == 1 && axes[0].kernel == 1; }
+  bool is_depthwise() const {
+    return depth == 1 && rows == 1 && axes[0].kernel == 1 && taps <= depthwise_taps_max;
+  }
 };
 
 inline Convolution convolution_of(const Call& call, const ConvolutionState& state,
@@ -52,13 +56,28 @@ inline Convolution convolution_of(const Call& call, const ConvolutionState& stat
 }
 
 // The elements of a panel of x's windows that are multiplied at a time: so many that they stay in a
-// first-level cache.
+// first-level cache. Shallow panels share the place of a deep one.
 inline constexpr std::int64_t panel_depth = 192;
 inline constexpr std::int64_t panel_columns = 48;
+// Columns that are not worth a vector: each is a line of as many elements as a panel is deep.
+inline constexpr std::int64_t extra_columns_max = 4;
 
 // Whole channels, since weights have the taps of a channel beside each other.
 constexpr std::int64_t channels_at_a_time(std::int64_t taps) {
   return std::max<std::int64_t>(panel_depth / taps, 1);
 }
 
+// Room for the vector that reaches beyond a line's end, too.
+constexpr std::int64_t line_floats(std::int64_t taps) {
+  return (std::max(taps, panel_depth) + 127) / 64 * 64;
+}
+
+constexpr std::int64_t gathered_floats(std::int64_t taps) {
+  return std::max(taps, panel_depth) * panel_columns;
+}
+
+// What one thread needs: gathered panels, and the lines of extra columns.
+constexpr std::int64_t convolution_floats(std::int64_t taps) {
+  return gathered_floats(taps) + extra_columns_max * line_floats(taps);
+}
 }  // namespace paceline::kernels::cpu
