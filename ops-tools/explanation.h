@@ -23,5 +23,7 @@ struct Explanation {
 // Layers repeat, so equal workloads are shown once, unless every node is asked for.
 void print(const Explanation& explanation, bool every_node);
 nlohmann::json to_json(const Explanation& explanation);
+// Where along the symbol which path takes over, with what was measured there.
+nlohmann::json to_json(const MeasuredRanges& measured);
 
 }  // namespace paceline

@@ -68,6 +68,21 @@ nlohmann::json to_json(const PathMeasurement& row) {
 
 }  // namespace
 
+nlohmann::json to_json(const MeasuredRanges& measured) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const PathRange& range : measured.ranges.all) {
+    nlohmann::json entry = {{"from", range.from}, {"path", to_json(range.measured)}};
+    if (range.before.path != range.measured.path) {
+      entry["before"] = to_json(range.before);
+      entry["before"]["at"] = range.before.bindings.at(measured.symbol);
+    }
+    all.push_back(std::move(entry));
+  }
+  nlohmann::json timed = nlohmann::json::array();
+  for (const PathRanges::Timed& point : measured.ranges.timed) timed.push_back(point.at);
+  return {{"symbol", measured.symbol}, {"all", all}, {"timed", timed}};
+}
+
 nlohmann::json to_json(const Explanation& explanation) {
   const Dispatched& dispatched = explanation.dispatched;
   const Decision& decision = dispatched.decision;
@@ -93,6 +108,7 @@ nlohmann::json to_json(const Explanation& explanation) {
                              {"timed", nlohmann::json::array()}};
   for (const PathMeasurement& row : dispatched.timed) document["timed"].push_back(to_json(row));
   if (dispatched.search) document["search"] = to_json(*dispatched.search);
+  if (dispatched.ranges) document["ranges"] = to_json(*dispatched.ranges);
   if (explanation.whole) document["run_s"] = explanation.whole->median_s;
   return document;
 }

@@ -160,6 +160,25 @@ void print_timed(const Dispatched& dispatched) {
              format_table({"  path", "predicted", "whole", "interval", "error"}, cells));
 }
 
+// Which path serves which values, and what was timed where it takes over.
+void print_ranges(const MeasuredRanges& measured) {
+  const PathRanges& ranges = measured.ranges;
+  std::vector<std::vector<std::string>> cells;
+  for (const PathRange& range : ranges.all) {
+    const bool compares = range.before.path != range.measured.path &&
+                          range.before.finished == range.measured.finished;
+    cells.push_back({fmt::format("  {}={}", measured.symbol, range.from),
+                     short_id(range.measured.path.to_string()),
+                     format_seconds(range.measured.summary.median_s),
+                     compares ? format_seconds(range.before.summary.median_s) : "-",
+                     short_id(range.measured.id.to_string())});
+  }
+  std::vector<std::int64_t> timed;
+  for (const PathRanges::Timed& point : ranges.timed) timed.push_back(point.at);
+  fmt::print("\nby {}, timed at {}:\n{}", measured.symbol, fmt::join(timed, ", "),
+             format_table({"  from", "path", "whole", "the one before", "record"}, cells));
+}
+
 void print_whole(const Explanation& explanation) {
   const Dispatched& dispatched = explanation.dispatched;
   const Decision& decision = dispatched.decision;
@@ -175,6 +194,10 @@ void print_whole(const Explanation& explanation) {
                format_seconds(dispatched.raced->summary.low_s),
                format_seconds(dispatched.raced->summary.high_s), dispatched.raced->error_relative);
   }
+  if (dispatched.basis == Basis::ranged) {
+    fmt::print("its path was timed whole at values of {} around this one\n",
+               dispatched.ranges->symbol);
+  }
   if (dispatched.basis != Basis::standing && dispatched.standing_s > 0) {
     fmt::print("the graph as it stands: {} {}\n", dispatched.raced ? "timed whole" : "predicted",
                format_seconds(dispatched.standing_s));
@@ -189,6 +212,7 @@ void print(const Explanation& explanation, bool every_node) {
   print_rules(explanation.dispatched);
   if (explanation.dispatched.search) print_search(*explanation.dispatched.search);
   print_timed(explanation.dispatched);
+  if (explanation.dispatched.ranges) print_ranges(*explanation.dispatched.ranges);
 }
 
 }  // namespace paceline

@@ -54,9 +54,9 @@ class Generation {
   void execute() {
     if (prompt_.empty()) throw invalid("a prompt needs at least one token: give --tokens 1,2,3");
     const auto length = static_cast<std::int64_t>(prompt_.size());
-    Session prompt_session = session(length, 0);
-    Session token_session = session(1, length);
-    Generator generator(prompt_session, token_session,
+    VariantSession prompt_session = session(length, 0);
+    VariantSession token_session = session(1, length);
+    Generator generator(&prompt_session, &token_session,
                         {model_.vocabulary, model_.end_tokens, model_.positions_max});
     GenerateOptions options = arguments_.options;
     std::vector<std::int64_t> arrivals_ns;
@@ -78,21 +78,24 @@ class Generation {
     return model;
   }
 
-  // A session whose kernels are the best for `count` tokens at a time behind `past` others.
-  Session session(std::int64_t count, std::int64_t past) {
+  // A session whose plans are the best for `count` tokens at a time behind `past` others.
+  VariantSession session(std::int64_t count, std::int64_t past) {
     const std::int64_t capacity =
         static_cast<std::int64_t>(prompt_.size()) + arguments_.options.new_tokens_max;
     const Bindings bindings = {
         {"B", 1}, {"N", count}, {"past", past}, {"capacity", std::max(capacity, past + count)}};
     GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store_.get(), options_);
     const auto cache = arguments_.request.open_plan_cache();
-    Planned planned =
-        paceline::plan(model_.graph, bindings, dispatcher, ops::all_ops(), kernels::all_kernels(),
-                       store_.get(), cache ? &*cache : nullptr);
-    measured_ += planned.summary.measured;
-    estimated_ += planned.summary.estimated;
-    return Session(std::move(planned.plan), ops::all_ops(), kernels::all_kernels(), model_.weights,
-                   {.threads = options_.threads, .states = states_, .prepared = prepared_});
+    PlannedVariants planned =
+        plan_variants(model_.graph, bindings, dispatcher, ops::all_ops(), kernels::all_kernels(),
+                      store_.get(), cache ? &*cache : nullptr);
+    const PlanSummary& summary = planned.summaries[planned.variants.select(bindings)];
+    measured_ += summary.measured;
+    estimated_ += summary.estimated;
+    plans_ += static_cast<int>(planned.variants.all.size());
+    return VariantSession(std::move(planned.variants), ops::all_ops(), kernels::all_kernels(),
+                          model_.weights,
+                          {.threads = options_.threads, .states = states_, .prepared = prepared_});
   }
 
   static void print_token(std::int64_t token, bool is_first) {
@@ -112,8 +115,10 @@ class Generation {
         rest_s > 0 ? static_cast<double>(arrivals_ns.size() - 1) / rest_s : 0;
     if (!arguments_.request.json) {
       fmt::print("\n");
-      fmt::print(stderr, "prompt {} tokens in {}; then {:.1f} tokens/s; kernels: {} measured, {} estimated\n",
-                 prompt_.size(), format_seconds(prompt_s), decode_rate, measured_, estimated_);
+      fmt::print(
+          stderr,
+          "prompt {} tokens in {}; then {:.1f} tokens/s; kernels: {} measured, {} estimated\n",
+          prompt_.size(), format_seconds(prompt_s), decode_rate, measured_, estimated_);
       return;
     }
     fmt::print("{}\n", nlohmann::json{{"model", arguments_.request.model},
@@ -123,7 +128,8 @@ class Generation {
                                       {"prompt_s", prompt_s},
                                       {"tokens_per_s", decode_rate},
                                       {"measured", measured_},
-                                      {"estimated", estimated_}}
+                                      {"estimated", estimated_},
+                                      {"plans", plans_}}
                            .dump(2));
   }
 
@@ -136,6 +142,7 @@ class Generation {
   std::shared_ptr<PreparedTensors> prepared_;
   int measured_ = 0;
   int estimated_ = 0;
+  int plans_ = 0;  // Variants counted.
 };
 
 }  // namespace

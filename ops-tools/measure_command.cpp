@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "common/base/error.h"
@@ -11,10 +12,11 @@
 #include "kernels/all_kernels.h"
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
+#include "ops-tools/explanation.h"
 #include "ops-tools/id_prefix.h"
 #include "ops-tools/model_inputs.h"
 #include "ops-tools/model_request.h"
-#include "worker/dispatch/path_study.h"
+#include "worker/dispatch/range_study.h"
 
 namespace paceline {
 namespace {
@@ -25,7 +27,31 @@ struct MeasureArguments {
   std::string form = "forward";
   double sitting_seconds = 2;
   int paths = 0;
+  std::string range;
 };
+
+// "N=1..512"
+SymbolRange parse_range(const std::string& text) {
+  const auto refuse = [&] {
+    return invalid("--range takes SYMBOL=FIRST..LAST, as in N=1..512: {}", text);
+  };
+  const std::size_t equals = text.find('=');
+  const std::size_t dots = text.find("..");
+  if (equals == std::string::npos || equals == 0 || dots == std::string::npos || dots < equals) {
+    throw refuse();
+  }
+  const auto number = [&](std::string_view digits) {
+    std::int64_t value = 0;
+    const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (failed != std::errc{} || end != digits.data() + digits.size()) throw refuse();
+    return value;
+  };
+  const std::string_view all = text;
+  SymbolRange range{text.substr(0, equals), number(all.substr(equals + 1, dots - equals - 1)),
+                    number(all.substr(dots + 2))};
+  anchors_of(range.first, range.last);
+  return range;
+}
 
 std::vector<Regime> regimes_of(const MeasureArguments& arguments) {
   std::vector<Regime> regimes;
@@ -48,12 +74,10 @@ void show_progress(int done, int total, const Workload& workload) {
 }
 
 nlohmann::json to_json(const PathMeasurement& row) {
-  nlohmann::json document = {{"path", row.path.to_string()},
-                             {"outcome", to_string(row.outcome)},
-                             {"predicted_s", row.predicted_s},
-                             {"error_relative", row.error_relative},
-                             {"noise_floor", row.noise_floor},
-                             {"method", row.method}};
+  nlohmann::json document = {
+      {"path", row.path.to_string()},   {"outcome", to_string(row.outcome)},
+      {"predicted_s", row.predicted_s}, {"error_relative", row.error_relative},
+      {"noise_floor", row.noise_floor}, {"method", row.method}};
   if (row.outcome == Outcome::ok) {
     document["median_s"] = row.summary.median_s;
     document["low_s"] = row.summary.low_s;
@@ -75,32 +99,100 @@ std::vector<std::string> cells_of(const PathMeasurement& row, bool is_standing) 
           fmt::format("{:.2g}", row.error_relative)};
 }
 
-// Paths timed whole, on the model's own weights and random inputs.
-void settle_paths(const MeasureArguments& arguments, const Model& model, const Graph& graph,
-                  const Bindings& bindings, GraphDispatcher& dispatcher, Store& store,
-                  int measured) {
+// The model's own weights and random inputs.
+RaceData race_data(const Model& model, const Graph& graph, const Bindings& bindings) {
   const auto inputs = draw_inputs(graph, bindings, model.vocabulary, /*seed=*/1);
   RaceData data{.weights = model.weights, .inputs = {}};
   for (const auto& [name, tensor] : inputs.tensors) data.inputs.emplace(name, tensor);
-  const PathStudy study = study_paths(
-      dispatcher, ops::all_ops(), kernels::all_kernels(), store, graph, bindings, std::move(data),
-      {.paths = arguments.paths}, [](std::string_view line) { fmt::print(stderr, "{}\n", line); });
+  return data;
+}
+
+void say(std::string_view line) { fmt::print(stderr, "{}\n", line); }
+
+void print(const MeasuredRanges& measured, const RangeStudy& study) {
+  std::vector<std::vector<std::string>> cells;
+  for (const PathRange& range : measured.ranges.all) {
+    const bool is_first = cells.empty();
+    cells.push_back({fmt::format("{}={}", measured.symbol, range.from),
+                     short_id(range.measured.path.to_string()),
+                     format_seconds(range.measured.summary.median_s),
+                     is_first || range.before.path == range.measured.path
+                         ? "-"
+                         : format_seconds(range.before.summary.median_s)});
+  }
+  fmt::print("{}\nup to {}={}; {} workloads measured, {} sittings between powers of two\n",
+             format_table({"from", "path", "whole", "the path before"}, cells), measured.symbol,
+             measured.ranges.timed.back().at, study.workloads_measured, study.sittings);
+}
+
+// Paths timed whole along a symbol.
+void settle_range(const MeasureArguments& arguments, const SymbolRange& range, const Model& model,
+                  const Graph& graph, const Bindings& bindings, GraphDispatcher& dispatcher,
+                  Store& store) {
+  const RangeStudy study = study_range(
+      dispatcher, ops::all_ops(), kernels::all_kernels(), store, graph, bindings, range,
+      [&](const Bindings& here) { return race_data(model, graph, here); },
+      {.at_anchor = {.paths = arguments.paths}}, say);
+  if (arguments.request.json) {
+    nlohmann::json document = {{"store", store.url()},
+                               {"graph", graph.id().to_string()},
+                               {"workloads_measured", study.workloads_measured},
+                               {"sittings", study.sittings}};
+    if (study.ranges) document["ranges"] = to_json(*study.ranges);
+    fmt::print("{}\n", document.dump(2));
+  } else if (study.ranges) {
+    print(*study.ranges, study);
+  } else {
+    fmt::print("one value was timed, {}={}: a range needs two\n", range.symbol, range.first);
+  }
+}
+
+// Paths timed whole.
+void settle_paths(const MeasureArguments& arguments, const Model& model, const Graph& graph,
+                  const Bindings& bindings, GraphDispatcher& dispatcher, Store& store,
+                  int measured) {
+  const PathStudy study =
+      study_paths(dispatcher, ops::all_ops(), kernels::all_kernels(), store, graph, bindings,
+                  race_data(model, graph, bindings), {.paths = arguments.paths}, say);
   if (arguments.request.json) {
     nlohmann::json rows = nlohmann::json::array();
     for (const PathMeasurement& row : study.rows) rows.push_back(to_json(row));
+    nlohmann::json confirmed = nlohmann::json::array();
+    for (const PathMeasurement& row : study.confirmed) confirmed.push_back(to_json(row));
     fmt::print("{}\n", nlohmann::json{{"store", store.url()},
                                       {"graph", graph.id().to_string()},
                                       {"workloads_measured", measured + study.workloads_measured},
                                       {"workloads_possible", study.workloads_possible},
-                                      {"paths", rows}}
+                                      {"paths", rows},
+                                      {"confirmed", confirmed}}
                            .dump(2));
     return;
   }
   std::vector<std::vector<std::string>> cells;
   for (const PathMeasurement& row : study.rows) cells.push_back(cells_of(row, cells.empty()));
+  for (const PathMeasurement& row : study.confirmed) {
+    cells.push_back(cells_of(row, row.path == study.rows.front().path));
+    cells.back().front() += ", again";
+  }
   fmt::print("{}\n{} workloads measured, of {} that some path contains\n",
              format_table({"path", "predicted", "whole", "interval", "error"}, cells),
              measured + study.workloads_measured, study.workloads_possible);
+}
+
+SymbolRange range_of(const MeasureArguments& arguments, const Graph& graph,
+                     const Bindings& bindings) {
+  const SymbolRange range = parse_range(arguments.range);
+  if (arguments.paths == 0) {
+    throw invalid("--range races paths: give --paths too, as in --paths 8: {}", arguments.range);
+  }
+  if (!graph.symbols().contains(range.symbol)) {
+    throw invalid("the model has no such symbol: --range {}", arguments.range);
+  }
+  if (bindings.contains(range.symbol)) {
+    throw invalid("a symbol is bound or has a range: --bind {}={} --range {}", range.symbol,
+                  bindings.at(range.symbol), arguments.range);
+  }
+  return range;
 }
 
 void run(const MeasureArguments& arguments) {
@@ -115,12 +207,19 @@ void run(const MeasureArguments& arguments) {
   const bool generates = arguments.form == "generate";
   const Model model = request.load(generates ? ModelForm::generate : ModelForm::forward);
   const Bindings bindings = request.bound();
-  require_bound(model.graph, bindings);
+  std::optional<SymbolRange> range;
+  if (!arguments.range.empty()) range = range_of(arguments, model.graph, bindings);
+  Bindings whole = bindings;
+  if (range) whole[range->symbol] = range->last;
+  require_bound(model.graph, whole);
   const auto store = request.store.open();
   if (!store) throw invalid("measuring needs a store to put its rows into: --store none");
 
   const Graph graph = prepare(model.graph, ops::all_ops(), kernels::all_kernels());
   GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store.get(), options);
+  if (range) {
+    return settle_range(arguments, *range, model, graph, bindings, dispatcher, *store);
+  }
   const int measured = dispatcher.measure_missing(graph, bindings, regimes, show_progress);
   if (arguments.paths > 0) {
     return settle_paths(arguments, model, graph, bindings, dispatcher, *store, measured);
@@ -158,6 +257,9 @@ void add_measure_command(CLI::App& app) {
       ->add_option("--paths", arguments->paths,
                    "Also search equivalent programs, and time the K best whole")
       ->check(CLI::Range(0, 10000));
+  command->add_option("--range", arguments->range,
+                      "With --paths, along a symbol: SYMBOL=FIRST..LAST, as in N=1..512. Races the "
+                      "powers of two, and finds where another path takes over");
   command->callback([arguments] { run(*arguments); });
 }
 

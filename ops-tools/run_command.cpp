@@ -77,9 +77,8 @@ class Run {
   Loaded load(Store* store, const GraphDispatcher::Options& options) const {
     GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store, options);
     const auto cache = arguments_.request.open_plan_cache();
-    Planned planned =
-        paceline::plan(model_.graph, inputs_.bindings, dispatcher, ops::all_ops(),
-                       kernels::all_kernels(), store, cache ? &*cache : nullptr);
+    Planned planned = paceline::plan(model_.graph, inputs_.bindings, dispatcher, ops::all_ops(),
+                                     kernels::all_kernels(), store, cache ? &*cache : nullptr);
     const MemoryNeed memory = memory_need(planned.plan, inputs_.bindings);
     Session session(std::move(planned.plan), ops::all_ops(), kernels::all_kernels(), model_.weights,
                     {.threads = options.threads});
@@ -147,23 +146,23 @@ class Run {
                            {"standing_s", summary.standing_s}};
     if (summary.error_relative) path["error_relative"] = *summary.error_relative;
     if (summary.raced_s) path["raced_s"] = *summary.raced_s;
-    return {{"model", arguments_.request.model},
-            {"bindings", inputs_.bindings},
-            {"outputs", outputs},
-            {"runs", timing.samples},
-            {"seconds",
-             {{"median", timing.median_s}, {"low", timing.low_s}, {"high", timing.high_s}}},
-            {"choices",
-             {{"nodes", summary.measured + summary.estimated},
-              {"measured", summary.measured},
-              {"estimated", summary.estimated}}},
-            {"path", path},
-            {"memory",
-             {{"arena_bytes", loaded.memory.arena_bytes},
-              {"largest_live_bytes", loaded.memory.largest_live_bytes},
-              {"weight_bytes", loaded.memory.weight_bytes},
-              {"prepared_bytes", loaded.memory.prepared_bytes}}},
-            {"store", store_ ? store_->url() : "none"}};
+    return {
+        {"model", arguments_.request.model},
+        {"bindings", inputs_.bindings},
+        {"outputs", outputs},
+        {"runs", timing.samples},
+        {"seconds", {{"median", timing.median_s}, {"low", timing.low_s}, {"high", timing.high_s}}},
+        {"choices",
+         {{"nodes", summary.measured + summary.estimated},
+          {"measured", summary.measured},
+          {"estimated", summary.estimated}}},
+        {"path", path},
+        {"memory",
+         {{"arena_bytes", loaded.memory.arena_bytes},
+          {"largest_live_bytes", loaded.memory.largest_live_bytes},
+          {"weight_bytes", loaded.memory.weight_bytes},
+          {"prepared_bytes", loaded.memory.prepared_bytes}}},
+        {"store", store_ ? store_->url() : "none"}};
   }
 
   static void print(const nlohmann::json& document) {
@@ -175,9 +174,8 @@ class Run {
                format_seconds(seconds["low"]), format_seconds(seconds["high"]),
                document["runs"].get<int>());
     const auto& choices = document["choices"];
-    fmt::print("kernels  {} chosen: {} measured here, {} estimated\n",
-               choices["nodes"].get<int>(), choices["measured"].get<int>(),
-               choices["estimated"].get<int>());
+    fmt::print("kernels  {} chosen: {} measured here, {} estimated\n", choices["nodes"].get<int>(),
+               choices["measured"].get<int>(), choices["estimated"].get<int>());
     fmt::print("path     {}\n", basis_line(document["path"]));
     const auto& memory = document["memory"];
     fmt::print("memory   activations {}, weights {}\n", format_bytes(memory["arena_bytes"]),
@@ -196,6 +194,9 @@ class Run {
       if (standing_s == 0) return fmt::format("{}, timed whole at {}", id, whole);
       return fmt::format("{}, timed whole at {}; the graph as it stands at {}", id, whole,
                          format_seconds(standing_s));
+    }
+    if (basis == "ranged") {
+      return fmt::format("{}, timed whole at sizes around this one", id);
     }
     const std::string predicted = format_seconds(path["predicted_s"]);
     if (basis == "searched") {

@@ -40,7 +40,14 @@ void check_interfaces(const PlanVariants& variants) {
 
 }  // namespace
 
+PlanVariants one_plan(Plan plan) {
+  PlanVariants variants;
+  variants.all.push_back({0, std::move(plan)});
+  return variants;
+}
+
 std::size_t PlanVariants::select(const Bindings& bindings) const {
+  if (all.size() == 1) return 0;
   const auto bound = bindings.find(symbol);
   if (bound == bindings.end()) {
     throw invalid(

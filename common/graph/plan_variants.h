@@ -21,9 +21,13 @@ struct PlanVariants {
   std::string symbol;
   std::vector<Variant> all;
 
-  // Which of `all` serves these bindings. Throws `invalid` when the symbol is not bound.
+  // Which of `all` serves these bindings. Throws `invalid` when there are several, and the symbol
+  // is not bound.
   std::size_t select(const Bindings& bindings) const;
 };
+
+// A single plan, for all bindings, of no symbol.
+PlanVariants one_plan(Plan plan);
 
 // Throws `invalid` for no variants, ranges that do not start at 0 or do not ascend, and plans that
 // take or give something else than the first.

@@ -117,7 +117,7 @@ class Regret {
     const double inf = std::numeric_limits<double>::infinity();
     // All of them once, then the best few again: the least of many noisy medians is too low.
     const auto all = race.run(candidates, inf,
-                              {.seconds = 1e9, .blocks_first = 15, .blocks_last = 15,
+                              {.seconds = 1, .blocks_first = 15, .blocks_last = 15,
                                .reference_flops_max = 0}, 5);
     std::vector<std::size_t> order;
     for (std::size_t i = 2; i < all.size(); ++i) {
@@ -129,7 +129,7 @@ class Regret {
       last.push_back(candidates[order[i]]);
     }
     const auto final_rows = race.run(last, inf,
-                                     {.seconds = 1e9, .blocks_first = 41, .blocks_last = 41,
+                                     {.seconds = 10, .blocks_first = 41, .blocks_last = 41,
                                       .finalists = 6, .reference_flops_max = 0}, 6);
     double best_s = final_rows[1].summary.median_s;
     for (std::size_t i = 0; i < final_rows.size(); ++i) {

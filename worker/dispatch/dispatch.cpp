@@ -10,11 +10,12 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/time.h"
+#include "scheduler/choose/raced_paths.h"
+#include "scheduler/choose/same_work.h"
 #include "scheduler/cost/stored_costs.h"
 #include "scheduler/fleet/workloads.h"
 #include "scheduler/passes/passes.h"
 #include "worker/dispatch/path_finder.h"
-#include "worker/measure/path_race.h"
 #include "worker/probe/probe.h"
 #include "worker/probe/roofline.h"
 
@@ -45,55 +46,16 @@ Roofline nominal_roofline(MachineId machine, int threads) {
           .call_s = 2e-7};
 }
 
+bool is_cut_short(const PathFinder& finder) {
+  const std::vector<paths::RegionReport> regions = finder.report();
+  return std::ranges::any_of(regions, [](const paths::RegionReport& region) {
+    return region.search.stopped_by == egraph::StoppedBy::seconds;
+  });
+}
+
 Dispatched stand(Decision standing) {
   const double predicted_s = standing.predicted_s;
   return {.decision = std::move(standing), .standing_s = predicted_s, .raced = std::nullopt};
-}
-
-// Those of the newest race that may be taken, fastest first: times of its last round compare, since
-// its paths met the same weather. Throws when paths ran, and none is close enough.
-std::vector<PathMeasurement> finalists_of(std::span<const PathMeasurement> timed,
-                                          double tolerance);
-
-// A race was run, and nothing of it is close enough.
-Error refused(std::span<const PathMeasurement> timed, Time race, double tolerance) {
-  const PathMeasurement* closest = nullptr;
-  for (const PathMeasurement& row : timed) {
-    if (row.finished != race || std::isnan(row.error_relative)) continue;
-    if (row.outcome != Outcome::ok && row.outcome != Outcome::wrong) continue;
-    if (closest == nullptr || row.error_relative < closest->error_relative) closest = &row;
-  }
-  if (closest == nullptr) return invalid("no path that was timed whole could be run");
-  return invalid("no path that was timed whole meets the tolerance {:.2g}: the closest is {} with an "
-                 "error of {:.2g}; give a larger one, or --no-search",
-                 tolerance, closest->path.to_string(), closest->error_relative);
-}
-
-bool has_run(const PathMeasurement& row) {
-  return row.outcome == Outcome::ok || row.outcome == Outcome::wrong;
-}
-
-std::vector<PathMeasurement> finalists_of(std::span<const PathMeasurement> timed,
-                                          double tolerance) {
-  std::optional<Time> newest;
-  for (const PathMeasurement& row : timed) {
-    if (has_run(row)) newest = std::max(newest.value_or(row.finished), row.finished);
-  }
-  if (!newest) return {};
-  std::vector<PathMeasurement> fitting;
-  std::size_t blocks = 0;
-  for (const PathMeasurement& row : timed) {
-    if (row.finished != *newest || row.outcome != Outcome::ok) continue;
-    if (!(row.error_relative <= tolerance)) continue;
-    fitting.push_back(row);
-    blocks = std::max(blocks, row.samples_s.size());
-  }
-  if (fitting.empty()) throw refused(timed, *newest, tolerance);
-  std::erase_if(fitting,
-                [&](const PathMeasurement& row) { return row.samples_s.size() != blocks; });
-  std::ranges::stable_sort(fitting, {},
-                           [](const PathMeasurement& row) { return row.summary.median_s; });
-  return fitting;
 }
 
 std::vector<WorkloadId> ids_of(std::span<const Workload> workloads) {
@@ -106,15 +68,20 @@ std::vector<WorkloadId> ids_of(std::span<const Workload> workloads) {
 
 std::string_view to_string(Basis basis) {
   switch (basis) {
-    case Basis::standing: return "standing";
-    case Basis::searched: return "searched";
-    case Basis::raced: return "raced";
+    case Basis::standing:
+      return "standing";
+    case Basis::searched:
+      return "searched";
+    case Basis::raced:
+      return "raced";
+    case Basis::ranged:
+      return "ranged";
   }
   return "";
 }
 
 std::optional<Basis> parse_basis(std::string_view name) {
-  for (const Basis basis : {Basis::standing, Basis::searched, Basis::raced}) {
+  for (const Basis basis : {Basis::standing, Basis::searched, Basis::raced, Basis::ranged}) {
     if (name == to_string(basis)) return basis;
   }
   return std::nullopt;
@@ -156,8 +123,8 @@ Decision GraphDispatcher::decide(const Graph& graph, const Bindings& bindings) {
 std::unique_ptr<CostSource> GraphDispatcher::costs_for(std::span<const Workload> workloads) {
   std::vector<Timing> timings = timings_for(workloads, options_.regime);
   std::vector<Workload> neighbours = add_neighbours(workloads, timings);
-  return std::make_unique<StoredCosts>(ops_, machine_, environment_, std::move(timings),
-                                       roofline(), std::move(neighbours));
+  return std::make_unique<StoredCosts>(ops_, machine_, environment_, std::move(timings), roofline(),
+                                       std::move(neighbours));
 }
 
 Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& bindings) {
@@ -166,7 +133,8 @@ Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& binding
   const PathId standing_id = standing.path.id();
   const double tolerance = tolerance_of(graph, options_.choose.tolerance);
   std::vector<PathMeasurement> timed = timed_whole(graph, bindings);
-  std::optional<Dispatched> chosen = raced(timed, bindings, standing, tolerance);
+  const std::optional<MeasuredRanges> ranges = this->ranges(graph, bindings);
+  std::optional<Dispatched> chosen = raced(timed, ranges, bindings, standing, tolerance);
   if (chosen && !options_.search.explain) return *std::move(chosen);
   const std::int64_t begin_ns = monotonic_ns();
   // A sum of kernels' errors says little of rules that drop bits: those paths are raced first.
@@ -180,8 +148,11 @@ Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& binding
                     {.guesses = standing.estimated == 0 ? paths::PricingOptions::Guesses::none
                                                         : paths::PricingOptions::Guesses::careful,
                      .decided_kernels = true});
-  if (!chosen) chosen = searched(finder, bindings, standing);
-  if (!chosen) chosen = stand(std::move(standing));
+  if (!chosen) {
+    chosen = searched(finder, bindings, standing);
+    if (!chosen) chosen = stand(std::move(standing));
+    chosen->is_cut_short = is_cut_short(finder);
+  }
   if (options_.search.explain) {
     explain(*chosen, std::move(timed), finder, graph);
     chosen->standing = standing_id;
@@ -192,7 +163,7 @@ Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& binding
 
 void GraphDispatcher::explain(Dispatched& dispatched, std::vector<PathMeasurement> timed,
                               PathFinder& finder, const Graph& graph) {
-  if (dispatched.basis == Basis::raced) {
+  if (dispatched.basis == Basis::raced || dispatched.basis == Basis::ranged) {
     // A race had the best that were predicted when it was run.
     const int count = std::clamp(static_cast<int>(timed.size()), 8, 64);
     dispatched.rules = rules_of(dispatched.decision.path.graph, graph, finder, count);
@@ -201,14 +172,21 @@ void GraphDispatcher::explain(Dispatched& dispatched, std::vector<PathMeasuremen
   dispatched.search = account_of(finder);
 }
 
+std::vector<PathMeasurement> GraphDispatcher::rows_of(const Graph& graph) {
+  if (store_ == nullptr) return {};
+  std::vector<PathMeasurement> rows =
+      store_->path_measurements(graph.id(), machine_.id(), environment_.id());
+  std::erase_if(rows, [&](const PathMeasurement& row) { return row.regime != options_.regime; });
+  return rows;
+}
+
 std::vector<PathMeasurement> GraphDispatcher::timed_whole(const Graph& graph,
                                                           const Bindings& bindings) {
-  if (store_ == nullptr) return {};
+  const SameWork same(graph);
   std::vector<PathMeasurement> timed;
   std::set<PathId> seen;
-  for (PathMeasurement& row :
-       store_->path_measurements(graph.id(), machine_.id(), environment_.id())) {
-    if (row.bindings == bindings && row.regime == options_.regime && seen.insert(row.path).second) {
+  for (PathMeasurement& row : rows_of(graph)) {
+    if (same.is_same(row.bindings, bindings) && seen.insert(row.path).second) {
       timed.push_back(std::move(row));
     }
   }
@@ -220,34 +198,95 @@ std::vector<PathMeasurement> GraphDispatcher::timed_whole(const Graph& graph,
   return timed;
 }
 
+std::vector<RacedPoint> GraphDispatcher::points_along(const Graph& graph, const Bindings& bindings,
+                                                      const std::string& symbol,
+                                                      std::span<const PathMeasurement> rows) {
+  const SameWork same(graph);
+  const double tolerance = tolerance_of(graph, options_.choose.tolerance);
+  std::map<std::int64_t, std::vector<PathMeasurement>> by_value;
+  for (const PathMeasurement& row : rows) {
+    const auto value = row.bindings.find(symbol);
+    if (value == row.bindings.end()) continue;
+    Bindings moved = bindings;
+    moved[symbol] = value->second;
+    if (same.is_same(row.bindings, moved)) by_value[value->second].push_back(row);
+  }
+  std::vector<RacedPoint> points;
+  if (by_value.size() < 2) return points;
+  for (const auto& [value, timed] : by_value) {
+    try {
+      std::vector<PathMeasurement> finalists = finalists_of(timed, tolerance);
+      if (finalists.empty()) continue;
+      points.push_back({.at = value, .finalists = std::move(finalists), .standing = {}});
+    } catch (const Error&) {
+      // Nothing that was timed there is close enough: nothing is known there.
+    }
+  }
+  return points;
+}
+
+std::optional<MeasuredRanges> GraphDispatcher::ranges(const Graph& graph,
+                                                      const Bindings& bindings) {
+  if (!options_.search.enabled || options_.choose.plain_only) return std::nullopt;
+  const std::vector<PathMeasurement> rows = rows_of(graph);
+  if (rows.empty()) return std::nullopt;
+  for (const auto& [symbol, at] : bindings) {
+    std::vector<RacedPoint> points = points_along(graph, bindings, symbol, rows);
+    if (path_ranges(points, at).all.empty()) continue;
+    for (RacedPoint& point : points) {
+      const Bindings& there = point.finalists.front().bindings;
+      const auto costs = costs_for(workloads_of(graph, there, ops_));
+      point.standing = choose(graph, there, ops_, chooser(*costs), OnMiss::estimate).path.id();
+    }
+    return MeasuredRanges{symbol, path_ranges(points, at)};
+  }
+  return std::nullopt;
+}
+
+Dispatched GraphDispatcher::dispatch_path(PathId path, const Bindings& bindings) {
+  const auto text = store_ == nullptr ? std::nullopt : store_->find(path);
+  if (!text) throw unavailable("the store lacks the path: {}", path.to_string());
+  Path parsed = parse_path(text->text, ops_);
+  const auto costs = costs_for(workloads_of(parsed.graph, bindings, ops_));
+  return {.decision = describe(std::move(parsed), bindings, ops_, chooser(*costs)),
+          .basis = Basis::raced,
+          .raced = std::nullopt};
+}
+
 std::optional<Dispatched> GraphDispatcher::raced(std::span<const PathMeasurement> timed,
-                                                 const Bindings& bindings,
-                                                 const Decision& standing, double tolerance) {
-  if (timed.empty()) return std::nullopt;
-  const std::vector<PathMeasurement> finalists = finalists_of(timed, tolerance);
-  if (finalists.empty()) return std::nullopt;
-  // The incumbent stays unless a challenger wins outside the noise.
-  const auto incumbent = std::ranges::find(finalists, standing.path.id(), &PathMeasurement::path);
-  const bool has_incumbent = incumbent != finalists.end();
-  auto best = finalists.begin();
-  if (has_incumbent) {
-    best = std::ranges::find_if(
-        finalists, [&](const PathMeasurement& row) { return is_faster(row, *incumbent); });
-    if (best == finalists.end()) best = incumbent;
+                                                 const std::optional<MeasuredRanges>& ranges,
+                                                 const Bindings& bindings, const Decision& standing,
+                                                 double tolerance) {
+  std::optional<PathMeasurement> taken;
+  std::optional<PathMeasurement> beside;  // The graph as it stands, in the same sitting.
+  PathId best;
+  if (ranges) {
+    const std::int64_t at = bindings.at(ranges->symbol);
+    best = ranges->ranges.serving(at).measured.path;
+    if (const PathRanges::Timed* here = ranges->ranges.timed_at(at)) {
+      taken = here->serving;
+      beside = here->standing;
+    }
+  } else {
+    const std::vector<PathMeasurement> finalists = finalists_of(timed, tolerance);
+    if (finalists.empty()) return std::nullopt;
+    const PathId incumbent = standing.path.id();
+    taken = winner_of(finalists, std::span(&incumbent, 1));
+    best = taken->path;
+    const auto found = std::ranges::find(finalists, incumbent, &PathMeasurement::path);
+    if (found != finalists.end()) beside = *found;
   }
   try {
-    const auto text = store_->find(best->path);
-    if (!text) throw unavailable("the store lacks the path: {}", best->path.to_string());
-    Path path = parse_path(text->text, ops_);
-    const auto costs = costs_for(workloads_of(path.graph, bindings, ops_));
-    return Dispatched{.decision = describe(std::move(path), bindings, ops_, chooser(*costs)),
-                      .basis = Basis::raced,
-                      .standing_s = has_incumbent ? incumbent->summary.median_s : 0,
-                      .raced = *best};
+    Dispatched dispatched = dispatch_path(best, bindings);
+    dispatched.basis = taken ? Basis::raced : Basis::ranged;
+    dispatched.standing_s = beside ? beside->summary.median_s : taken ? 0 : standing.predicted_s;
+    dispatched.raced = std::move(taken);
+    dispatched.ranges = ranges;
+    return dispatched;
   } catch (const Error& error) {
-    // A kernel or an op that this program does not have (any more).
-    log::warning("raced-path-refused",
-                 {{"path", best->path.to_string()}, {"why", error.what()}});
+    // A kernel or an op that this program does not have (any more), or a kernel that does not take
+    // these sizes.
+    log::warning("raced-path-refused", {{"path", best.to_string()}, {"why", error.what()}});
     return std::nullopt;
   }
 }
@@ -363,8 +402,8 @@ std::vector<Workload> GraphDispatcher::add_neighbours(std::span<const Workload> 
   for (const Timing& timing : timings) known.insert(timing.workload);
   std::set<WorkloadId> found;
   for (Timing& timing : store_->timings({.ops = {ops.begin(), ops.end()},
-                                         .regime = options_.regime,
-                                         .machine_model_key = machine_.model_key()})) {
+                        .regime = options_.regime,
+                        .machine_model_key = machine_.model_key()})) {
     found.insert(timing.workload);
     if (!known.contains(timing.workload)) timings.push_back(std::move(timing));
   }

@@ -14,6 +14,7 @@
 #include "common/store/store.h"
 #include "kernels/kernel.h"
 #include "scheduler/choose/choose.h"
+#include "scheduler/choose/switch_points.h"
 #include "scheduler/egraph/runner.h"
 #include "scheduler/search/diagram.h"
 #include "worker/dispatch/search_account.h"
@@ -41,20 +42,29 @@ enum class Basis {
   standing,  // The graph as it stands, kernels chosen one by one.
   searched,  // An equivalent graph, by the sum of its kernels' times.
   raced,     // Timed whole on this machine, against the standing path.
+  ranged,    // So at values of a symbol around the one that is bound.
 };
 std::string_view to_string(Basis basis);
 std::optional<Basis> parse_basis(std::string_view name);
+
+// The paths of a graph along one symbol.
+struct MeasuredRanges {
+  std::string symbol;
+  PathRanges ranges;
+};
 
 struct Dispatched {
   Decision decision;
   Basis basis = Basis::standing;
   double standing_s = 0;                 // Predicted for the graph as it stands; or raced.
   std::optional<PathMeasurement> raced;  // What the choice rests on, when it was raced.
+  bool is_cut_short = false;  // The search's clock ended it: with more time there may be more.
   // Only where a search was asked to explain.
   std::vector<std::vector<std::string>> rules = {};  // By node.
   std::vector<PathMeasurement> timed = {};           // Every path's last row: see timed_whole.
   std::optional<SearchAccount> search = std::nullopt;
-  PathId standing = {};  // The graph as it stands.
+  PathId standing = {};                                 // The graph as it stands.
+  std::optional<MeasuredRanges> ranges = std::nullopt;  // That the choice was made by.
 };
 
 // Asks the store when a graph is dispatched on this machine. Owns what it knows of the machine;
@@ -79,7 +89,14 @@ class GraphDispatcher {
 
   // The path of a prepared graph: the fastest that was timed whole within the tolerance; else the
   // one of the search that is predicted to be faster than the graph as it stands; else that.
+  // Where paths were timed at several values of a symbol around the bound one: see path_ranges().
   Dispatched dispatch(const Graph& graph, const Bindings& bindings);
+  // The paths that serve a prepared graph where it was timed whole at values of some symbol below
+  // and above the one that is bound.
+  std::optional<MeasuredRanges> ranges(const Graph& graph, const Bindings& bindings);
+  // A path of the store, as Basis::raced. Throws `unavailable` when the store lacks it,
+  // `unsupported` when a kernel of it is out here.
+  Dispatched dispatch_path(PathId path, const Bindings& bindings);
   // Chooses kernels for a prepared graph as it stands. Reads everything that the graph needs in one
   // query; with OnMiss::measure it measures first what is missing, into the store.
   Decision decide(const Graph& graph, const Bindings& bindings);
@@ -111,11 +128,19 @@ class GraphDispatcher {
                                        std::vector<Timing>& timings);
   std::vector<MeasureTask> missing(std::span<const Workload> workloads,
                                    std::span<const Regime> regimes);
-  // The last row of each path of the graph that was timed whole here: those of the newest race
-  // first, the fastest of a race first, failed last.
+  // Of all paths of the graph that were timed whole here, newest first.
+  std::vector<PathMeasurement> rows_of(const Graph& graph);
+  // The last row of each path of the graph that was timed whole under these bindings: those of the
+  // newest race first, the fastest of a race first, failed last.
   std::vector<PathMeasurement> timed_whole(const Graph& graph, const Bindings& bindings);
-  std::optional<Dispatched> raced(std::span<const PathMeasurement> timed, const Bindings& bindings,
-                                  const Decision& standing, double tolerance);
+  // By value of the symbol; without what stands there.
+  std::vector<RacedPoint> points_along(const Graph& graph, const Bindings& bindings,
+                                       const std::string& symbol,
+                                       std::span<const PathMeasurement> rows);
+  std::optional<Dispatched> raced(std::span<const PathMeasurement> timed,
+                                  const std::optional<MeasuredRanges>& ranges,
+                                  const Bindings& bindings, const Decision& standing,
+                                  double tolerance);
   std::optional<Dispatched> searched(PathFinder& finder, const Bindings& bindings,
                                      const Decision& standing);
   void explain(Dispatched& dispatched, std::vector<PathMeasurement> timed, PathFinder& finder,

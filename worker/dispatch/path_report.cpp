@@ -120,6 +120,9 @@ class Reporter {
         return "an equivalent graph, by the sum of its kernels' times";
       case Basis::raced:
         return "timed whole on this machine, against the graph as it stands";
+      case Basis::ranged:
+        return fmt::format("timed whole on this machine, at values of {} around this one",
+                           dispatched_.ranges->symbol);
     }
     return "";
   }

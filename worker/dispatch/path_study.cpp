@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
+#include "common/base/error.h"
 #include "common/graph/text/names.h"
 #include "scheduler/fleet/workloads.h"
 #include "worker/probe/probe.h"
@@ -11,15 +13,15 @@
 namespace paceline {
 namespace {
 
-constexpr paths::PricingOptions hopeful = {
-    .guesses = paths::PricingOptions::Guesses::hopeful, .decided_kernels = true};
+constexpr paths::PricingOptions hopeful = {.guesses = paths::PricingOptions::Guesses::hopeful,
+                                           .decided_kernels = true};
 constexpr paths::PricingOptions careful = {.decided_kernels = true};
 
 class Study {
  public:
   Study(GraphDispatcher& dispatcher, const OpSet& ops, std::span<const Kernel> kernels,
-        Store& store, const Graph& graph, const Bindings& bindings,
-        const PathStudyOptions& options, const std::function<void(std::string_view)>& note)
+        Store& store, const Graph& graph, const Bindings& bindings, const PathStudyOptions& options,
+        const std::function<void(std::string_view)>& note)
       : dispatcher_(dispatcher),
         ops_(ops),
         kernels_(kernels),
@@ -30,8 +32,7 @@ class Study {
         note_(note),
         finder_(dispatcher, ops, kernels, graph, bindings,
                 {.budget = dispatcher.options().search.budget,
-                 .precision_max =
-                     paths::precision_within(dispatcher.options().choose.tolerance)},
+                 .precision_max = paths::precision_within(dispatcher.options().choose.tolerance)},
                 dispatcher.options().search.limits, hopeful) {}
 
   std::vector<PathCandidate> candidates() {
@@ -42,12 +43,21 @@ class Study {
   PathStudy run(RaceData data) {
     const std::vector<PathCandidate> candidates = this->candidates();
     note_(fmt::format("timing {} paths whole", candidates.size()));
-    PathRace race(graph_, ops_, kernels_, bindings_, std::move(data),
-                  dispatcher_.options().threads);
-    study_.rows = race.run(
-        candidates, tolerance_of(graph_, dispatcher_.options().choose.tolerance), options_.race,
-        options_.seed);
-    keep(candidates);
+    const PathRace race(graph_, ops_, kernels_, bindings_, std::move(data),
+                        dispatcher_.options().threads);
+    RaceBudget budget = options_.race;
+    budget.stay = 1 + rival_count_;
+    budget.finalists += static_cast<int>(rival_count_);
+    study_.rows = race.run(candidates, tolerance_of(graph_, dispatcher_.options().choose.tolerance),
+                           budget, options_.seed);
+    keep_paths(store_, graph_, candidates);
+    keep_rows(dispatcher_, store_, study_.rows);
+    budget.seconds /= 2;
+    study_.confirmed = race.confirm(candidates, study_.rows, budget, options_.seed + 1);
+    if (!study_.confirmed.empty()) {
+      note_(fmt::format("{} paths timed again", study_.confirmed.size()));
+      keep_rows(dispatcher_, store_, study_.confirmed);
+    }
     return std::move(study_);
   }
 
@@ -67,7 +77,8 @@ class Study {
   std::vector<FoundPath> settle() {
     for (int round = 0; round < options_.rounds; ++round) {
       int measured = 0;
-      for (const FoundPath& path : finder_.best(options_.paths)) measured += measure(path.path.graph);
+      for (const FoundPath& path : finder_.best(options_.paths))
+        measured += measure(path.path.graph);
       note_(fmt::format("round {}: {} workloads measured", round + 1, measured));
       if (measured == 0) break;
       finder_.price(hopeful);
@@ -81,8 +92,8 @@ class Study {
     for (FoundPath& path : finder_.best(options_.paths)) {
       if (std::ssize(found) >= options_.paths) break;
       const PathId id = path.path.id();
-      const bool is_known = std::ranges::any_of(
-          found, [&](const FoundPath& other) { return other.path.id() == id; });
+      const bool is_known =
+          std::ranges::any_of(found, [&](const FoundPath& other) { return other.path.id() == id; });
       if (!is_known) found.push_back(std::move(path));
     }
     return found;
@@ -93,30 +104,22 @@ class Study {
     const PathId standing_id = standing.id();
     const double predicted_s = finder_.predict(standing);
     std::vector<PathCandidate> candidates = {{std::move(standing), predicted_s}};
+    std::set<PathId> seen = {standing_id};
+    for (const Path& rival : options_.rivals) {
+      if (!seen.insert(rival.id()).second) continue;
+      try {
+        candidates.push_back({rival, finder_.predict(rival)});
+        ++rival_count_;
+      } catch (const Error& error) {
+        note_(
+            fmt::format("a path that serves other sizes does not take this one: {}", error.what()));
+      }
+    }
     for (FoundPath& path : found) {
-      if (path.path.id() == standing_id) continue;
+      if (!seen.insert(path.path.id()).second) continue;
       candidates.push_back({std::move(path.path), path.predicted_s});
     }
     return candidates;
-  }
-
-  void keep(std::span<const PathCandidate> candidates) {
-    const GraphText graph{graph_.id(), graph_.name(), to_text(graph_)};
-    store_.put(std::span(&graph, 1));
-    std::vector<PathText> paths;
-    for (const PathCandidate& candidate : candidates) {
-      paths.push_back({candidate.path.id(), graph.id, to_text(candidate.path)});
-    }
-    store_.put(std::span<const PathText>(paths));
-    for (PathMeasurement& row : study_.rows) {
-      row.machine = dispatcher_.machine().id();
-      row.environment = dispatcher_.environment().id();
-      row.regime = dispatcher_.options().regime;
-      row.node = host_name();
-    }
-    store_.put(dispatcher_.machine());
-    store_.put(dispatcher_.environment());
-    store_.put(std::span<const PathMeasurement>(study_.rows));
   }
 
   GraphDispatcher& dispatcher_;
@@ -129,9 +132,32 @@ class Study {
   const std::function<void(std::string_view)>& note_;
   PathFinder finder_;
   PathStudy study_;
+  std::size_t rival_count_ = 0;
 };
 
 }  // namespace
+
+void keep_paths(Store& store, const Graph& graph, std::span<const PathCandidate> candidates) {
+  const GraphText text{graph.id(), graph.name(), to_text(graph)};
+  store.put(std::span(&text, 1));
+  std::vector<PathText> paths;
+  for (const PathCandidate& candidate : candidates) {
+    paths.push_back({candidate.path.id(), text.id, to_text(candidate.path)});
+  }
+  store.put(std::span<const PathText>(paths));
+}
+
+void keep_rows(const GraphDispatcher& dispatcher, Store& store, std::span<PathMeasurement> rows) {
+  for (PathMeasurement& row : rows) {
+    row.machine = dispatcher.machine().id();
+    row.environment = dispatcher.environment().id();
+    row.regime = dispatcher.options().regime;
+    row.node = host_name();
+  }
+  store.put(dispatcher.machine());
+  store.put(dispatcher.environment());
+  store.put(std::span<const PathMeasurement>(rows));
+}
 
 std::vector<PathCandidate> find_candidates(GraphDispatcher& dispatcher, const OpSet& ops,
                                            std::span<const Kernel> kernels, Store& store,

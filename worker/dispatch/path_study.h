@@ -12,15 +12,19 @@
 namespace paceline {
 
 struct PathStudyOptions {
-  int paths = 16;  // Candidates of the race, besides the graph as it stands.
+  int paths = 16;   // Candidates of the race, besides the graph as it stands.
   int rounds = 12;  // Of measuring the kernels of the best paths and searching anew.
   RaceBudget race = {};
   std::uint64_t seed = 1;
+  std::vector<Path> rivals = {};  // That take part too, to the end.
 };
 
 struct PathStudy {
-  std::vector<PathMeasurement> rows;  // The graph as it stands first, then by predicted time.
-  int workloads_measured = 0;         // Now.
+  // The graph as it stands first, then rivals, then by predicted time.
+  std::vector<PathMeasurement> rows;
+  // Of the second sitting, in which what was faster has to be so again: what a dispatch goes by.
+  std::vector<PathMeasurement> confirmed;
+  int workloads_measured = 0;           // Now.
   std::int64_t workloads_possible = 0;  // That some path of the space contains.
 };
 
@@ -33,11 +37,15 @@ std::vector<PathCandidate> find_candidates(GraphDispatcher& dispatcher, const Op
                                            const std::function<void(std::string_view)>& note);
 
 // Settles by measurement which path of a prepared graph is the fastest here: measures the kernels
-// of the best predicted paths until these stay the same, then times the finalists whole, and stores
-// all of it. `note` is told what happens, a line each.
+// of the best predicted paths until these stay the same, then times the finalists whole, those that
+// win twice, and stores all of it. `note` is told what happens, a line each.
 PathStudy study_paths(GraphDispatcher& dispatcher, const OpSet& ops,
                       std::span<const Kernel> kernels, Store& store, const Graph& graph,
                       const Bindings& bindings, RaceData data, const PathStudyOptions& options,
                       const std::function<void(std::string_view)>& note);
+
+// Into the store: the texts of candidates and their graph, and rows as of this machine.
+void keep_paths(Store& store, const Graph& graph, std::span<const PathCandidate> candidates);
+void keep_rows(const GraphDispatcher& dispatcher, Store& store, std::span<PathMeasurement> rows);
 
 }  // namespace paceline

@@ -1,6 +1,7 @@
 #include "worker/dispatch/plan_cache.h"
 
 #include <algorithm>
+#include <chrono>
 #include <system_error>
 #include <vector>
 
@@ -28,6 +29,23 @@ std::string_view take_line(std::string_view& text) {
   const std::string_view line = text.substr(0, end);
   text.remove_prefix(std::min(end + 1, text.size()));
   return line;
+}
+
+// "KEY.plan.XXXXXX", as write_file_atomically() names what it has not finished.
+bool is_half_written(const fs::path& path) {
+  constexpr std::string_view random = ".XXXXXX";
+  return path.extension().native().size() == random.size() && path.stem().extension() == extension;
+}
+
+void remove_half_written(const fs::path& folder) {
+  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  std::error_code failed;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    if (!is_half_written(entry->path())) continue;
+    std::error_code gone;
+    if (entry->last_write_time(gone) < long_ago && !gone) fs::remove(entry->path(), gone);
+  }
 }
 
 struct CachedFile {
@@ -58,7 +76,8 @@ Digest PlanKey::digest() const {
   Hasher hasher("plan key/1");
   hasher.add(version).add(graph.digest).add(bindings.size());
   for (const auto& [symbol, value] : bindings) hasher.add(symbol).add(value);
-  hasher.add(machine.digest).add(environment.digest).add(kernels).add(options).add(generation);
+  hasher.add(machine.digest).add(environment.digest).add(program).add(kernels);
+  hasher.add(options).add(generation);
   return hasher.finish();
 }
 
@@ -127,6 +146,7 @@ void PlanCache::put(const PlanKey& key, std::string_view text) const {
 }
 
 void PlanCache::prune(const fs::path& newest) const {
+  remove_half_written(folder_);
   const std::vector<CachedFile> files = files_of(folder_);
   std::int64_t bytes = 0;
   for (const CachedFile& file : files) bytes += file.bytes;

@@ -19,6 +19,7 @@ struct PlanKey {
   Bindings bindings;
   MachineId machine;
   EnvironmentId environment;
+  Digest program;               // Its build: see program_build().
   Digest kernels;               // Of what this program can run: `digest_of`.
   std::string options;          // Tolerance, rules, budgets: in the caller's words.
   std::int64_t generation = 0;  // Of the store's timings: it moves when better ones come in.
@@ -39,7 +40,8 @@ std::string read_plan_file(const std::filesystem::path& path);
 // line in the log. Several processes may share a folder: readers see whole files. One thread.
 class PlanCache {
  public:
-  // Beyond `bytes_max`, the files that were not used for the longest time go.
+  // Beyond `bytes_max`, the files that were not used for the longest time go. So does what a killed
+  // process left half-written, after an hour.
   explicit PlanCache(std::filesystem::path folder, std::int64_t bytes_max = 64 << 20)
       : folder_(std::move(folder)), bytes_max_(bytes_max) {}
 

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
-#include "common/graph/plan.h"
+#include "common/graph/plan_variants.h"
 #include "worker/dispatch/dispatch.h"
 #include "worker/dispatch/plan_cache.h"
 
@@ -26,11 +27,27 @@ struct Planned {
   bool is_cached = false;
 };
 
+// The plans of one graph along a symbol.
+struct PlannedVariants {
+  PlanVariants variants;
+  std::vector<PlanSummary> summaries;  // One for each.
+  bool is_cached = false;
+};
+
 // The plan of an imported graph: from the cache while the store has nothing newer, else chosen and
-// compiled anew. `cache` may be null. Nothing is cached that was measured or refused on a miss.
+// compiled anew. `cache` may be null. Nothing is cached that was measured or refused on a miss, or
+// that the search's clock cut short.
+// Where paths were timed along a symbol, the plans of all its values are cached together.
 Planned plan(const Graph& graph, const Bindings& bindings, GraphDispatcher& dispatcher,
              const OpSet& ops, std::span<const Kernel> kernels, Store* store,
              const PlanCache* cache);
+
+// As plan(), with the plans that serve other values of the symbol along which paths were timed;
+// where none were, the one plan for all.
+PlannedVariants plan_variants(const Graph& graph, const Bindings& bindings,
+                              GraphDispatcher& dispatcher, const OpSet& ops,
+                              std::span<const Kernel> kernels, Store* store,
+                              const PlanCache* cache);
 
 // Where plans are cached unless told otherwise: below XDG_CACHE_HOME, or the user's data folder.
 std::filesystem::path default_plan_folder();

@@ -7,23 +7,33 @@
 namespace paceline {
 
 VariantSession::VariantSession(PlanVariants variants, const OpSet& ops,
-                               std::span<const Kernel> kernels, const WeightSet& weights,
-                               Session::Options options) {
-  validate(variants);
-  if (!options.states) options.states = std::make_shared<States>();
-  if (!options.prepared) options.prepared = std::make_shared<PreparedTensors>();
-  ranges_.symbol = variants.symbol;
-  for (auto& [from, plan] : variants.all) {
-    sessions_.emplace_back(std::move(plan), ops, kernels, weights, options);
-    ranges_.all.push_back({from, {}});
+                               std::span<const Kernel> kernels, WeightSet weights,
+                               Session::Options options)
+    : variants_(std::move(variants)),
+      ops_(ops),
+      kernels_(kernels),
+      weights_(std::move(weights)),
+      options_(std::move(options)) {
+  validate(variants_);
+  if (!options_.states) options_.states = std::make_shared<States>();
+  if (!options_.prepared) options_.prepared = std::make_shared<PreparedTensors>();
+  sessions_.resize(variants_.all.size());
+}
+
+Session& VariantSession::open(std::size_t variant) {
+  std::optional<Session>& session = sessions_[variant];
+  if (!session) {
+    session.emplace(variants_.all[variant].plan, ops_, kernels_, weights_, options_);
   }
+  return *session;
 }
 
 void VariantSession::bind(const Bindings& bindings) {
   is_bound_ = false;
-  const std::size_t next = ranges_.select(bindings);
-  sessions_[next].bind(bindings);
-  if (next != current_) hand_over(sessions_[current_], sessions_[next], bindings);
+  const std::size_t next = variants_.select(bindings);
+  Session& session = open(next);
+  session.bind(bindings);
+  if (next != current_ && sessions_[current_]) hand_over(*sessions_[current_], session, bindings);
   current_ = next;
   is_bound_ = true;
 }
@@ -40,27 +50,33 @@ void VariantSession::hand_over(const Session& from, Session& to, const Bindings&
 }
 
 void VariantSession::reserve(const Bindings& bindings) {
-  sessions_[ranges_.select(bindings)].reserve(bindings);
+  open(variants_.select(bindings)).reserve(bindings);
 }
 
 void VariantSession::check_bound() const {
-  if (!is_bound_) throw invalid("bind the symbols before running: {}", ranges_.symbol);
+  if (!is_bound_) throw invalid("bind the symbols before running: {}", variants_.symbol);
 }
 
 void VariantSession::set_input(std::string_view name, const Tensor& tensor) {
   check_bound();
-  sessions_[current_].set_input(name, tensor);
+  sessions_[current_]->set_input(name, tensor);
 }
 
 void VariantSession::run() {
   check_bound();
-  sessions_[current_].run();
+  sessions_[current_]->run();
 }
 
 TensorView VariantSession::output(std::string_view name) const {
-  return sessions_[current_].output(name);
+  check_bound();
+  return sessions_[current_]->output(name);
 }
 
-void VariantSession::clear_states() { sessions_[current_].clear_states(); }
+void VariantSession::clear_states() { open(current_).clear_states(); }
+
+Session& VariantSession::session() {
+  check_bound();
+  return *sessions_[current_];
+}
 
 }  // namespace paceline

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "common/graph/plan_variants.h"
@@ -8,15 +9,17 @@
 namespace paceline {
 
 // Plan variants, run as if they were one plan: a bind picks the variant that serves its bindings.
-// States and what prologues prepare exist once; each variant that was ever bound keeps its arena,
-// so that going back and forth costs what binding costs. One thread calls.
+// States and what prologues prepare exist once; a variant's prologue runs when it is bound for the
+// first time, and from then on it keeps its arena, so that going back and forth costs what binding
+// costs. Borrows `ops` and `kernels`. One thread calls.
 class VariantSession {
  public:
-  // Throws `invalid` for variants that do not go together, and what Session throws.
+  // Throws `invalid` for variants that do not go together.
   VariantSession(PlanVariants variants, const OpSet& ops, std::span<const Kernel> kernels,
-                 const WeightSet& weights, Session::Options options);
+                 WeightSet weights, Session::Options options);
 
-  // As of Session. Inputs whose type does not change keep their contents over a change of variant.
+  // As of Session, which also throws here what it throws when it is made. Inputs whose type does
+  // not change keep their contents over a change of variant.
   void bind(const Bindings& bindings);
   void reserve(const Bindings& bindings);
   void set_input(std::string_view name, const Tensor& tensor);
@@ -25,14 +28,20 @@ class VariantSession {
   void clear_states();
 
   std::size_t variant() const { return current_; }  // The one that serves the last bindings.
-  Session& session() { return sessions_[current_]; }
+  Session& session();                               // Requires a bind.
 
  private:
   static void hand_over(const Session& from, Session& to, const Bindings& bindings);
   void check_bound() const;
 
-  PlanVariants ranges_;  // Without their plans, which the sessions have.
-  std::vector<Session> sessions_;
+  Session& open(std::size_t variant);
+
+  PlanVariants variants_;
+  const OpSet& ops_;
+  std::span<const Kernel> kernels_;
+  WeightSet weights_;
+  Session::Options options_;
+  std::vector<std::optional<Session>> sessions_;  // By variant, when it was ever bound.
   std::size_t current_ = 0;
   bool is_bound_ = false;
 };

@@ -24,7 +24,7 @@ void copy_logits(const TensorView& view, std::vector<double>& logits) {
 
 }  // namespace
 
-Generator::Generator(Session& prompt_session, Session& token_session, GeneratorModel model)
+Generator::Generator(AnySession prompt_session, AnySession token_session, GeneratorModel model)
     : prompt_session_(prompt_session), token_session_(token_session), model_(std::move(model)) {}
 
 void Generator::check_request(std::span<const std::int64_t> prompt,
@@ -48,12 +48,14 @@ void Generator::check_request(std::span<const std::int64_t> prompt,
 
 std::span<const double> Generator::run(std::span<const std::int64_t> tokens, std::int64_t past) {
   const auto count = static_cast<std::int64_t>(tokens.size());
-  Session& session = count == 1 ? token_session_ : prompt_session_;
-  session.bind({{"B", 1}, {"N", count}, {"past", past}, {"capacity", capacity_}});
-  session.set_input("input_ids",
-                    Tensor::of<std::int64_t>({1, count}, {tokens.begin(), tokens.end()}));
-  session.run();
-  copy_logits(session.output("logits"), logits_);
+  const auto run_on = [&](auto* session) {
+    session->bind({{"B", 1}, {"N", count}, {"past", past}, {"capacity", capacity_}});
+    session->set_input("input_ids",
+                       Tensor::of<std::int64_t>({1, count}, {tokens.begin(), tokens.end()}));
+    session->run();
+    copy_logits(session->output("logits"), logits_);
+  };
+  std::visit(run_on, count == 1 ? token_session_ : prompt_session_);
   return logits_;
 }
 
@@ -63,7 +65,8 @@ Generated Generator::generate(std::span<const std::int64_t> prompt,
   Sampler sampler(options.sampling);
   capacity_ =
       std::max(capacity_, static_cast<std::int64_t>(prompt.size()) + options.new_tokens_max);
-  token_session_.reserve({{"B", 1}, {"N", 1}, {"past", capacity_}, {"capacity", capacity_}});
+  const Bindings longest = {{"B", 1}, {"N", 1}, {"past", capacity_}, {"capacity", capacity_}};
+  std::visit([&](auto* session) { session->reserve(longest); }, token_session_);
   Generated result;
   std::vector<std::int64_t> next(prompt.begin(), prompt.end());
   std::int64_t past = 0;

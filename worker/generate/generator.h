@@ -4,10 +4,11 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "common/base/random.h"
-#include "worker/execute/session.h"
+#include "worker/execute/variant_session.h"
 
 namespace paceline {
 
@@ -52,13 +53,17 @@ struct Generated {
 
 // Continues sequences with a model in its generate form: input `input_ids` i64[B,N], output
 // `logits` [B,1,V], symbols B, N, past and capacity. One run takes in the whole prompt, then one
-// run each token; nothing is built or planned between them. Whole prompts and single tokens may have
-// plans of their own, since other kernels win there: two sessions that share their states. Borrows
-// the sessions. One thread.
+// run each token; nothing is built or planned between them. Whole prompts and single tokens may
+// have plans of their own, since other kernels win there: two sessions that share their states.
+// Where the best plan depends on how long a prompt is, its session has variants. Borrows the
+// sessions. One thread.
 class Generator {
  public:
+  using AnySession = std::variant<Session*, VariantSession*>;
+  Generator(AnySession prompt_session, AnySession token_session, GeneratorModel model);
   Generator(Session& session, GeneratorModel model) : Generator(session, session, model) {}
-  Generator(Session& prompt_session, Session& token_session, GeneratorModel model);
+  Generator(Session& prompt_session, Session& token_session, GeneratorModel model)
+      : Generator(AnySession(&prompt_session), AnySession(&token_session), model) {}
 
   // Starts a new sequence. Throws `invalid` for an empty prompt, a token outside the vocabulary, or
   // more positions than the model has, naming the values.
@@ -69,8 +74,8 @@ class Generator {
   // Runs `tokens` behind the `past` positions that the states hold, and gives the last logits.
   std::span<const double> run(std::span<const std::int64_t> tokens, std::int64_t past);
 
-  Session& prompt_session_;
-  Session& token_session_;
+  AnySession prompt_session_;
+  AnySession token_session_;
   GeneratorModel model_;
   std::int64_t capacity_ = 0;  // In positions; grows with the longest request.
   std::vector<double> logits_;

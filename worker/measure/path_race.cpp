@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <numeric>
@@ -36,6 +37,30 @@ double flops_of(const Graph& graph, const OpSet& ops, const Bindings& bindings) 
 
 double median_of(const std::vector<double>& samples) { return summary_of(samples).median_s; }
 
+// Outputs and states may have one name.
+std::string state_key(const std::string& name) { return "state " + name; }
+
+struct FinalRound {
+  int blocks = 1;
+  int blocks_per_session = 1;
+  int calls = 1;  // Of each in a block.
+};
+
+// At least as many blocks as the budget says, and up to four times as many where time is left, each
+// with sessions of its own; where making these takes too long, several blocks share them.
+FinalRound shape_of(double open_s, double run_s, double left_s, const RaceBudget& budget) {
+  const double left = std::max(left_s, 1e-3);
+  const double blocks = budget.blocks_last;
+  constexpr double calls_max = 3;
+  FinalRound shape;
+  shape.calls = static_cast<int>(std::clamp(left / (2 * blocks * run_s), 1.0, calls_max));
+  shape.blocks_per_session = static_cast<int>(
+      std::clamp(std::ceil(2 * blocks * open_s / left), 1.0, std::max(blocks / 3, 1.0)));
+  const double block_s = open_s / shape.blocks_per_session + (shape.calls + 1) * run_s;
+  shape.blocks = static_cast<int>(std::clamp(left / block_s, blocks, 4 * blocks));
+  return shape;
+}
+
 Tensor drawn(const TensorType& type, const Bindings& bindings, std::int64_t index_bound,
              double scale, double offset, Random& random) {
   const Extents extents = evaluate(type.shape, bindings);
@@ -53,10 +78,15 @@ Tensor drawn(const TensorType& type, const Bindings& bindings, std::int64_t inde
 }  // namespace
 
 struct PathRace::Runner {
+  std::shared_ptr<const Plan> plan;
+  std::shared_ptr<States> states;
   std::unique_ptr<Session> session;
   PathMeasurement row;
+  std::size_t place = 0;  // Among the candidates.
   bool is_in = false;
-  std::vector<double> samples;  // Of the last round that it took part in.
+  // Of the last round that it took part in.
+  std::vector<double> samples;
+  std::vector<std::int32_t> blocks;
 };
 
 PathRace::PathRace(const Graph& graph, const OpSet& ops, std::span<const Kernel> kernels,
@@ -68,9 +98,23 @@ PathRace::PathRace(const Graph& graph, const OpSet& ops, std::span<const Kernel>
       data_(std::move(data)),
       threads_(threads) {}
 
-std::optional<std::map<std::string, Tensor>> PathRace::reference(double flops_max) const {
+std::optional<PathRace::Values> PathRace::reference(double flops_max) const {
   if (flops_of(graph_, ops_, bindings_) > flops_max) return std::nullopt;
-  return interpret(graph_, ops_, bindings_, data_.inputs, data_.weights);
+  Values states;
+  Values values = interpret(graph_, ops_, bindings_, data_.inputs, data_.weights, &states);
+  for (auto& [name, state] : states) values.emplace(state_key(name), std::move(state));
+  return values;
+}
+
+void PathRace::open(Runner& runner) const {
+  runner.states = std::make_shared<States>();
+  runner.session =
+      std::make_unique<Session>(*runner.plan, ops_, kernels_, data_.weights,
+                                Session::Options{.threads = threads_, .states = runner.states});
+  runner.session->bind(bindings_);
+  for (const auto& [name, tensor] : data_.inputs) runner.session->set_input(name, tensor);
+  runner.session->clear_states();
+  runner.session->run();
 }
 
 void PathRace::start(Runner& runner, const PathCandidate& candidate) const {
@@ -79,14 +123,9 @@ void PathRace::start(Runner& runner, const PathCandidate& candidate) const {
   runner.row.bindings = bindings_;
   runner.row.predicted_s = candidate.predicted_s;
   try {
-    const Resources resources{.threads = threads_};
-    Plan plan = compile(candidate.path, ops_, kernels_, bindings_, resources);
-    runner.session = std::make_unique<Session>(std::move(plan), ops_, kernels_, data_.weights,
-                                               Session::Options{.threads = threads_});
-    runner.session->bind(bindings_);
-    for (const auto& [name, tensor] : data_.inputs) runner.session->set_input(name, tensor);
-    runner.session->clear_states();
-    runner.session->run();
+    runner.plan = std::make_shared<const Plan>(
+        compile(candidate.path, ops_, kernels_, bindings_, Resources{.threads = threads_}));
+    open(runner);
     runner.is_in = true;
   } catch (const Error& error) {
     const bool exhausted = error.kind() == ErrorKind::exhausted;
@@ -96,18 +135,28 @@ void PathRace::start(Runner& runner, const PathCandidate& candidate) const {
   }
 }
 
-std::map<std::string, Tensor> PathRace::outputs_of(const Runner& runner) const {
-  std::map<std::string, Tensor> outputs;
+PathRace::Values PathRace::values_of(const Runner& runner) const {
+  Values values;
   for (const NamedOutput& output : graph_.outputs()) {
-    outputs.emplace(output.name, dense_copy(runner.session->output(output.name)));
+    values.emplace(output.name, dense_copy(runner.session->output(output.name)));
   }
-  return outputs;
+  for (const StateUpdate& update : graph_.state_updates()) {
+    const Node& state = graph_.node(update.state);
+    const Extents extents = evaluate(state.outputs[0].shape, bindings_);
+    const std::byte* data = runner.states->bind(state.name, state.outputs[0].dtype, extents);
+    Tensor copy(state.outputs[0].dtype, extents);
+    std::memcpy(copy.data(), data, copy.size_bytes());
+    values.emplace(state_key(state.name), std::move(copy));
+  }
+  return values;
 }
 
-void PathRace::check(Runner& runner, const std::map<std::string, Tensor>& expected) const {
+void PathRace::check(Runner& runner, const Values& expected) const {
   TensorError worst;
-  for (const auto& [name, wanted] : expected) {
-    const TensorError error = compare(runner.session->output(name), wanted.view());
+  for (const auto& [name, value] : values_of(runner)) {
+    const auto wanted = expected.find(name);
+    paceline::check(wanted != expected.end(), "every value of a run has its reference");
+    const TensorError error = compare(value.view(), wanted->second.view());
     worst.relative = std::max(worst.relative, error.relative);
     worst.elementwise = std::max(worst.elementwise, error.elementwise);
   }
@@ -123,10 +172,11 @@ std::vector<PathRace::Runner> PathRace::line_up(std::span<const PathCandidate> c
   std::vector<Runner> runners(candidates.size());
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     Runner& runner = runners[i];
+    runner.place = i;
     start(runner, candidates[i]);
     runner.row.method = method;
     if (!runner.is_in) continue;
-    if (!expected) expected = outputs_of(runner);
+    if (!expected) expected = values_of(runner);
     check(runner, *expected);
     // The default is never out: it is what runs when nothing else may.
     if (i > 0 && !(runner.row.error_relative <= tolerance)) {
@@ -134,34 +184,84 @@ std::vector<PathRace::Runner> PathRace::line_up(std::span<const PathCandidate> c
       runner.row.reason = fmt::format("error {:.2g} is above the tolerance {:.2g}",
                                       runner.row.error_relative, tolerance);
       runner.is_in = false;
+      runner.session.reset();
     }
   }
   return runners;
 }
 
-std::vector<double> PathRace::round(std::span<Runner* const> in, int blocks,
-                                    std::uint64_t seed) const {
+void PathRace::round(std::span<Runner* const> in, int blocks, std::uint64_t seed) const {
   std::vector<Contestant> contestants;
   for (Runner* runner : in) {
     contestants.push_back({"path", [runner] { runner->session->run(); }});
   }
-  contestants.push_back(contestants.front());  // The A/A pair of the sitting.
   auto timed = interleave(contestants, blocks, 1, seed);
-  for (std::size_t k = 0; k < in.size(); ++k) in[k]->samples = std::move(timed[k]);
-  return std::move(timed.back());
+  for (std::size_t k = 0; k < in.size(); ++k) {
+    in[k]->samples = std::move(timed[k]);
+    in[k]->blocks.resize(in[k]->samples.size());
+    std::iota(in[k]->blocks.begin(), in[k]->blocks.end(), 0);
+  }
 }
 
-// Half of them go, and whoever is hopeless; the default, the first, stays.
-void PathRace::halve(std::span<Runner* const> in, int finalists) {
+// Half of them go, and whoever is hopeless; those that are to stay do.
+void PathRace::halve(std::span<Runner* const> in, const RaceBudget& budget) {
   std::vector<std::pair<double, Runner*>> order;
   for (Runner* runner : in) order.emplace_back(median_of(runner->samples), runner);
   std::ranges::sort(order);
   const std::size_t keep =
-      std::max<std::size_t>((in.size() + 1) / 2, static_cast<std::size_t>(finalists));
+      std::max<std::size_t>((in.size() + 1) / 2, static_cast<std::size_t>(budget.finalists));
   for (std::size_t place = 0; place < order.size(); ++place) {
+    Runner& runner = *order[place].second;
     const bool is_behind = place >= keep || order[place].first > hopeless_ratio * order[0].first;
-    if (is_behind && order[place].second != in.front()) order[place].second->is_in = false;
+    if (!is_behind || runner.place < budget.stay) continue;
+    runner.is_in = false;
+    runner.session.reset();
   }
+}
+
+double PathRace::final_round(std::span<Runner* const> in, const RaceBudget& budget, double left_s,
+                             std::uint64_t seed) const {
+  Runner again;  // The A/A pair of the sitting.
+  again.plan = in.front()->plan;
+  std::vector<Runner*> all(in.begin(), in.end());
+  all.push_back(&again);
+  for (Runner* runner : all) {
+    runner->samples.clear();
+    runner->blocks.clear();
+  }
+  const FinalRound shape = [&] {
+    const std::int64_t begin_ns = monotonic_ns();
+    for (Runner* runner : all) open(*runner);
+    const std::int64_t opened_ns = monotonic_ns();
+    for (Runner* runner : all) runner->session->run();
+    return shape_of(1e-9 * static_cast<double>(opened_ns - begin_ns),
+                    1e-9 * static_cast<double>(monotonic_ns() - opened_ns), left_s, budget);
+  }();
+  Random random(seed);
+  for (int block = 0; block < shape.blocks; ++block) {
+    shuffle(all, random);
+    if (block > 0 && block % shape.blocks_per_session == 0) {
+      for (Runner* runner : all) runner->session.reset();
+      for (Runner* runner : all) open(*runner);
+    }
+    for (Runner* runner : all) {
+      runner->session->run();
+      for (int call = 0; call < shape.calls; ++call) {
+        const std::int64_t begin_ns = monotonic_ns();
+        runner->session->run();
+        runner->samples.push_back(1e-9 * static_cast<double>(monotonic_ns() - begin_ns));
+        runner->blocks.push_back(block);
+      }
+    }
+  }
+  const auto medians = [](const Runner& runner) {
+    std::vector<double> values;
+    for (const auto& [block, median] : block_medians(runner.samples, runner.blocks)) {
+      values.push_back(median);
+    }
+    return values;
+  };
+  return std::abs(ratio_of(medians(again), medians(*in.front())).median - 1);
 }
 
 std::vector<PathMeasurement> PathRace::run(std::span<const PathCandidate> candidates,
@@ -173,23 +273,19 @@ std::vector<PathMeasurement> PathRace::run(std::span<const PathCandidate> candid
   const auto left_s = [&] {
     return budget.seconds - 1e-9 * static_cast<double>(monotonic_ns() - start_ns);
   };
-  std::vector<Runner*> in;
   double noise_floor = 0;
   for (int blocks = budget.blocks_first;; blocks *= 2) {
-    in.clear();
+    std::vector<Runner*> in;
     for (Runner& runner : runners) {
       if (runner.is_in) in.push_back(&runner);
     }
     if (in.empty()) break;
-    const bool is_last = std::ssize(in) <= budget.finalists || left_s() <= 0 ||
-                         blocks >= budget.blocks_last;
-    const std::vector<double> again =
-        round(in, is_last ? last_blocks(in, budget, left_s()) : blocks, seed + blocks);
-    if (is_last) {
-      noise_floor = std::abs(ratio_of(again, in.front()->samples).median - 1);
+    if (std::ssize(in) <= budget.finalists || left_s() <= 0 || blocks >= budget.blocks_last) {
+      noise_floor = final_round(in, budget, left_s(), seed + static_cast<std::uint64_t>(blocks));
       break;
     }
-    halve(in, budget.finalists);
+    round(in, blocks, seed + static_cast<std::uint64_t>(blocks));
+    halve(in, budget);
   }
 
   const Time finished = now();
@@ -197,10 +293,9 @@ std::vector<PathMeasurement> PathRace::run(std::span<const PathCandidate> candid
   for (Runner& runner : runners) {
     PathMeasurement& row = runner.row;
     if (row.outcome == Outcome::ok) {
-      row.summary = summary_of(runner.samples);
+      row.summary = summarize(runner.samples, runner.blocks);
       row.samples_s = std::move(runner.samples);
-      row.blocks.resize(row.samples_s.size());
-      std::iota(row.blocks.begin(), row.blocks.end(), 0);
+      row.blocks = std::move(runner.blocks);
     }
     row.noise_floor = noise_floor;
     row.finished = finished;
@@ -209,22 +304,32 @@ std::vector<PathMeasurement> PathRace::run(std::span<const PathCandidate> candid
   return rows;
 }
 
-// As many as the time that is left allows, within bounds.
-int PathRace::last_blocks(std::span<Runner* const> in, const RaceBudget& budget, double left_s) {
-  double block_s = 0;
-  for (const Runner* runner : in) {
-    if (!runner->samples.empty()) block_s += median_of(runner->samples);
+std::vector<PathMeasurement> PathRace::confirm(std::span<const PathCandidate> candidates,
+                                               std::span<const PathMeasurement> rows,
+                                               const RaceBudget& budget, std::uint64_t seed) const {
+  std::vector<PathCandidate> again;
+  std::vector<const PathMeasurement*> before;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].outcome != Outcome::ok) continue;
+    if (i >= budget.stay &&
+        !(rows[i].samples_s.size() == rows[0].samples_s.size() && is_faster(rows[i], rows[0]))) {
+      continue;
+    }
+    again.push_back(candidates[i]);
+    before.push_back(&rows[i]);
   }
-  if (block_s == 0) return budget.blocks_last;
-  const double affordable = std::min(left_s / block_s, 8.0 * budget.blocks_last);
-  return std::max(budget.blocks_last, static_cast<int>(affordable));
-}
-
-bool is_faster(const PathMeasurement& a, const PathMeasurement& b) {
-  const bool is_one_round = a.finished == b.finished && a.samples_s.size() == b.samples_s.size();
-  if (!is_one_round) return compare(a.summary, b.summary, a.noise_floor) == Verdict::faster;
-  const Ratio ratio = ratio_of(a.samples_s, b.samples_s);
-  return ratio.high < 1 && 1 - ratio.median > a.noise_floor;
+  if (again.size() < 2 || rows[0].outcome != Outcome::ok) return {};
+  RaceBudget all = budget;
+  all.reference_flops_max = 0;
+  all.finalists = static_cast<int>(again.size());
+  std::vector<PathMeasurement> confirmed =
+      run(again, std::numeric_limits<double>::infinity(), all, seed);
+  for (std::size_t i = 0; i < confirmed.size(); ++i) {
+    confirmed[i].error_relative = before[i]->error_relative;
+    confirmed[i].error_elementwise = before[i]->error_elementwise;
+    confirmed[i].method = before[i]->method;
+  }
+  return confirmed;
 }
 
 RaceData draw_race_data(const Graph& graph, const Bindings& bindings, std::int64_t index_bound,

@@ -10,6 +10,7 @@
 #include "common/graph/path.h"
 #include "common/graph/path_measurement.h"
 #include "kernels/kernel.h"
+#include "scheduler/choose/raced_paths.h"
 #include "worker/execute/session.h"
 
 namespace paceline {
@@ -21,12 +22,15 @@ struct PathCandidate {
 
 // When a race has seen enough. Of the candidates that are still in it, each round drops those that
 // are clearly behind, at least down to half (successive halving: Jamieson and Talwalkar, "Non-
-// stochastic Best Arm Identification", 2016); the first candidate, the default, always stays.
+// stochastic Best Arm Identification", 2016); the first candidate, the default, always stays. In
+// the final round every block runs in sessions of its own, as far as time allows: where memory
+// happens to lie makes a program faster or slower, and is part of the noise.
 struct RaceBudget {
-  double seconds = 20;       // For timing; what compiling and checking take comes on top.
-  int blocks_first = 3;      // Of the first round; doubled in each.
-  int blocks_last = 31;      // Of the final round, at least; up to eight times as many if time is left.
+  double seconds = 20;   // For timing; what compiling and checking take comes on top.
+  int blocks_first = 3;  // Of the first round; doubled in each.
+  int blocks_last = 31;  // Of the final round, at least; up to eight times as many if time is left.
   int finalists = 3;
+  std::size_t stay = 1;  // So many of the first candidates are in the final round in any case.
   // Graphs that need more work are checked against the default path and not the double reference.
   double reference_flops_max = 3e9;
 };
@@ -42,10 +46,11 @@ inline constexpr std::int32_t path_method_reference = 1;
 // Too large for the double reference: the error is the distance to the default path's output.
 inline constexpr std::int32_t path_method_default = 2;
 
-// Times whole paths of one graph, interleaved, and checks their outputs. The first candidate is the
-// default. One row for each candidate, in order: `wrong` above the tolerance, `unsupported` or
-// `out_of_memory` with the reason when it does not compile or run. Holds the host's lock. Requires inputs
-// for every input of the graph. One thread calls; kernels use `threads`.
+// Times whole paths of one graph, interleaved, and checks their outputs and updated states. The
+// first candidate is the default. One row for each candidate, in order: `wrong` above the
+// tolerance, `unsupported` or `out_of_memory` with the reason when it does not compile or run.
+// Holds the host's lock. Requires inputs for every input of the graph; states start at zero. One
+// thread calls; kernels use `threads`.
 class PathRace {
  public:
   PathRace(const Graph& graph, const OpSet& ops, std::span<const Kernel> kernels,
@@ -54,18 +59,29 @@ class PathRace {
   std::vector<PathMeasurement> run(std::span<const PathCandidate> candidates, double tolerance,
                                    const RaceBudget& budget, std::uint64_t seed) const;
 
+  // A second sitting for what a first one found: the default, all that were faster than it, and the
+  // others that stay. Whoever is faster in both is so beyond luck. Their new rows, the default's
+  // first, with errors and method as of `rows`; empty when it would be the default alone.
+  std::vector<PathMeasurement> confirm(std::span<const PathCandidate> candidates,
+                                       std::span<const PathMeasurement> rows,
+                                       const RaceBudget& budget, std::uint64_t seed) const;
+
  private:
   struct Runner;
+  using Values = std::map<std::string, Tensor>;
   std::vector<Runner> line_up(std::span<const PathCandidate> candidates, double tolerance,
                               double reference_flops_max) const;
-  std::optional<std::map<std::string, Tensor>> reference(double flops_max) const;
+  // Outputs, and states after one run, by name.
+  std::optional<Values> reference(double flops_max) const;
+  Values values_of(const Runner& runner) const;
   void start(Runner& runner, const PathCandidate& candidate) const;
-  std::map<std::string, Tensor> outputs_of(const Runner& runner) const;
-  void check(Runner& runner, const std::map<std::string, Tensor>& expected) const;
-  // Fills their samples; gives those of the first, timed a second time.
-  std::vector<double> round(std::span<Runner* const> in, int blocks, std::uint64_t seed) const;
-  static void halve(std::span<Runner* const> in, int finalists);
-  static int last_blocks(std::span<Runner* const> in, const RaceBudget& budget, double left_s);
+  void open(Runner& runner) const;
+  void check(Runner& runner, const Values& expected) const;
+  void round(std::span<Runner* const> in, int blocks, std::uint64_t seed) const;
+  // The last one. Returns the noise floor.
+  double final_round(std::span<Runner* const> in, const RaceBudget& budget, double left_s,
+                     std::uint64_t seed) const;
+  static void halve(std::span<Runner* const> in, const RaceBudget& budget);
 
   const Graph& graph_;
   const OpSet& ops_;
@@ -74,10 +90,6 @@ class PathRace {
   RaceData data_;
   int threads_;
 };
-
-// Whether `a` won outside the noise: block by block when both were timed in one final round, else by
-// their intervals.
-bool is_faster(const PathMeasurement& a, const PathMeasurement& b);
 
 // Random weights and inputs of a graph's types: sums over a row of a weight keep their size.
 RaceData draw_race_data(const Graph& graph, const Bindings& bindings, std::int64_t index_bound,

@@ -8,6 +8,7 @@
 #include "common/base/file.h"
 #include "kernels/all_kernels.h"
 #include "tests/support/scratch.h"
+#include "worker/dispatch/program_build.h"
 
 namespace paceline {
 namespace {
@@ -20,6 +21,7 @@ PlanKey some_key() {
           .bindings = {{"B", 1}, {"N", 64}},
           .machine = MachineId::random(),
           .environment = EnvironmentId::random(),
+          .program = program_build(),
           .kernels = digest_of(kernels::all_kernels()),
           .options = "tolerance 1e-5",
           .generation = 3};
@@ -67,6 +69,7 @@ TEST_F(PlanCaching, EveryPartOfTheKeyCounts) {
   misses([](PlanKey& key) { key.bindings["past"] = 0; });
   misses([](PlanKey& key) { key.machine = MachineId::random(); });
   misses([](PlanKey& key) { key.environment = EnvironmentId::random(); });
+  misses([](PlanKey& key) { key.program = Digest::random(); });
   misses([](PlanKey& key) { key.kernels = digest_of({}); });
   misses([](PlanKey& key) { key.options = "tolerance 1e-2"; });
   misses([](PlanKey& key) { key.generation = 4; });
@@ -123,6 +126,30 @@ TEST_F(PlanCaching, PrunesWhatWasNotUsedForLongest) {
   EXPECT_EQ(cache_.find(keys[1]), std::nullopt);
   EXPECT_TRUE(cache_.find(keys[2]).has_value());
   EXPECT_TRUE(cache_.find(keys[3]).has_value());
+}
+
+TEST_F(PlanCaching, RemovesWhatAKilledProcessLeft) {
+  cache_.put(key_, "plan");
+  const auto left = [&](const char* name, int minutes) {
+    const std::filesystem::path path = scratch_ / "plans" / name;
+    std::ofstream(path) << "half";
+    std::filesystem::last_write_time(
+        path, std::filesystem::file_time_type::clock::now() - std::chrono::minutes(minutes));
+    return path;
+  };
+  const auto old = left("0123.plan.aB3xYz", 61);
+  const auto recent = left("4567.plan.aB3xYz", 1);
+  const auto other = left("notes.plan.txt", 61);
+  cache_.put(some_key(), "plan");
+  EXPECT_FALSE(std::filesystem::exists(old));
+  EXPECT_TRUE(std::filesystem::exists(recent));
+  EXPECT_TRUE(std::filesystem::exists(other));
+  EXPECT_TRUE(cache_.find(key_).has_value());
+}
+
+TEST(ProgramBuild, IsTheSameWheneverAsked) {
+  EXPECT_FALSE(program_build().is_zero());
+  EXPECT_EQ(program_build(), program_build());
 }
 
 TEST_F(PlanCaching, LeavesOtherFilesOfItsFolderAlone) {

@@ -6,7 +6,6 @@
 #include "common/ops/all_ops.h"
 #include "kernels/all_kernels.h"
 #include "tests/support/scratch.h"
-#include "worker/measure/path_race.h"
 #include "worker/probe/probe.h"
 
 namespace paceline {
@@ -34,10 +33,10 @@ class PlannerTest : public ::testing::Test {
 
   // A race of the standing path and another one: their samples, in seconds.
   void put_race(const std::vector<double>& standing, const std::vector<double>& other,
-                double error_relative, Time finished) {
+                double error_relative, Time finished, const Bindings& bindings = {{"N", 4}}) {
     GraphDispatcher dispatcher = this->dispatcher();
     const Graph prepared = prepare(graph_, ops_, kernels_);
-    Path path = dispatcher.decide(prepared, {{"N", 4}}).path;
+    Path path = dispatcher.decide(prepared, bindings).path;
     Path plain = path;
     for (Choice& choice : plain.choices) {
       choice.kernel = prepared.node(choice.node).op + "_plain";
@@ -57,7 +56,7 @@ class PlannerTest : public ::testing::Test {
       row.path = id;
       row.machine = dispatcher.machine().id();
       row.environment = dispatcher.environment().id();
-      row.bindings = {{"N", 4}};
+      row.bindings = bindings;
       row.samples_s = samples;
       row.blocks.resize(samples.size());
       for (std::size_t i = 0; i < samples.size(); ++i) row.blocks[i] = static_cast<int>(i);
@@ -119,6 +118,101 @@ TEST_F(PlannerTest, SaysWhichPathCameClosestWhenNoneIsCloseEnough) {
     EXPECT_THAT(error.what(), HasSubstr("the closest is"));
     EXPECT_THAT(error.what(), HasSubstr("0.001"));
   }
+}
+
+TEST_F(PlannerTest, ServesSizesBetweenTimedOnesByWhatWonThere) {
+  const std::vector<double> slow(9, 2), fast(9, 1);
+  put_race(slow, fast, 1e-7, now(), {{"N", 4}});
+  put_race(slow, fast, 1e-7, now(), {{"N", 8}});
+  put_race(fast, slow, 1e-7, now(), {{"N", 16}});
+  const PathId other = other_;
+  EXPECT_EQ(planned({}, {{"N", 4}}).summary.basis, Basis::raced);
+  for (const std::int64_t n : {4, 5, 8, 11}) {
+    const Planned found = planned({}, {{"N", n}});
+    EXPECT_EQ(found.summary.path, other) << n;
+    EXPECT_EQ(found.summary.basis, n % 4 == 0 ? Basis::raced : Basis::ranged) << n;
+    EXPECT_EQ(found.summary.raced_s.has_value(), n % 4 == 0) << n;
+  }
+  EXPECT_EQ(planned({}, {{"N", 16}}).summary.basis, Basis::raced);
+  EXPECT_NE(planned({}, {{"N", 16}}).summary.path, other);
+  // Nothing is known beyond the ends.
+  for (const std::int64_t n : {3, 17}) {
+    EXPECT_LT(static_cast<int>(planned({}, {{"N", n}}).summary.basis), 2) << n;
+  }
+}
+
+TEST_F(PlannerTest, OneSizeSaysNothingOfOthers) {
+  put_race({2, 2, 2}, {1, 1, 1}, 1e-7, now());
+  EXPECT_EQ(planned().summary.basis, Basis::raced);
+  EXPECT_NE(planned({}, {{"N", 5}}).summary.basis, Basis::ranged);
+}
+
+TEST_F(PlannerTest, CachesThePlansAlongASymbolTogether) {
+  const std::vector<double> slow(9, 2), fast(9, 1);
+  put_race(slow, fast, 1e-7, now(), {{"N", 4}});
+  put_race(fast, slow, 1e-7, now(), {{"N", 8}});
+  EXPECT_FALSE(planned({}, {{"N", 5}}).is_cached);
+  EXPECT_TRUE(planned({}, {{"N", 6}}).is_cached);
+  EXPECT_TRUE(planned({}, {{"N", 8}}).is_cached);
+  EXPECT_EQ(planned({}, {{"N", 8}}).summary.basis, Basis::raced);
+  EXPECT_FALSE(planned({}, {{"N", 9}}).is_cached);
+
+  GraphDispatcher dispatcher = this->dispatcher();
+  const PlannedVariants variants =
+      plan_variants(graph_, {{"N", 7}}, dispatcher, ops_, kernels_, store_.get(), &cache_);
+  EXPECT_TRUE(variants.is_cached);
+  EXPECT_EQ(variants.variants.symbol, "N");
+  ASSERT_EQ(variants.variants.all.size(), 2u);
+  EXPECT_EQ(variants.variants.all[0].from, 0);
+  EXPECT_EQ(variants.variants.all[1].from, 8);
+  EXPECT_EQ(variants.summaries[0].path, other_);
+  EXPECT_EQ(variants.variants.all[0].plan.id(), planned({}, {{"N", 5}}).plan.id());
+  EXPECT_EQ(variants.variants.all[1].plan.id(), planned({}, {{"N", 8}}).plan.id());
+  validate(variants.variants);
+
+  put_race(slow, fast, 1e-7, now(), {{"N", 8}});
+  EXPECT_FALSE(planned({}, {{"N", 6}}).is_cached);
+}
+
+TEST_F(PlannerTest, WithoutTimedPathsThereIsOnePlan) {
+  GraphDispatcher dispatcher = this->dispatcher();
+  const PlannedVariants variants =
+      plan_variants(graph_, {{"N", 7}}, dispatcher, ops_, kernels_, store_.get(), &cache_);
+  ASSERT_EQ(variants.variants.all.size(), 1u);
+  EXPECT_EQ(variants.variants.select({{"N", 1000}}), 0u);
+}
+
+TEST_F(PlannerTest, APathAboveTheToleranceServesNoRange) {
+  const std::vector<double> slow(9, 2), fast(9, 1);
+  put_race(slow, fast, 1e-3, now(), {{"N", 4}});
+  put_race(slow, fast, 1e-3, now(), {{"N", 8}});
+  EXPECT_NE(planned({}, {{"N", 5}}).summary.basis, Basis::ranged);
+  EXPECT_EQ(planned({.choose = {.tolerance = 1e-2}}, {{"N", 5}}).summary.basis, Basis::ranged);
+}
+
+TEST_F(PlannerTest, WhatTheClockCutShortIsSearchedAgain) {
+  double seconds = 0;
+  GraphDispatcher::Options options;
+  options.search.budget.seconds = 1;
+  options.search.budget.clock = [&] { return seconds += 10; };
+  EXPECT_FALSE(planned(options).is_cached);
+  EXPECT_FALSE(planned(options).is_cached);
+  options.search.budget.clock = [&] { return seconds; };
+  EXPECT_FALSE(planned(options).is_cached);
+  EXPECT_TRUE(planned(options).is_cached);
+}
+
+TEST_F(PlannerTest, ACachedPlanOfAnotherGraphIsNotTaken) {
+  const Planned first = planned();
+  // As a file that was renamed: it is whole, and it is not what the key says.
+  const auto files = std::filesystem::directory_iterator(scratch_.path() / "plans");
+  const std::filesystem::path file = files->path();
+  std::string text = read_plan_file(file);
+  const std::size_t at = text.find("\"graph\":\"") + 9;
+  text[at] = text[at] == '0' ? '1' : '0';
+  write_plan_file(file, text);
+  EXPECT_FALSE(planned().is_cached);
+  EXPECT_TRUE(planned().is_cached);
 }
 
 TEST_F(PlannerTest, RefusesAToleranceThatTheOutputsCannotHold) {

@@ -1,0 +1,95 @@
+#include "scheduler/choose/raced_paths.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/base/error.h"
+
+namespace paceline {
+namespace {
+
+bool has_run(const PathMeasurement& row) {
+  return row.outcome == Outcome::ok || row.outcome == Outcome::wrong;
+}
+
+// A race was run, and nothing of it is close enough.
+Error refused(std::span<const PathMeasurement> timed, Time race, double tolerance) {
+  const PathMeasurement* closest = nullptr;
+  for (const PathMeasurement& row : timed) {
+    if (row.finished != race || std::isnan(row.error_relative) || !has_run(row)) continue;
+    if (closest == nullptr || row.error_relative < closest->error_relative) closest = &row;
+  }
+  if (closest == nullptr) return invalid("no path that was timed whole could be run");
+  return invalid(
+      "no path that was timed whole meets the tolerance {:.2g}: the closest is {} with an "
+      "error of {:.2g}; give a larger one, or --no-search",
+      tolerance, closest->path.to_string(), closest->error_relative);
+}
+
+// Block by block, a's time over b's.
+Summary ratio_of(const PathMeasurement& a, const PathMeasurement& b) {
+  const auto of_a = block_medians(a.samples_s, a.blocks);
+  const auto of_b = block_medians(b.samples_s, b.blocks);
+  std::vector<double> ratios;
+  std::vector<std::int32_t> blocks;
+  for (const auto& [block, seconds] : of_a) {
+    const auto other = of_b.find(block);
+    if (other == of_b.end()) continue;
+    ratios.push_back(seconds / other->second);
+    blocks.push_back(block);
+  }
+  return summarize(ratios, blocks);
+}
+
+}  // namespace
+
+bool is_faster(const PathMeasurement& a, const PathMeasurement& b) {
+  const bool is_one_sitting = a.finished == b.finished && !a.samples_s.empty() &&
+                              a.samples_s.size() == b.samples_s.size() &&
+                              a.blocks.size() == a.samples_s.size() &&
+                              b.blocks.size() == b.samples_s.size();
+  if (!is_one_sitting) return compare(a.summary, b.summary, a.noise_floor) == Verdict::faster;
+  const Summary ratio = ratio_of(a, b);
+  return ratio.high_s < 1 && 1 - ratio.median_s > a.noise_floor;
+}
+
+std::vector<PathMeasurement> finalists_of(std::span<const PathMeasurement> timed,
+                                          double tolerance) {
+  std::optional<Time> newest;
+  for (const PathMeasurement& row : timed) {
+    if (has_run(row)) newest = std::max(newest.value_or(row.finished), row.finished);
+  }
+  if (!newest) return {};
+  std::vector<PathMeasurement> fitting;
+  std::size_t samples = 0;
+  for (const PathMeasurement& row : timed) {
+    if (row.finished != *newest || row.outcome != Outcome::ok) continue;
+    if (!(row.error_relative <= tolerance)) continue;
+    fitting.push_back(row);
+    samples = std::max(samples, row.samples_s.size());
+  }
+  if (fitting.empty()) throw refused(timed, *newest, tolerance);
+  // Who left the race early was timed less.
+  std::erase_if(fitting,
+                [&](const PathMeasurement& row) { return row.samples_s.size() != samples; });
+  std::ranges::stable_sort(fitting, {},
+                           [](const PathMeasurement& row) { return row.summary.median_s; });
+  return fitting;
+}
+
+const PathMeasurement& winner_of(std::span<const PathMeasurement> finalists,
+                                 std::span<const PathId> incumbents) {
+  check(!finalists.empty(), "a race that is decided has finalists");
+  std::vector<const PathMeasurement*> in;
+  for (const PathMeasurement& row : finalists) in.push_back(&row);
+  for (const PathId& incumbent : incumbents) {
+    const auto found = std::ranges::find(in, incumbent, &PathMeasurement::path);
+    if (found == in.end()) continue;
+    const PathMeasurement& stays = **found;
+    std::erase_if(in, [&](const PathMeasurement* row) { return !is_faster(*row, stays); });
+    if (in.empty()) return stays;
+  }
+  return *in.front();
+}
+
+}  // namespace paceline

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "common/graph/graph.h"
+
+namespace paceline {
+
+// Which bindings of a graph make it do the same work. A symbol that states alone have in their
+// types, as `capacity`, says how much is reserved: runs read and write what other symbols say of
+// it.
+class SameWork {
+ public:
+  explicit SameWork(const Graph& graph);
+
+  bool is_same(const Bindings& a, const Bindings& b) const;
+  const std::set<std::string>& reserved() const { return reserved_; }
+
+ private:
+  std::set<std::string> reserved_;
+};
+
+}  // namespace paceline

@@ -1,0 +1,125 @@
+#include "worker/measure/path_race.h"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "common/ops/all_ops.h"
+#include "kernels/all_kernels.h"
+#include "worker/dispatch/dispatch.h"
+
+namespace paceline {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class PathRaceTest : public ::testing::Test {
+ protected:
+  Path path_of(std::string_view statements) {
+    const Graph graph = parse_graph("graph \"g\" {\n" + std::string(statements) + "}", ops_);
+    return dispatcher_.decide(graph, bindings_).path;
+  }
+  std::vector<PathMeasurement> race(const std::vector<PathCandidate>& candidates,
+                                    const RaceBudget& budget = {.seconds = 0.2, .blocks_last = 5}) {
+    return race_of(candidates).run(candidates, 1e-5, budget, 1);
+  }
+  PathRace race_of(const std::vector<PathCandidate>& candidates) {
+    const Graph& graph = candidates.front().path.graph;
+    return {graph, ops_, kernels_, bindings_, draw_race_data(graph, bindings_, 2, 1), 1};
+  }
+
+  const OpSet& ops_ = ops::all_ops();
+  std::span<const Kernel> kernels_ = kernels::all_kernels();
+  Bindings bindings_ = {{"N", 64}};
+  GraphDispatcher dispatcher_{ops_, kernels_, nullptr, {}};
+};
+
+// Its output is right, and what it leaves behind is not.
+TEST_F(PathRaceTest, AWrongStateIsWrong) {
+  const std::string head = "state s: f32[N] input x: f32[N]\n y = neg(x) t = add(s, x) ";
+  const auto rows =
+      race({{path_of(head + "output o = y update s = t"), 0},
+            {path_of(head + "u = add(t, x) output o = y update s = u"), 0},
+            {path_of(head + "u = neg(y) v = add(s, u) output o = y update s = v"), 0}});
+  ASSERT_THAT(rows, SizeIs(3));
+  EXPECT_EQ(rows[0].outcome, Outcome::ok);
+  EXPECT_EQ(rows[1].outcome, Outcome::wrong);
+  EXPECT_GT(rows[1].error_relative, 0.5);
+  EXPECT_EQ(rows[2].outcome, Outcome::ok);
+}
+
+TEST_F(PathRaceTest, AWrongStateIsWrongWithoutAReferenceToo) {
+  const std::string head = "state s: f32[N] input x: f32[N]\n y = neg(x) t = add(s, x) ";
+  const auto rows = race({{path_of(head + "output o = y update s = t"), 0},
+                          {path_of(head + "u = add(t, x) output o = y update s = u"), 0}},
+                         {.seconds = 0.2, .blocks_last = 5, .reference_flops_max = 0});
+  EXPECT_EQ(rows[0].method, path_method_default);
+  EXPECT_EQ(rows[1].outcome, Outcome::wrong);
+}
+
+TEST_F(PathRaceTest, EveryBlockOfTheFinalRoundIsTimedOften) {
+  const auto rows =
+      race({{path_of("input x: f32[N]\n y = neg(x) output o = y"), 0},
+            {path_of("input x: f32[N]\n z = sub(x, x) y = sub(z, x) output o = y"), 0}});
+  for (const PathMeasurement& row : rows) {
+    ASSERT_EQ(row.outcome, Outcome::ok);
+    const std::set<std::int32_t> blocks(row.blocks.begin(), row.blocks.end());
+    EXPECT_GE(blocks.size(), 5u);
+    EXPECT_EQ(row.samples_s.size() % blocks.size(), 0u);
+    EXPECT_EQ(row.summary.blocks, static_cast<int>(blocks.size()));
+    EXPECT_EQ(row.samples_s.size(), rows[0].samples_s.size());
+  }
+}
+
+TEST_F(PathRaceTest, WhoIsToStayIsInTheFinalRound) {
+  // The third is much slower, and stays; the fourth is as slow, and need not.
+  const std::string slow = [] {
+    std::string text = "input x: f32[N]\n a0 = neg(x)";
+    for (int i = 0; i < 41; ++i) text += fmt::format(" a{} = {}(a{})", i + 1, "neg", i);
+    return text;
+  }();
+  const std::vector<PathCandidate> candidates = {
+      {path_of("input x: f32[N]\n y = neg(x) z = neg(y) output o = z"), 0},
+      {path_of(slow + " output o = a41"), 0},
+      {path_of(slow + " b = neg(a41) c = neg(b) output o = c"), 0}};
+  const auto rows =
+      race(candidates,
+           {.seconds = 0.5, .blocks_first = 3, .blocks_last = 12, .finalists = 2, .stay = 2});
+  EXPECT_EQ(rows[1].samples_s.size(), rows[0].samples_s.size());
+  EXPECT_LT(rows[2].samples_s.size(), rows[0].samples_s.size());
+}
+
+TEST_F(PathRaceTest, OnlyWhatWasFasterIsTimedAgain) {
+  const std::vector<PathCandidate> candidates = {
+      {path_of("input x: f32[N]\n z = sub(x, x) y = sub(z, x) output o = y"), 0},
+      {path_of("input x: f32[N]\n y = neg(x) output o = y"), 0},
+      {path_of("input x: f32[N]\n a = neg(x) b = neg(a) y = neg(b) output o = y"), 0}};
+  const PathRace race = race_of(candidates);
+  std::vector<PathMeasurement> rows(3);
+  const double seconds[] = {2, 1, 3};
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i].path = candidates[i].path.id();
+    rows[i].samples_s.assign(9, seconds[i]);
+    rows[i].blocks = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+    rows[i].summary = summarize(rows[i].samples_s, rows[i].blocks);
+    rows[i].error_relative = 1e-7 * static_cast<double>(i + 1);
+    rows[i].method = path_method_reference;
+  }
+  const RaceBudget budget = {.seconds = 0.2, .blocks_last = 5};
+  const auto again = race.confirm(candidates, rows, budget, 1);
+  ASSERT_THAT(again, SizeIs(2));
+  EXPECT_EQ(again[0].path, rows[0].path);
+  EXPECT_EQ(again[1].path, rows[1].path);
+  EXPECT_EQ(again[1].error_relative, rows[1].error_relative);
+  EXPECT_EQ(again[1].method, path_method_reference);
+  EXPECT_EQ(again[0].finished, again[1].finished);
+  EXPECT_GT(again[0].finished, rows[0].finished);
+  EXPECT_NE(again[1].id, rows[1].id);
+
+  std::swap(rows[0].samples_s, rows[1].samples_s);
+  EXPECT_THAT(race.confirm(candidates, rows, budget, 1), IsEmpty());
+}
+
+}  // namespace
+}  // namespace paceline
