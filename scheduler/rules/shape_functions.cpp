@@ -114,6 +114,12 @@ Result product_shape(const Call& call) {
   return left;
 }
 
+// Of a matrix [K,N]; nullopt where a symbol says it.
+Result column_count(const Call& call) {
+  const auto count = call.shape_of(0).at(1).constant();
+  return count ? Result(*count) : std::nullopt;
+}
+
 Dim out_extent(const Call& call) { return call.shape_of(0).at(call.boolean(1) ? 0 : 1); }
 
 }  // namespace
@@ -201,6 +207,7 @@ egraph::Functions shape_functions() {
   function("last_two", last_two);
   function("product_shape", product_shape);
   function("out_extent", [](const Call& c) -> Result { return out_extent(c); });
+  function("column_count", column_count);
   function("as_column", [](const Call& c) -> Result { return Shape{count_of(c.shape_of(0)), 1}; });
   function("plus", [](const Call& c) -> Result { return c.dim(0) + c.dim(1); });
   function("minus", [](const Call& c) -> Result { return c.dim(0) - c.dim(1); });
