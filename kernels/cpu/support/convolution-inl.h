@@ -201,8 +201,9 @@ HWY_INLINE void multiply_tile(const float* const* rows, const float* panel, std:
 
 // The same for columns that would not fill a vector: sums[i][j] = the sum over d of rows[i][d] *
 // lines[j][d], vectors of d.
-HWY_NOINLINE void multiply_lines(const float* const* rows, const float* lines, std::int64_t depth,
-                                 std::int64_t columns, std::int64_t line_stride, float* sums) {
+inline HWY_NOINLINE void multiply_lines(const float* const* rows, const float* lines,
+                                        std::int64_t depth, std::int64_t columns,
+                                        std::int64_t line_stride, float* sums) {
   for (std::int64_t j = 0; j < columns; ++j) {
     const float* line = lines + j * line_stride;
     Vector sum[conv_rows];
@@ -414,20 +415,24 @@ void convolve_blocks(const Convolution& conv, const F& f, int threads, float* wo
 // other: column j is number j / stride of phase j % stride.
 struct PaddedPlane {
   std::int64_t rows, phases, stride;
-  std::int64_t offsets[depthwise_taps_max];  // Of taps, from the first element of a window.
+  // Of the first taps, from the first element of a window.
+  std::int64_t offsets[depthwise_taps_max];
 
   explicit PaddedPlane(const Convolution& conv) {
     const WindowAxis &ay = conv.axes[1], &ax = conv.axes[2];
     rows = (ay.out - 1) * ay.stride + (ay.kernel - 1) * ay.dilation + 1;
     phases = ax.stride;
     stride = ax.out + (ax.kernel - 1) * ax.dilation / ax.stride + lane_count;
-    for (std::int64_t tap = 0; tap < conv.taps; ++tap) {
-      const std::int64_t column = tap % ax.kernel * ax.dilation;
-      offsets[tap] = tap / ax.kernel * ay.dilation * phases * stride + column % phases * stride +
-                     column / phases;
+    for (std::int64_t tap = 0; tap < std::min(conv.taps, depthwise_taps_max); ++tap) {
+      offsets[tap] = offset(conv, tap);
     }
   }
 
+  std::int64_t offset(const Convolution& conv, std::int64_t tap) const {
+    const WindowAxis &ay = conv.axes[1], &ax = conv.axes[2];
+    const std::int64_t column = tap % ax.kernel * ax.dilation;
+    return (tap / ax.kernel * ay.dilation * phases + column % phases) * stride + column / phases;
+  }
   std::int64_t floats() const { return rows * phases * stride; }
 
   // Padding is zero already, and stays.
