@@ -90,5 +90,6 @@ egraph::Functions shape_functions();
 egraph::Functions order_functions();
 egraph::Functions value_functions();
 egraph::Functions head_functions();
+egraph::Functions channel_functions();
 
 }  // namespace paceline::rules

@@ -24,9 +24,10 @@ Rules norm();
 Rules activation();
 Rules rope();
 Rules attention();
-Rules mask();   // Masks that say what attributes can say.
-Rules fused();  // Ops that do the work of several nodes.
-Rules packed();  // Weights that are packed when they are bound.
+Rules mask();         // Masks that say what attributes can say.
+Rules fused();        // Ops that do the work of several nodes.
+Rules convolution();  // Channels' factors into weights; what follows a convolution.
+Rules packed();       // Weights that are packed when they are bound.
 
 // Rules in code: see dynamic_rules().
 egraph::DynamicRule lift_norm_of_ones();

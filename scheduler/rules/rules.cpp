@@ -7,8 +7,9 @@ namespace paceline::rules {
 
 std::vector<egraph::Rule> all_rules() {
   Rules rules;
-  for (const auto& family : {algebra, logic, views, elementwise_moves, casts, reductions, matmul,
-                             linear, softmax, norm, activation, rope, attention, mask, fused, packed}) {
+  for (const auto& family :
+       {algebra, logic, views, elementwise_moves, casts, reductions, matmul, linear, softmax, norm,
+        activation, rope, attention, mask, fused, convolution, packed}) {
     const Rules own = family();
     rules.insert(rules.end(), own.begin(), own.end());
   }
@@ -18,7 +19,8 @@ std::vector<egraph::Rule> all_rules() {
 const egraph::Functions& functions() {
   static const egraph::Functions all = [] {
     egraph::Functions merged = shape_functions();
-    for (egraph::Functions own : {order_functions(), value_functions(), head_functions()}) {
+    for (egraph::Functions own :
+         {order_functions(), value_functions(), head_functions(), channel_functions()}) {
       merged.conditions.merge(own.conditions);
       merged.attributes.merge(own.attributes);
     }
