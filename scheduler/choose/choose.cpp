@@ -4,10 +4,11 @@
 
 #include <map>
 #include <set>
-#include <unordered_map>
+#include <string_view>
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/graph/node_forms.h"
 #include "scheduler/passes/statics.h"
 
 namespace paceline {
@@ -37,16 +38,17 @@ void add_up(Decision& decision) {
 
 Decision choose(const Graph& graph, const Bindings& bindings, const OpSet& ops,
                 const KernelChooser& chooser, OnMiss on_miss) {
-  std::unordered_map<WorkloadId, NodeDecision> known;  // Layers repeat.
+  std::map<std::int32_t, NodeDecision> known;  // By form: layers repeat.
   Decision decision{.path = {.graph = graph, .choices = {}}};
+  const std::vector<std::int32_t> first = first_of_form(graph);
   const std::vector<bool> statics = static_nodes(graph, ops);
   for (std::int32_t i = 0; i < static_cast<std::int32_t>(graph.nodes().size()); ++i) {
     const Node& node = graph.node(i);
     if (node.kind != NodeKind::op || ops.get(node.op).view) continue;
-    const Workload workload = workload_of(graph, i, bindings);
-    const WorkloadId id = workload.id();
-    auto found = known.find(id);
-    if (found == known.end()) found = known.emplace(id, chooser.decide(workload)).first;
+    auto found = known.find(first[i]);
+    if (found == known.end()) {
+      found = known.emplace(first[i], chooser.decide(workload_of(graph, i, bindings))).first;
+    }
     if (!statics[i]) {
       decision.nodes.push_back(found->second);
       decision.nodes.back().node = i;
@@ -61,15 +63,16 @@ Decision choose(const Graph& graph, const Bindings& bindings, const OpSet& ops,
 Decision describe(Path path, const Bindings& bindings, const OpSet& ops,
                   const KernelChooser& chooser) {
   const std::vector<bool> statics = static_nodes(path.graph, ops);
-  std::unordered_map<WorkloadId, std::map<std::string, NodeDecision>> known;
+  const std::vector<std::int32_t> first = first_of_form(path.graph);
+  std::map<std::pair<std::int32_t, std::string_view>, NodeDecision> known;  // Form and kernel.
   Decision decision;
   for (const Choice& choice : path.choices) {
     if (statics[choice.node]) continue;
-    const Workload workload = workload_of(path.graph, choice.node, bindings);
-    auto& by_kernel = known[workload.id()];
-    auto found = by_kernel.find(choice.kernel);
-    if (found == by_kernel.end()) {
-      found = by_kernel.emplace(choice.kernel, chooser.decide(workload, choice.kernel)).first;
+    const std::pair<std::int32_t, std::string_view> key(first[choice.node], choice.kernel);
+    auto found = known.find(key);
+    if (found == known.end()) {
+      const Workload workload = workload_of(path.graph, choice.node, bindings);
+      found = known.emplace(key, chooser.decide(workload, choice.kernel)).first;
     }
     decision.nodes.push_back(found->second);
     decision.nodes.back().node = choice.node;

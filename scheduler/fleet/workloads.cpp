@@ -2,6 +2,7 @@
 
 #include <unordered_set>
 
+#include "common/graph/node_forms.h"
 #include "scheduler/passes/statics.h"
 
 namespace paceline {
@@ -24,11 +25,15 @@ std::vector<bool> needed_nodes(const Graph& graph) {
 std::vector<Workload> workloads_of(const Graph& graph, const Bindings& bindings, const OpSet& ops) {
   const std::vector<bool> needed = needed_nodes(graph);
   const std::vector<bool> statics = static_nodes(graph, ops);
+  const std::vector<std::int32_t> first = first_of_form(graph);
+  std::vector<bool> is_known(first.size());
   std::vector<Workload> workloads;
   std::unordered_set<WorkloadId> seen;
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     const Node& node = graph.nodes()[i];
     if (!needed[i] || statics[i] || node.kind != NodeKind::op || ops.get(node.op).view) continue;
+    if (is_known[first[i]]) continue;
+    is_known[first[i]] = true;
     Workload workload = workload_of(graph, static_cast<std::int32_t>(i), bindings);
     if (seen.insert(workload.id()).second) workloads.push_back(std::move(workload));
   }

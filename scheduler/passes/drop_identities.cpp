@@ -33,7 +33,7 @@ class Simplifier {
   Replacement operator()(GraphBuilder& builder, std::int32_t index, std::span<const Value> inputs) {
     const Node& node = graph_.node(index);
     if (node.kind != NodeKind::op) return std::nullopt;
-    if (node.op == "reshape") return reshape(builder, node, inputs[0]);
+    if (node.op == "reshape") return reshape(builder, index, inputs[0]);
     if (is_identity(node) || has_neutral_operand(node)) return {{inputs[0]}};
     return std::nullopt;
   }
@@ -80,13 +80,13 @@ class Simplifier {
   }
 
   // reshape(reshape(x)) is reshape(x), and x itself when the shape comes back.
-  std::vector<Value> reshape(GraphBuilder& builder, const Node& node, Value source) {
+  std::vector<Value> reshape(GraphBuilder& builder, std::int32_t index, Value source) {
     const auto chain = reshaped_.find(source.ref());
     if (chain != reshaped_.end()) source = chain->second;
-    if (source.type() == node.outputs[0]) return {source};
-    const Value result = builder.op(node.op, {source}, node.attributes, node.name);
-    reshaped_.emplace(result.ref(), source);
-    return {result};
+    if (source.type() == graph_.node(index).outputs[0]) return {source};
+    const std::vector<Value> result = builder.copy(graph_, index, {&source, 1});
+    reshaped_.emplace(result.front().ref(), source);
+    return result;
   }
 
   const Graph& graph_;

@@ -6,9 +6,17 @@ namespace paceline {
 
 namespace {
 
+bool has_symbols(const Attributes& attributes) {
+  return std::any_of(attributes.begin(), attributes.end(), [](const auto& attribute) {
+    const auto* dim = std::get_if<Dim>(&attribute.second);
+    const auto* shape = std::get_if<Shape>(&attribute.second);
+    return (dim && !dim->is_constant()) || (shape && !is_constant(*shape));
+  });
+}
+
 bool is_repeatable(const Node& node, const OpSet& ops) {
   const OpFacts& facts = ops.get(node.op).facts;
-  return facts.deterministic && !facts.collective && symbols_of(node.attributes).empty();
+  return facts.deterministic && !facts.collective && !has_symbols(node.attributes);
 }
 
 }  // namespace
@@ -22,9 +30,10 @@ std::vector<bool> static_nodes(const Graph& graph, const OpSet& ops) {
   statics.reserve(graph.nodes().size());
   for (const Node& node : graph.nodes()) {
     const bool is_fixed = node.kind == NodeKind::weight || node.kind == NodeKind::constant ||
-                          (node.kind == NodeKind::op && is_repeatable(node, ops) &&
+                          (node.kind == NodeKind::op &&
                            std::all_of(node.inputs.begin(), node.inputs.end(),
-                                       [&](ValueRef input) { return statics[input.node]; }));
+                                       [&](ValueRef input) { return statics[input.node]; }) &&
+                           is_repeatable(node, ops));
     statics.push_back(is_fixed &&
                       std::all_of(node.outputs.begin(), node.outputs.end(),
                                   [](const TensorType& type) { return is_constant(type.shape); }));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/graph/node_forms.h"
+
 namespace paceline::regions {
 
 namespace {
@@ -20,12 +22,14 @@ class Maker {
     for (auto* flags : {&flow_.is_root, &flow_.is_heavy, &flow_.is_pointwise, &flow_.is_static}) {
       flags->resize(count);
     }
+    heavy_forms_.resize(count);
     for (const std::string& symbol : graph.symbols()) bindings_[symbol] = assumed_extent;
   }
 
   Flow make() {
+    const std::vector<std::int32_t> first = first_of_form(graph_);
     for (std::int32_t i = 0; i < count(); ++i) {
-      if (is_op(i)) link(i);
+      if (is_op(i)) link(i, first[i]);
     }
     find_roots();
     const std::vector<std::int32_t> roots = ordered_roots();
@@ -44,7 +48,7 @@ class Maker {
   std::int32_t count() const { return static_cast<std::int32_t>(graph_.nodes().size()); }
   bool is_op(std::int32_t node) const { return graph_.node(node).kind == NodeKind::op; }
 
-  void link(std::int32_t index) {
+  void link(std::int32_t index, std::int32_t alike) {
     const Node& node = graph_.node(index);
     const Op& op = flow_.op(index);
     bool is_static = !node.inputs.empty();
@@ -60,7 +64,8 @@ class Maker {
     }
     flow_.is_static[index] = is_static && op.facts.deterministic && !op.facts.collective;
     flow_.is_pointwise[index] = op.facts.elementwise || op.view != nullptr;
-    flow_.is_heavy[index] = !flow_.is_static[index] && is_heavy(node, op);
+    if (alike == index) heavy_forms_[index] = is_heavy(node, op);
+    flow_.is_heavy[index] = !flow_.is_static[index] && heavy_forms_[alike];
   }
 
   bool is_heavy(const Node& node, const Op& op) const {
@@ -129,6 +134,7 @@ class Maker {
   const Graph& graph_;
   Flow flow_;
   Bindings bindings_;
+  std::vector<bool> heavy_forms_;  // By the first node of a form.
   std::vector<std::int32_t> roots_;
   std::vector<bool> visited_;
 };

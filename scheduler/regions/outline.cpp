@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/graph/node_forms.h"
 
 namespace paceline::regions {
 
@@ -158,9 +159,12 @@ Outliner::Outliner(const Flow& flow, const std::vector<bool>& is_copied,
   const std::size_t count = flow.inputs.size();
   digests_.resize(count);
   updates_.resize(count);
+  const std::vector<std::int32_t> first = first_of_form(*flow.graph);
   for (std::size_t i = 0; i < count; ++i) {
     const auto node = static_cast<std::int32_t>(i);
-    if (flow.graph->node(node).kind == NodeKind::op || is_small_constant(node)) {
+    if (first[i] >= 0 && first[i] < node) {
+      digests_[i] = digests_[first[i]];
+    } else if (first[i] == node || is_small_constant(node)) {
       digests_[i] = digest_of(flow.graph->node(node));
     }
   }

@@ -12,9 +12,12 @@
 #include "common/models/model.h"
 #include "common/ops/all_ops.h"
 #include "kernels/all_kernels.h"
+#include "scheduler/choose/choose.h"
+#include "scheduler/fleet/workloads.h"
 #include "scheduler/regions/regions.h"
 #include "scheduler/search/best_first.h"
 #include "tests/support/random_model.h"
+#include "worker/compile/compile.h"
 #include "worker/dispatch/path_finder.h"
 #include "worker/dispatch/planner.h"
 #include "worker/execute/session.h"
@@ -53,8 +56,8 @@ void count_layer(const Arguments& arguments) {
   egraph::Report report;
   for (int i = 0; i < arguments.repeats; ++i) {
     std::int64_t start_ns = monotonic_ns();
-    const paths::Forms forms = paths::explore(layer, ops, path_rules(ops), {},
-                                              Precision::approximates);
+    const paths::Forms forms =
+        paths::explore(layer, ops, path_rules(ops), {}, Precision::approximates);
     report = forms.report;
     const paths::Part part{&forms, 1};
     const paths::PricedForms priced =
@@ -81,7 +84,58 @@ void count_layer(const Arguments& arguments) {
              1e3 * median(explored), 1e3 * median(listed));
 }
 
+// What plan() does without a cache, step by step; graphs are named by digests in several of them.
+struct Steps {
+  std::vector<std::pair<std::string, std::vector<double>>> all;
+  std::int64_t begin_ns = 0;
+
+  void start() { begin_ns = monotonic_ns(); }
+  void done(const std::string& name) {
+    const double seconds = seconds_since(begin_ns);
+    auto at = std::ranges::find(all, name, [](const auto& step) { return step.first; });
+    if (at == all.end()) at = all.insert(at, {name, {}});
+    at->second.push_back(seconds);
+    start();
+  }
+};
+
+void time_steps(const Model& model, const Bindings& bindings, GraphDispatcher& dispatcher,
+                Steps& steps) {
+  const OpSet& ops = ops::all_ops();
+  // Another graph: what the first one has computed of itself must not help.
+  const Graph graph = parse_graph(to_text(model.graph), ops);
+  steps.start();
+  graph.id();
+  steps.done("name");
+  const Graph prepared = prepare(graph, ops, kernels::all_kernels());
+  steps.done("prepare");
+  const Decision standing = dispatcher.decide(prepared, bindings);
+  steps.done("decide as it stands");
+  split(prepared, ops);
+  steps.done("split");
+  PathFinder finder(dispatcher, ops, kernels::all_kernels(), prepared, bindings,
+                    {.precision_max = Precision::approximates}, {},
+                    {.guesses = paths::PricingOptions::Guesses::careful, .decided_kernels = true});
+  steps.done("split, explore, price");
+  finder.predict(standing.path);
+  steps.done("predict as it stands");
+  finder.extraction();
+  steps.done("extract");
+  const Path best = finder.best(1).front().path;
+  steps.done("assemble, predict");
+  const auto costs = dispatcher.costs_for(workloads_of(best.graph, bindings, ops));
+  const Decision decision = describe(best, bindings, ops, dispatcher.chooser(*costs));
+  steps.done("describe");
+  const Plan plan = compile(decision.path, ops, kernels::all_kernels(), bindings, {.threads = 1});
+  steps.done("compile");
+  decision.path.id();
+  steps.done("name the path");
+  to_text(plan);
+  steps.done("plan to text");
+}
+
 struct Compiled {
+  Steps steps;
   double cold_s = 0;
   double cached_s = 0;
   std::size_t instructions = 0;
@@ -110,6 +164,7 @@ Compiled compile_layers(const Arguments& arguments, int layers) {
     warm.push_back(seconds_since(start_ns));
     if (!again.is_cached) fmt::print("not from the cache\n");
     compiled.instructions = again.plan.instructions.size();
+    time_steps(model, bindings, dispatcher, compiled.steps);
   }
   compiled.cold_s = median(cold);
   compiled.cached_s = median(warm);
@@ -125,6 +180,10 @@ void run(const Arguments& arguments) {
   fmt::print("{:>2} layers: {} instructions, cold {:.0f} ms, from the cache {:.1f} ms\n", 28,
              all.instructions, 1e3 * all.cold_s, 1e3 * all.cached_s);
   fmt::print("28 layers over 4, cold: {:.2f}\n", all.cold_s / few.cold_s);
+  for (std::size_t i = 0; i < all.steps.all.size(); ++i) {
+    fmt::print("  {:22} {:6.2f} ms with 4, {:6.2f} ms with 28\n", all.steps.all[i].first,
+               1e3 * median(few.steps.all[i].second), 1e3 * median(all.steps.all[i].second));
+  }
 }
 
 }  // namespace

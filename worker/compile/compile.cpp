@@ -1,6 +1,7 @@
 #include "worker/compile/compile.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 #include "common/base/log.h"
@@ -19,6 +20,7 @@ class Assembly {
   Assembly(Draft draft, const Graph& graph) : draft_(std::move(draft)) { plan_.graph = graph; }
 
   Plan run(const Bindings& sample) {
+    tensors_.resize(draft_.buffers.size());
     for (const Draft::Buffer& buffer : draft_.buffers) add_memory(buffer);
     for (Draft::Step& step : draft_.prologue) plan_.prologue.push_back(instruction(step));
     for (Draft::Step& step : draft_.steps) plan_.instructions.push_back(instruction(step));
@@ -30,8 +32,6 @@ class Assembly {
   }
 
  private:
-  using Key = std::tuple<std::int32_t, Dtype, Shape, std::vector<Dim>, Dim>;
-
   void add_memory(const Draft::Buffer& buffer) {
     if (buffer.storage == Plan::Storage::slot) {
       indices_.push_back(static_cast<std::int32_t>(plan_.slots.size()));
@@ -46,17 +46,21 @@ class Assembly {
 
   std::int32_t tensor(const Place& place) {
     const auto& [shape, strides, offset] = place.strided;
-    const auto [at, is_new] =
-        tensors_.try_emplace(Key(place.buffer, place.dtype, shape, strides, offset),
-                             static_cast<std::int32_t>(plan_.tensors.size()));
-    if (is_new) {
-      plan_.tensors.push_back({draft_.buffers[place.buffer].storage,
-                               indices_[place.buffer],
-                               {place.dtype, shape},
-                               strides,
-                               offset});
+    std::vector<std::int32_t>& known = tensors_[place.buffer];
+    for (const std::int32_t index : known) {
+      const Plan::Tensor& tensor = plan_.tensors[index];
+      if (tensor.type.dtype == place.dtype && tensor.type.shape == shape &&
+          tensor.strides == strides && tensor.offset == offset) {
+        return index;
+      }
     }
-    return at->second;
+    known.push_back(static_cast<std::int32_t>(plan_.tensors.size()));
+    plan_.tensors.push_back({draft_.buffers[place.buffer].storage,
+                             indices_[place.buffer],
+                             {place.dtype, shape},
+                             strides,
+                             offset});
+    return known.back();
   }
 
   Plan::Instruction instruction(Draft::Step& step) {
@@ -115,15 +119,15 @@ class Assembly {
   // A slot lies above every lower one that lives at the same time. Of these only the direct ones
   // are kept: what is below one of them is below already.
   void stack_slots(const std::vector<Block>& lives) {
-    const auto conflict = [&](std::size_t a, std::size_t b) {
-      return plan_.slots[a].device == plan_.slots[b].device && lives[a].overlaps(lives[b]);
-    };
+    std::vector<std::vector<std::size_t>> conflicts = conflicts_of(lives);
     for (std::size_t slot = 0; slot < lives.size(); ++slot) {
       std::vector<std::int32_t>& above = plan_.slots[slot].above;
-      for (std::size_t below = slot; below-- > 0;) {
-        if (!conflict(slot, below)) continue;
+      std::sort(conflicts[slot].begin(), conflicts[slot].end(), std::greater<>());
+      for (const std::size_t below : conflicts[slot]) {
+        if (below > slot || plan_.slots[slot].device != plan_.slots[below].device) continue;
+        // Those in `above` are on this device.
         const bool implied = std::any_of(above.begin(), above.end(), [&](std::int32_t between) {
-          return conflict(below, between);
+          return lives[below].overlaps(lives[between]);
         });
         if (!implied) above.push_back(static_cast<std::int32_t>(below));
       }
@@ -134,7 +138,7 @@ class Assembly {
   Draft draft_;
   Plan plan_;
   std::vector<std::int32_t> indices_;  // By buffer: of its slot, prepared memory or node.
-  std::map<Key, std::int32_t> tensors_;
+  std::vector<std::vector<std::int32_t>> tensors_;  // By buffer: views of it, few.
 };
 
 void add_prologue(const Plan& plan, MemoryNeed& need) {
@@ -156,12 +160,10 @@ Plan compile(const Path& path, const OpSet& ops, std::span<const Kernel> kernels
       Assembly(lower(path, ops, kernels, sample, resources, options.has_prologue), path.graph)
           .run(sample);
   validate(plan, ops, kernels, sample);
-  const MemoryNeed need = memory_need(plan, sample);
   log::debug("compiled", {{"graph", path.graph.name()},
                           {"instructions", plan.instructions.size()},
                           {"prologue", plan.prologue.size()},
-                          {"arena_bytes", need.arena_bytes},
-                          {"largest_live_bytes", need.largest_live_bytes}});
+                          {"slots", plan.slots.size()}});
   return plan;
 }
 

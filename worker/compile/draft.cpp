@@ -3,9 +3,11 @@
 namespace paceline {
 
 bool is_dense(const StridedShape& strided) {
-  const std::vector<Dim> dense = row_major_strides(strided.shape);
-  for (std::size_t axis = 0; axis < dense.size(); ++axis) {
-    if (strided.shape[axis] != 1 && strided.strides[axis] != dense[axis]) return false;
+  Dim dense = 1;
+  for (std::size_t axis = strided.shape.size(); axis-- > 0;) {
+    if (strided.shape[axis] == 1) continue;
+    if (strided.strides[axis] != dense) return false;
+    if (axis > 0) dense *= strided.shape[axis];
   }
   return true;
 }
@@ -16,9 +18,19 @@ std::int32_t Draft::add_buffer(Buffer buffer) {
 }
 
 Place Draft::add_dense(Plan::Storage storage, const TensorType& type, Device device) {
+  const DenseForm& form = dense_form(type);
   const std::int32_t buffer =
-      add_buffer({.storage = storage, .device = device, .bytes = size_bytes(type)});
-  return {buffer, type.dtype, {type.shape, row_major_strides(type.shape), 0}};
+      add_buffer({.storage = storage, .device = device, .bytes = form.bytes});
+  return {buffer, form.dtype, form.strided};
+}
+
+const Draft::DenseForm& Draft::dense_form(const TensorType& type) {
+  for (const auto& form : dense_forms_) {
+    if (form->dtype == type.dtype && form->strided.shape == type.shape) return *form;
+  }
+  const StridedShape strided{type.shape, row_major_strides(type.shape), 0};
+  return *dense_forms_.emplace_back(
+      new DenseForm{.dtype = type.dtype, .strided = strided, .bytes = size_bytes(type)});
 }
 
 }  // namespace paceline

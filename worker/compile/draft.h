@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <tuple>
@@ -47,6 +48,7 @@ class Draft {
   struct Step {
     Plan::Instruction instruction;  // Its operands are in `operands`.
     Operands operands;
+    const Kernel* kernel = nullptr;
   };
   struct Output {
     std::string name;
@@ -61,6 +63,17 @@ class Draft {
   std::vector<Step> prologue;
   std::vector<Step> steps;
   std::vector<Output> outputs;
+
+ private:
+  // Polynomials that many buffers have in common.
+  struct DenseForm {
+    Dtype dtype = Dtype::f32;
+    StridedShape strided;
+    Dim bytes;
+  };
+  const DenseForm& dense_form(const TensorType& type);
+
+  std::vector<std::unique_ptr<const DenseForm>> dense_forms_;
 };
 
 // Turns a path into instructions: resolves views, inserts copies, decides what runs in place and,

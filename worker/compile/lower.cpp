@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <deque>
 
 #include "common/base/error.h"
+#include "common/graph/node_forms.h"
+#include "scheduler/passes/statics.h"
 #include "worker/compile/draft.h"
 #include "worker/compile/groups.h"
+#include "worker/compile/kernel_finder.h"
 #include "worker/compile/order.h"
-#include "scheduler/passes/statics.h"
 
 namespace paceline {
 
@@ -21,6 +24,33 @@ bool fits(const StridedShape& strided, Strides wanted) {
   return strided.shape.back() == 1 || strided.strides.back() == 1;
 }
 
+bool are_equal(const StridedShape& a, const StridedShape& b) {
+  return a.shape == b.shape && a.strides == b.strides && a.offset == b.offset;
+}
+
+// Where values lie, by value.
+class Places {
+ public:
+  explicit Places(const Graph& graph) {
+    std::size_t count = 0;
+    for (const Node& node : graph.nodes()) {
+      first_.push_back(count);
+      count += node.outputs.size();
+    }
+    places_.resize(count);
+  }
+
+  bool has(ValueRef value) const { return places_[index(value)].has_value(); }
+  const Place& at(ValueRef value) const { return places_[index(value)].value(); }
+  void set(ValueRef value, Place place) { places_[index(value)] = std::move(place); }
+
+ private:
+  std::size_t index(ValueRef value) const { return first_[value.node] + value.output; }
+
+  std::vector<std::size_t> first_;  // By node.
+  std::vector<std::optional<Place>> places_;
+};
+
 class Lowering {
  public:
   Lowering(const Path& path, const OpSet& ops, std::span<const Kernel> kernels,
@@ -28,15 +58,18 @@ class Lowering {
       : graph_(path.graph),
         ops_(ops),
         kernels_(kernels),
+        finder_(kernels),
         sample_(sample),
         resources_(resources),
         has_prologue_(has_prologue),
         statics_(has_prologue ? static_nodes(graph_, ops)
                               : std::vector<bool>(graph_.nodes().size())),
         groups_(graph_, ops, statics_),
-        order_(order_nodes(graph_, ops, statics_, sample)),
+        order_(order_nodes(graph_, ops, groups_, sample)),
+        first_(first_of_form(graph_)),
         position_(graph_.nodes().size(), -1),
-        choices_(graph_.nodes().size()) {
+        choices_(graph_.nodes().size()),
+        places_(graph_) {
     for (const Choice& choice : path.choices) choices_.at(choice.node) = &choice;
     for (std::size_t i = 0; i < order_.size(); ++i) {
       position_[order_[i]] = static_cast<std::int32_t>(i);
@@ -62,9 +95,9 @@ class Lowering {
       const Node& node = graph_.node(i);
       if (node.kind == NodeKind::op) continue;
       const TensorType& type = node.outputs[0];
-      const std::int32_t buffer =
-          draft_.add_buffer({storage_of(node.kind), i, device_, size_bytes(type)});
-      places_[{i, 0}] = {buffer, type.dtype, {type.shape, row_major_strides(type.shape), 0}};
+      const Place place = draft_.add_dense(storage_of(node.kind), type, device_);
+      draft_.buffers[place.buffer].node = i;
+      places_.set({i, 0}, place);
     }
   }
 
@@ -75,12 +108,7 @@ class Lowering {
       throw unsupported("a plan on one device: {} and {}", device_.to_string(),
                         choice->device.to_string());
     }
-    for (const Kernel& kernel : kernels_) {
-      if (kernel.info.name == choice->kernel && kernel.info.op == graph_.node(node).op)
-        return kernel;
-    }
-    throw unsupported("this program has no kernel \"{}\" for {}", choice->kernel,
-                      graph_.node(node).op);
+    return finder_.find(graph_.node(node).op, choice->kernel);
   }
 
   // Resolves the views that lead to `value`, from the last value that has a place. What is static
@@ -88,7 +116,7 @@ class Lowering {
   Place locate(ValueRef value) {
     std::vector<ValueRef> chain;
     ValueRef at = value;
-    while (!places_.contains(at)) {
+    while (!places_.has(at)) {
       if (statics_[at.node] && !groups_.is_view(at.node)) {
         lower(at.node);
         break;
@@ -99,7 +127,7 @@ class Lowering {
     }
     for (auto view = chain.rbegin(); view != chain.rend(); ++view) {
       const ValueRef source = graph_.node(view->node).inputs[0];
-      places_[*view] = resolve(graph_.node(view->node), source, view->node);
+      places_.set(*view, resolve(graph_.node(view->node), source, view->node));
     }
     return places_.at(value);
   }
@@ -108,13 +136,24 @@ class Lowering {
     const Op& op = ops_.get(node.op);
     const OpInputs inputs{{&graph_.type(source), 1}, node.attributes};
     Place place = places_.at(source);
-    std::optional<StridedShape> view = op.view(place.strided, inputs);
-    if (!view) {
+    const StridedShape* view = view_of(op, inputs, place.strided, index);
+    if (view == nullptr) {
       place = dense(source, index);
-      view = op.view(place.strided, inputs);
+      view = view_of(op, inputs, place.strided, index);
     }
-    check(view.has_value(), "a view of a dense value");
+    check(view != nullptr, "a view of a dense value");
     return {place.buffer, place.dtype, *view};
+  }
+
+  // Layers repeat their views; null when this one needs a copy.
+  const StridedShape* view_of(const Op& op, const OpInputs& inputs, const StridedShape& source,
+                              std::int32_t index) {
+    std::deque<View>& known = views_[first_[index]];
+    const auto found = std::ranges::find_if(
+        known, [&](const View& view) { return are_equal(view.source, source); });
+    const View& view =
+        found != known.end() ? *found : known.emplace_back(View{source, op.view(source, inputs)});
+    return view.result ? &*view.result : nullptr;
   }
 
   // A dense copy of a value for `node`, made once; by the prologue, where it can be and must be or
@@ -164,7 +203,7 @@ class Lowering {
     Draft::Operands operands{.inputs = {from}, .outputs = {to}};
     const Plan::Storage storage = draft_.buffers[to.buffer].storage;
     operands.workspace = workspace(kernel, {from}, instruction.attributes, storage);
-    steps_for(storage).push_back({std::move(instruction), std::move(operands)});
+    steps_for(storage).push_back({std::move(instruction), std::move(operands), &kernel});
   }
 
   std::vector<Draft::Step>& steps_for(Plan::Storage written) {
@@ -177,7 +216,8 @@ class Lowering {
     const Workload workload{.op = "copy", .inputs = {operand}, .outputs = {operand}};
     for (const Kernel& kernel : kernels_) {
       const bool any = wanted_strides(kernel.info.accepts, 0) == Strides::any;
-      if (any && kernel.info.device == device_.kind && !refusal(kernel.info, workload))
+      if (any && kernel.info.op == workload.op && kernel.info.device == device_.kind &&
+          !refusal(kernel.info, workload))
         return kernel;
     }
     throw unsupported("no kernel copies {} with any strides", operand.to_string());
@@ -215,7 +255,8 @@ class Lowering {
                                    .kernel = kernel.info.name,
                                    .attributes = node.attributes,
                                    .device = device_},
-                                  std::move(operands)});
+                                  std::move(operands),
+                                  &kernel});
   }
 
   void place_outputs(std::int32_t index, Draft::Operands& operands, Plan::Storage storage) {
@@ -226,7 +267,7 @@ class Lowering {
       const std::optional<int> over = overwritten(index, op, output, operands);
       const Place place =
           over ? operands.inputs[*over] : draft_.add_dense(storage, node.outputs[output], device_);
-      places_[{index, output}] = place;
+      places_.set({index, output}, place);
       operands.outputs.push_back(place);
     }
   }
@@ -316,17 +357,24 @@ class Lowering {
   const Graph& graph_;
   const OpSet& ops_;
   std::span<const Kernel> kernels_;
+  KernelFinder finder_;
   const Bindings& sample_;
   const Resources& resources_;
   const bool has_prologue_;
   const std::vector<bool> statics_;  // By node.
   const Groups groups_;
   const std::vector<std::int32_t> order_;
-  std::vector<std::int32_t> position_;  // In `order_`, by node.
-  std::vector<const Choice*> choices_;  // By node.
+  const std::vector<std::int32_t> first_;  // Of the form, by node.
+  std::vector<std::int32_t> position_;     // In `order_`, by node.
+  std::vector<const Choice*> choices_;     // By node.
   const Device device_;
   Draft draft_;
-  std::map<ValueRef, Place> places_;
+  Places places_;
+  struct View {
+    StridedShape source;
+    std::optional<StridedShape> result;
+  };
+  std::map<std::int32_t, std::deque<View>> views_;  // By form.
   std::map<std::pair<ValueRef, Plan::Storage>, Place> copies_;
 };
 

@@ -1,6 +1,7 @@
 #include "worker/compile/order.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "common/base/error.h"
@@ -55,66 +56,77 @@ Edges edges_of(const Graph& graph, const OpSet& ops, const Groups& groups) {
   return edges;
 }
 
-// The activations that are live as nodes run, under the sample bindings.
-class LiveBytes {
- public:
-  LiveBytes(const Graph& graph, const OpSet& ops, const Groups& groups, const Bindings& sample)
-      : graph_(graph), ops_(ops), groups_(groups) {
-    for (const Node& node : graph.nodes()) {
-      bytes_.emplace_back();
-      unread_.emplace_back();
-      for (const TensorType& type : node.outputs) {
-        const ValueRef value{static_cast<Node32>(bytes_.size() - 1),
-                             static_cast<Node32>(bytes_.back().size())};
-        bytes_.back().push_back(size_bytes(type).evaluate(sample));
-        unread_.back().push_back(groups.readers(value).size());
+// What work nodes allocate and read, under the sample bindings; by node.
+struct Needs {
+  // A group of values that may be freed once its last reader has run.
+  struct Freeable {
+    std::int32_t number = -1;  // Of `readers` and `bytes`.
+    bool is_freed = false;     // Not pinned, and made by work.
+  };
+
+  Needs(const Graph& graph, const OpSet& ops, const Groups& groups, const Bindings& sample)
+      : allocated(graph.nodes().size()), read(graph.nodes().size()) {
+    std::vector<std::int32_t> first;  // By node, the number of its first output.
+    std::vector<std::int64_t> own(graph.nodes().size());
+    for (Node32 i = 0; i < std::ssize(graph.nodes()); ++i) {
+      first.push_back(static_cast<std::int32_t>(bytes.size()));
+      for (Node32 output = 0; output < std::ssize(graph.node(i).outputs); ++output) {
+        const std::int64_t size = evaluate_bytes(graph.type({i, output}), sample);
+        bytes.push_back(size);
+        readers.push_back(static_cast<int>(groups.readers({i, output}).size()));
+        own[i] += size;
+      }
+    }
+    for (Node32 i = 0; i < std::ssize(graph.nodes()); ++i) {
+      if (!groups.is_work(i)) continue;
+      if (!ops.get(graph.node(i).op).updates_input) allocated[i] = own[i];  // Else in place.
+      std::vector<ValueRef> seen;
+      for (const ValueRef input : graph.node(i).inputs) {
+        const ValueRef group = groups.group_of(input);
+        if (std::ranges::find(seen, group) != seen.end()) continue;
+        seen.push_back(group);
+        read[i].push_back({first[group.node] + group.output,
+                           !groups.is_pinned(group) && groups.is_work(group.node)});
       }
     }
   }
 
+  static std::int64_t evaluate_bytes(const TensorType& type, const Bindings& sample) {
+    return element_count(evaluate(type.shape, sample)) *
+           static_cast<std::int64_t>(size_bytes(type.dtype));
+  }
+
+  std::vector<std::int64_t> allocated;
+  std::vector<std::vector<Freeable>> read;
+  std::vector<std::int64_t> bytes;  // By number.
+  std::vector<int> readers;         // By number.
+};
+
+// The activations that are live as nodes run.
+class LiveBytes {
+ public:
+  explicit LiveBytes(const Needs& needs) : needs_(needs), unread_(needs.readers) {}
+
   // By how much a node grows what is live once it has run.
   std::int64_t growth(Node32 index) const {
-    std::int64_t bytes = allocated(index);
-    for (const ValueRef group : freed(index)) bytes -= bytes_[group.node][group.output];
+    std::int64_t bytes = needs_.allocated[index];
+    for (const auto& [number, is_freed] : needs_.read[index]) {
+      if (is_freed && unread_[number] == 1) bytes -= needs_.bytes[number];
+    }
     return bytes;
   }
 
   void run(Node32 index) {
-    peak_ = std::max(peak_, live_ + allocated(index));
+    peak_ = std::max(peak_, live_ + needs_.allocated[index]);
     live_ += growth(index);
-    for (const ValueRef group : read(index)) --unread_[group.node][group.output];
+    for (const Needs::Freeable& group : needs_.read[index]) --unread_[group.number];
   }
 
   std::int64_t peak() const { return peak_; }
 
  private:
-  std::int64_t allocated(Node32 index) const {
-    if (ops_.get(graph_.node(index).op).updates_input) return 0;  // Runs in place, as a rule.
-    std::int64_t bytes = 0;
-    for (const std::int64_t output : bytes_[index]) bytes += output;
-    return bytes;
-  }
-
-  std::set<ValueRef> read(Node32 index) const {
-    std::set<ValueRef> groups;
-    for (const ValueRef input : graph_.node(index).inputs) groups.insert(groups_.group_of(input));
-    return groups;
-  }
-
-  std::vector<ValueRef> freed(Node32 index) const {
-    std::vector<ValueRef> freed;
-    for (const ValueRef group : read(index)) {
-      const bool last = unread_[group.node][group.output] == 1 && !groups_.is_pinned(group);
-      if (last && groups_.is_work(group.node)) freed.push_back(group);
-    }
-    return freed;
-  }
-
-  const Graph& graph_;
-  const OpSet& ops_;
-  const Groups& groups_;
-  std::vector<std::vector<std::int64_t>> bytes_;  // By node and output.
-  std::vector<std::vector<std::size_t>> unread_;  // Readers that have not run.
+  const Needs& needs_;
+  std::vector<int> unread_;  // Readers that have not run.
   std::int64_t live_ = 0;
   std::int64_t peak_ = 0;
 };
@@ -177,13 +189,12 @@ class Scheduling {
 
 }  // namespace
 
-std::vector<std::int32_t> order_nodes(const Graph& graph, const OpSet& ops,
-                                      const std::vector<bool>& statics, const Bindings& sample) {
-  const Groups groups(graph, ops, statics);
+std::vector<std::int32_t> order_nodes(const Graph& graph, const OpSet& ops, const Groups& groups,
+                                      const Bindings& sample) {
   const Edges edges = edges_of(graph, ops, groups);
-  const LiveBytes live(graph, ops, groups, sample);
-  Order given = Scheduling(groups, edges, live).run(false);
-  Order greedy = Scheduling(groups, edges, live).run(true);
+  const Needs needs(graph, ops, groups, sample);
+  Order given = Scheduling(groups, edges, LiveBytes(needs)).run(false);
+  Order greedy = Scheduling(groups, edges, LiveBytes(needs)).run(true);
   const bool clearly_lower = static_cast<double>(greedy.peak_bytes) <
                              peak_ratio_max * static_cast<double>(given.peak_bytes);
   return clearly_lower ? greedy.nodes : given.nodes;

@@ -17,32 +17,12 @@ struct Packing {
   std::int64_t bytes = 0;
 };
 
-// The lives that overlap, by block; found by sweeping over the starts.
-std::vector<std::vector<std::size_t>> conflicts_of(const std::vector<Block>& blocks) {
-  Order by_start(blocks.size());
-  std::iota(by_start.begin(), by_start.end(), 0);
-  std::stable_sort(by_start.begin(), by_start.end(),
-                   [&](std::size_t a, std::size_t b) { return blocks[a].first < blocks[b].first; });
-  std::vector<std::vector<std::size_t>> conflicts(blocks.size());
-  Order live;
-  for (const std::size_t block : by_start) {
-    std::erase_if(live,
-                  [&](std::size_t other) { return blocks[other].last < blocks[block].first; });
-    for (const std::size_t other : live) {
-      conflicts[block].push_back(other);
-      conflicts[other].push_back(block);
-    }
-    live.push_back(block);
-  }
-  return conflicts;
-}
-
 class Packer {
  public:
   explicit Packer(const std::vector<Block>& blocks)
       : blocks_(blocks), conflicts_(conflicts_of(blocks)) {}
 
-  Packing place(const Order& order) const {
+  Packing place(const Order& order) {
     Packing packing{std::vector<std::int64_t>(blocks_.size(), -1)};
     for (const std::size_t block : order) {
       packing.offsets[block] = lowest_gap(block, packing.offsets);
@@ -71,8 +51,9 @@ class Packer {
   }
 
  private:
-  std::int64_t lowest_gap(std::size_t block, const std::vector<std::int64_t>& offsets) const {
-    std::vector<std::pair<std::int64_t, std::int64_t>> taken;  // Start, end.
+  std::int64_t lowest_gap(std::size_t block, const std::vector<std::int64_t>& offsets) {
+    std::vector<std::pair<std::int64_t, std::int64_t>>& taken = taken_;
+    taken.clear();
     for (const std::size_t other : conflicts_[block]) {
       if (offsets[other] >= 0) {
         taken.emplace_back(offsets[other], offsets[other] + blocks_[other].bytes);
@@ -89,31 +70,60 @@ class Packer {
 
   const std::vector<Block>& blocks_;
   const std::vector<std::vector<std::size_t>> conflicts_;
+  std::vector<std::pair<std::int64_t, std::int64_t>> taken_;  // Start, end: of one gap.
 };
 
 }  // namespace
 
-std::vector<std::int64_t> pack(const std::vector<Block>& blocks) {
-  const Packer packer(blocks);
-  const auto life = [](const Block& block) { return std::int64_t{block.last} - block.first + 1; };
-  const Order orders[] = {
-      packer.ordered_by([](const Block& block) { return -block.bytes; }),
-      packer.ordered_by([&](const Block& block) { return std::pair(-life(block), -block.bytes); }),
-      packer.ordered_by([&](const Block& block) {
-        return -static_cast<double>(block.bytes) * static_cast<double>(life(block));
-      }),
-      packer.ordered_by([](const Block& block) { return std::pair(block.first, -block.bytes); }),
-      packer.ordered_by([](const Block& block) { return std::pair(-block.last, -block.bytes); }),
-  };
-  const std::int64_t bound = largest_live_bytes(blocks);
-  Packing best = packer.place(orders[0]);
-  for (Order order : orders) {
-    for (int i = 0; i < improvements_max && best.bytes > bound; ++i) {
-      const Packing packing = packer.place(order);
-      if (packing.bytes < best.bytes) best = packing;
-      order = packer.raised(order, packing);
+// Found by sweeping over the starts.
+std::vector<std::vector<std::size_t>> conflicts_of(const std::vector<Block>& blocks) {
+  Order by_start(blocks.size());
+  std::iota(by_start.begin(), by_start.end(), 0);
+  std::stable_sort(by_start.begin(), by_start.end(),
+                   [&](std::size_t a, std::size_t b) { return blocks[a].first < blocks[b].first; });
+  std::vector<std::vector<std::size_t>> conflicts(blocks.size());
+  Order live;
+  for (const std::size_t block : by_start) {
+    std::erase_if(live,
+                  [&](std::size_t other) { return blocks[other].last < blocks[block].first; });
+    for (const std::size_t other : live) {
+      conflicts[block].push_back(other);
+      conflicts[other].push_back(block);
     }
+    live.push_back(block);
   }
+  return conflicts;
+}
+
+std::vector<std::int64_t> pack(const std::vector<Block>& blocks) {
+  Packer packer(blocks);
+  const auto life = [](const Block& block) { return std::int64_t{block.last} - block.first + 1; };
+  const auto by_bytes = [](const Block& block) { return -block.bytes; };
+  const auto by_life = [&](const Block& block) { return std::pair(-life(block), -block.bytes); };
+  const auto by_area = [&](const Block& block) {
+    return -static_cast<double>(block.bytes) * static_cast<double>(life(block));
+  };
+  const auto by_first = [](const Block& block) { return std::pair(block.first, -block.bytes); };
+  const auto by_last = [](const Block& block) { return std::pair(-block.last, -block.bytes); };
+  const std::int64_t bound = largest_live_bytes(blocks);
+  Packing best = packer.place(packer.ordered_by(by_bytes));
+  const auto improve = [&](const auto& key) {
+    if (best.bytes <= bound) return;
+    Order order = packer.ordered_by(key);
+    std::vector<Order> tried;
+    for (int i = 0; i < improvements_max && best.bytes > bound; ++i) {
+      if (std::ranges::find(tried, order) != tried.end()) return;  // And so on for ever.
+      Packing packing = packer.place(order);
+      tried.push_back(order);
+      order = packer.raised(order, packing);
+      if (packing.bytes < best.bytes) best = std::move(packing);
+    }
+  };
+  improve(by_bytes);
+  improve(by_life);
+  improve(by_area);
+  improve(by_first);
+  improve(by_last);
   return best.offsets;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct Block {
 // several orders, of which the tightest wins, improved by placing early what stands at the peak.
 // Deterministic.
 std::vector<std::int64_t> pack(const std::vector<Block>& blocks);
+
+// By block, the others whose lives overlap its own.
+std::vector<std::vector<std::size_t>> conflicts_of(const std::vector<Block>& blocks);
 
 // The largest sum of bytes that live at one instruction: no packing is smaller.
 std::int64_t largest_live_bytes(const std::vector<Block>& blocks);

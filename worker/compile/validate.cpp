@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <map>
 
 #include "common/base/error.h"
+#include "scheduler/passes/statics.h"
 #include "worker/compile/arena.h"
 #include "worker/compile/compile.h"
-#include "scheduler/passes/statics.h"
+#include "worker/compile/kernel_finder.h"
 
 namespace paceline {
 
@@ -35,19 +37,47 @@ void check_within(const Plan::Tensor& tensor, std::int64_t bytes, const Bindings
   check(low >= 0 && (high + 1) * size <= bytes, "a tensor lies in its storage");
 }
 
-void check_kernel(const Plan& plan, const Plan::Instruction& instruction,
-                  std::span<const Kernel> kernels, const Bindings& bindings) {
-  const Kernel& kernel = kernel_of(instruction, kernels);
-  const Workload workload = workload_of(plan, instruction, bindings);
-  if (const auto reason = refusal(kernel.info, workload)) {
-    throw unsupported("kernel {} {}: {}", kernel.info.name, *reason, workload.to_text());
+// Whether kernels take their operands. Layers repeat, so what was asked before is not asked again.
+class KernelCheck {
+ public:
+  KernelCheck(const Plan& plan, std::span<const Kernel> kernels, const Bindings& bindings)
+      : plan_(plan), finder_(kernels), bindings_(bindings) {}
+
+  void check(const Plan::Instruction& instruction) {
+    const Kernel& kernel = finder_.find(instruction.op, instruction.kernel);
+    std::vector<const Plan::Instruction*>& passed = passed_[&kernel];
+    const bool is_known = std::ranges::any_of(passed, [&](const Plan::Instruction* other) {
+      return are_alike(instruction.inputs, other->inputs) &&
+             are_alike(instruction.outputs, other->outputs) &&
+             instruction.attributes == other->attributes;
+    });
+    if (is_known) return;
+    const Workload workload = workload_of(plan_, instruction, bindings_);
+    if (const auto reason = refusal(kernel.info, workload)) {
+      throw unsupported("kernel {} {}: {}", kernel.info.name, *reason, workload.to_text());
+    }
+    passed.push_back(&instruction);
   }
-}
+
+ private:
+  bool are_alike(const std::vector<std::int32_t>& a, const std::vector<std::int32_t>& b) const {
+    return std::ranges::equal(a, b, [&](std::int32_t x, std::int32_t y) {
+      const Plan::Tensor& left = plan_.tensors[x];
+      const Plan::Tensor& right = plan_.tensors[y];
+      return x == y || (left.type == right.type && left.strides == right.strides);
+    });
+  }
+
+  const Plan& plan_;
+  KernelFinder finder_;
+  const Bindings& bindings_;
+  std::map<const Kernel*, std::vector<const Plan::Instruction*>> passed_;
+};
 
 class PrologueValidator {
  public:
   PrologueValidator(const Plan& plan, std::span<const Kernel> kernels)
-      : plan_(plan), kernels_(kernels), written_(plan.prepared.size()) {}
+      : plan_(plan), check_(plan, kernels, no_bindings_), written_(plan.prepared.size()) {}
 
   void run() {
     for (const Plan::Instruction& instruction : plan_.prologue) {
@@ -55,7 +85,7 @@ class PrologueValidator {
       for (const std::int32_t input : instruction.inputs) check_input(plan_.tensors[input]);
       for (const std::int32_t output : instruction.outputs) write(plan_.tensors[output]);
       if (instruction.workspace >= 0) write(instruction.workspace);
-      check_kernel(plan_, instruction, kernels_, {});
+      check_.check(instruction);
     }
   }
 
@@ -93,7 +123,8 @@ class PrologueValidator {
   }
 
   const Plan& plan_;
-  std::span<const Kernel> kernels_;
+  const Bindings no_bindings_;
+  KernelCheck check_;
   std::vector<bool> written_;
 };
 
@@ -101,7 +132,7 @@ class PlanValidator {
  public:
   PlanValidator(const Plan& plan, const OpSet& ops, std::span<const Kernel> kernels,
                 const Bindings& bindings)
-      : plan_(plan), ops_(ops), kernels_(kernels), bindings_(bindings) {}
+      : plan_(plan), ops_(ops), check_(plan, kernels, bindings), bindings_(bindings) {}
 
   void run() {
     bytes_ = slot_bytes(plan_, bindings_);
@@ -128,10 +159,10 @@ class PlanValidator {
   void check_lives() const {
     const std::vector<Block> lives = lives_of(plan_, bytes_);
     const std::vector<std::int64_t> offsets = lay_out(plan_.slots, bytes_).offsets;
+    const std::vector<std::vector<std::size_t>> conflicts = conflicts_of(lives);
     for (std::size_t a = 0; a < lives.size(); ++a) {
-      for (std::size_t b = a + 1; b < lives.size(); ++b) {
-        if (plan_.slots[a].device != plan_.slots[b].device || !lives[a].overlaps(lives[b]))
-          continue;
+      for (const std::size_t b : conflicts[a]) {
+        if (b < a || plan_.slots[a].device != plan_.slots[b].device) continue;
         const bool apart =
             offsets[a] + lives[a].bytes <= offsets[b] || offsets[b] + lives[b].bytes <= offsets[a];
         check(apart, "slots that live at the same time lie apart");
@@ -149,7 +180,7 @@ class PlanValidator {
   }
 
   void check_instruction(const Plan::Instruction& instruction) {
-    check_kernel(plan_, instruction, kernels_, bindings_);
+    check_.check(instruction);
     for (const std::int32_t input : instruction.inputs) check_written(input, instruction.op);
     for (std::size_t i = 0; i < instruction.outputs.size(); ++i) check_output(instruction, i);
   }
@@ -178,7 +209,7 @@ class PlanValidator {
 
   const Plan& plan_;
   const OpSet& ops_;
-  std::span<const Kernel> kernels_;
+  KernelCheck check_;
   const Bindings& bindings_;
   std::vector<std::int64_t> bytes_;
   std::vector<bool> written_;   // By slot.
@@ -194,10 +225,7 @@ OperandType operand_of(const Plan::Tensor& tensor, const Bindings& bindings) {
 }  // namespace
 
 const Kernel& kernel_of(const Plan::Instruction& instruction, std::span<const Kernel> kernels) {
-  for (const Kernel& kernel : kernels) {
-    if (kernel.info.name == instruction.kernel && kernel.info.op == instruction.op) return kernel;
-  }
-  throw unsupported("this program has no kernel \"{}\" for {}", instruction.kernel, instruction.op);
+  return KernelFinder(kernels).find(instruction.op, instruction.kernel);
 }
 
 Workload workload_of(const Plan& plan, const Plan::Instruction& instruction,

@@ -1,9 +1,12 @@
 #include "worker/dispatch/path_finder.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <set>
 
 #include "common/base/error.h"
+#include "common/graph/node_forms.h"
 #include "scheduler/fleet/workloads.h"
 #include "scheduler/rules/rules.h"
 #include "worker/compile/compile.h"
@@ -80,7 +83,7 @@ std::vector<FoundPath> PathFinder::best(int count) {
   std::set<PathId> seen;
   const auto keep = [&](const search::Solution& solution) {
     FoundPath path = found(solution);
-    if (seen.insert(path.path.id()).second) paths.push_back(std::move(path));
+    if (count == 1 || seen.insert(path.path.id()).second) paths.push_back(std::move(path));
   };
   keep(extraction().best);
   if (count > 1) {
@@ -104,19 +107,33 @@ std::vector<FoundPath> PathFinder::sample(int count, std::uint64_t seed) {
 }
 
 double PathFinder::predict(const Path& path) {
-  const Plan plan =
-      compile(path, ops_, kernels_, bindings_, {.threads = dispatcher_.options().threads});
+  // The instructions alone: where they put what they compute costs nothing.
+  const Draft draft =
+      lower(path, ops_, kernels_, bindings_, {.threads = dispatcher_.options().threads},
+            CompileOptions().has_prologue);
+  const std::vector<std::int32_t> first = first_of_form(path.graph);
+  std::map<std::pair<std::int32_t, const Kernel*>, double> known;  // Form and kernel.
   double seconds = 0;
-  for (const Plan::Instruction& instruction : plan.instructions) {
-    Workload workload = workload_of(plan, instruction, bindings_);
-    for (OperandType& operand : workload.inputs) operand.strides.clear();
-    for (OperandType& operand : workload.outputs) operand.strides.clear();
-    const KernelInfo& kernel = kernel_of(instruction, kernels_).info;
-    if (const auto estimate = costs_->estimate(kernel, workload)) {
-      seconds += paths::search_cost_s(*estimate, pricing_.guesses);
-    }
+  for (const Draft::Step& step : draft.steps) {
+    const bool is_copy = step.instruction.op == "copy";  // Layouts ask for them.
+    const auto [at, is_new] =
+        known.try_emplace({is_copy ? -1 : first[step.instruction.node], step.kernel});
+    if (is_new || is_copy) at->second = cost_s(step);
+    seconds += at->second;
   }
   return seconds;
+}
+
+double PathFinder::cost_s(const Draft::Step& step) {
+  const auto dense = [&](const Place& place) {
+    return OperandType{.dtype = place.dtype, .extents = evaluate(place.strided.shape, bindings_)};
+  };
+  Workload workload{.op = step.instruction.op,
+                    .attributes = step.instruction.attributes.bind(bindings_)};
+  std::ranges::transform(step.operands.inputs, std::back_inserter(workload.inputs), dense);
+  std::ranges::transform(step.operands.outputs, std::back_inserter(workload.outputs), dense);
+  const auto estimate = costs_->estimate(step.kernel->info, workload);
+  return estimate ? paths::search_cost_s(*estimate, pricing_.guesses) : 0;
 }
 
 }  // namespace paceline

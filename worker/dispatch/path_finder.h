@@ -11,6 +11,7 @@
 #include "scheduler/paths/path_space.h"
 #include "scheduler/search/best_first.h"
 #include "scheduler/search/extract.h"
+#include "worker/compile/draft.h"
 #include "worker/dispatch/dispatch.h"
 
 namespace paceline {
@@ -38,13 +39,13 @@ class PathFinder {
   search::Count count();
   // The cheapest by predicted kernels alone, and how far from the best it can be.
   const search::Extraction& extraction();
-  // The first `count` distinct paths by predicted cost, cheapest first: those of the space in order,
-  // then sorted with the copies that each needs.
+  // The first `count` distinct paths by predicted cost, cheapest first: those of the space in
+  // order, then sorted with the copies that each needs.
   std::vector<FoundPath> best(int count);
   std::vector<FoundPath> sample(int count, std::uint64_t seed);
   bool is_order_exact();
 
-  // Of any path of the graph. Throws what compile() does.
+  // Of any path of the graph. Throws what lower() does.
   double predict(const Path& path);
 
   // How many workloads the space's paths are made of.
@@ -56,6 +57,7 @@ class PathFinder {
  private:
   const search::Diagram& diagram();
   FoundPath found(const search::Solution& solution);
+  double cost_s(const Draft::Step& step);
 
   GraphDispatcher& dispatcher_;
   const OpSet& ops_;

@@ -38,8 +38,7 @@ class PathFinderTest : public ::testing::Test {
   const OpSet& ops_ = ops::all_ops();
   std::span<const Kernel> kernels_ = kernels::all_kernels();
   Bindings bindings_ = {{"N", 6}};
-  Graph graph_ =
-      prepare(test::transformer_block(ops_, 32, 4, true, 1).graph, ops_, kernels_);
+  Graph graph_ = prepare(test::transformer_block(ops_, 32, 4, true, 1).graph, ops_, kernels_);
   RaceData data_ = draw_race_data(graph_, bindings_, 2, 1);
   std::map<std::string, Tensor> expected_ =
       interpret(graph_, ops_, bindings_, data_.inputs, data_.weights);
@@ -49,12 +48,14 @@ class PathFinderTest : public ::testing::Test {
 TEST_F(PathFinderTest, EveryPathComputesWhatTheGraphDoes) {
   PathFinder finder = this->finder();
   for (const FoundPath& found : finder.best(12)) EXPECT_LT(error_of(found.path).relative, 1e-5);
-  for (const FoundPath& found : finder.sample(12, 3)) EXPECT_LT(error_of(found.path).relative, 1e-5);
+  for (const FoundPath& found : finder.sample(12, 3))
+    EXPECT_LT(error_of(found.path).relative, 1e-5);
 }
 
 TEST_F(PathFinderTest, PathsThatDropBitsStayNearby) {
   PathFinder finder = this->finder(Precision::narrows);
-  for (const FoundPath& found : finder.sample(12, 3)) EXPECT_LT(error_of(found.path).relative, 5e-2);
+  for (const FoundPath& found : finder.sample(12, 3))
+    EXPECT_LT(error_of(found.path).relative, 5e-2);
 }
 
 TEST_F(PathFinderTest, TheBestAreDistinctAndInOrder) {
@@ -79,6 +80,24 @@ TEST_F(PathFinderTest, TheBestIsNoWorseThanTheGraphAsItStands) {
   EXPECT_LE(finder.extraction().lower_bound_s, finder.extraction().best.cost_s);
 }
 
+TEST_F(PathFinderTest, PredictsTheSumOfWhatThePlanRuns) {
+  PathFinder finder = this->finder();
+  const auto costs = dispatcher_.costs_for({});
+  for (const FoundPath& found : finder.sample(6, 1)) {
+    const Plan plan = compile(found.path, ops_, kernels_, bindings_, {.threads = 1});
+    double seconds = 0;
+    for (const Plan::Instruction& instruction : plan.instructions) {
+      Workload workload = workload_of(plan, instruction, bindings_);
+      for (auto* operands : {&workload.inputs, &workload.outputs}) {
+        for (OperandType& operand : *operands) operand.strides.clear();
+      }
+      const auto estimate = costs->estimate(kernel_of(instruction, kernels_).info, workload);
+      seconds += paths::search_cost_s(estimate.value(), paths::PricingOptions().guesses);
+    }
+    EXPECT_NEAR(finder.predict(found.path), seconds, 1e-9 * seconds);
+  }
+}
+
 TEST_F(PathFinderTest, SaysWhichRulesMadeANode) {
   PathFinder finder(dispatcher_, ops_, kernels_, graph_, bindings_, {.explain = true}, {});
   const FoundPath best = finder.best(1).front();
@@ -91,9 +110,9 @@ TEST_F(PathFinderTest, SaysWhichRulesMadeANode) {
 }
 
 TEST_F(PathFinderTest, RefusesABudgetOfNothing) {
-  EXPECT_THROW(PathFinder(dispatcher_, ops_, kernels_, graph_, bindings_,
-                          {.budget = {.nodes = 0}}, {}),
-               Error);
+  EXPECT_THROW(
+      PathFinder(dispatcher_, ops_, kernels_, graph_, bindings_, {.budget = {.nodes = 0}}, {}),
+      Error);
 }
 
 TEST_F(PathFinderTest, RacesPathsAndChecksThem) {
