@@ -1,0 +1,286 @@
+#include "scheduler/fusion/fuse.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <queue>
+#include <set>
+
+#include "common/base/error.h"
+#include "scheduler/fusion/program_builder.h"
+#include "scheduler/passes/statics.h"
+
+namespace paceline::fusion {
+
+namespace {
+
+class Finder {
+ public:
+  Finder(const Graph& graph, const OpSet& ops)
+      : graph_(graph),
+        ops_(ops),
+        is_static_(static_nodes(graph, ops)),
+        readers_(graph.nodes().size()),
+        is_given_(graph.nodes().size(), false),
+        is_taken_(graph.nodes().size(), false) {
+    for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
+      for (const ValueRef input : graph.nodes()[n].inputs) {
+        readers_[input.node].push_back(static_cast<std::int32_t>(n));
+      }
+    }
+    for (const auto& output : graph.outputs()) is_given_[output.value.node] = true;
+    for (const auto& update : graph.state_updates()) is_given_[update.value.node] = true;
+  }
+
+  // From the last node backwards, so that each group ends in what reads most of it.
+  std::vector<Group> find() {
+    std::vector<Group> groups;
+    for (auto n = static_cast<std::int32_t>(graph_.nodes().size()) - 1; n >= 0; --n) {
+      if (is_taken_[n] || !is_member(n)) continue;
+      auto group = grow(n);
+      if (!group || group->nodes.size() < 2) continue;
+      for (const std::int32_t member : group->nodes) is_taken_[member] = true;
+      groups.push_back(*std::move(group));
+    }
+    std::ranges::reverse(groups);
+    return groups;
+  }
+
+ private:
+  using Nodes = std::set<std::int32_t>;
+  static constexpr std::size_t nodes_max = 48;
+
+  // What may be part of a group at all; whether it fits, ProgramBuilder says.
+  bool is_member(std::int32_t index) {
+    const Node& node = graph_.node(index);
+    if (node.kind != NodeKind::op || is_static_[index]) return false;
+    const Op& op = ops_.get(node.op);
+    if (op.view || op.facts.collective || !op.facts.deterministic || node.op == "fused") {
+      return false;
+    }
+    const auto [known, is_new] = can_stand_alone_.try_emplace(index, false);
+    if (is_new) known->second = ProgramBuilder(graph_, ops_).add(index);
+    return known->second;
+  }
+
+  std::optional<Group> grow(std::int32_t sink) {
+    Nodes nodes = {sink};
+    std::optional<Group> group = group_of(nodes);
+    if (!group) return std::nullopt;
+    Nodes refused;
+    while (nodes.size() < nodes_max) {
+      const auto next = next_producer(nodes, refused);
+      if (!next) break;
+      Nodes wider = nodes;
+      wider.insert(*next);
+      auto trial = is_convex(wider) ? group_of(wider) : std::nullopt;
+      if (!trial) {
+        refused.insert(*next);
+        continue;
+      }
+      nodes = std::move(wider);
+      group = std::move(trial);
+      refused.clear();
+    }
+    return group;
+  }
+
+  // The last member-to-be that the nodes read, broadcasts between left out.
+  std::optional<std::int32_t> next_producer(const Nodes& nodes, const Nodes& refused) {
+    std::int32_t best = -1;
+    for (const std::int32_t node : nodes) {
+      for (const ValueRef input : graph_.node(node).inputs) {
+        const std::int32_t producer = source_of(input).node;
+        if (producer <= best || nodes.contains(producer) || refused.contains(producer)) continue;
+        if (!is_taken_[producer] && is_member(producer)) best = producer;
+      }
+    }
+    return best < 0 ? std::nullopt : std::optional(best);
+  }
+
+  bool is_broadcast(std::int32_t node) const {
+    return graph_.node(node).kind == NodeKind::op && graph_.node(node).op == "broadcast";
+  }
+
+  ValueRef source_of(ValueRef value) const {
+    while (is_broadcast(value.node)) value = graph_.node(value.node).inputs[0];
+    return value;
+  }
+
+  // Broadcasts between members belong to them.
+  bool is_within(std::int32_t reader, const Nodes& nodes) const {
+    if (nodes.contains(reader)) return true;
+    return is_broadcast(reader) && !is_given_[reader] && !readers_[reader].empty() &&
+           std::ranges::all_of(readers_[reader],
+                               [&](std::int32_t next) { return is_within(next, nodes); });
+  }
+
+  // No path leaves the nodes and comes back.
+  bool is_convex(const Nodes& nodes) const {
+    const std::int32_t first = *nodes.begin(), last = *nodes.rbegin();
+    std::vector<bool> follows(last - first + 1, false);
+    for (std::int32_t n = first; n <= last; ++n) {
+      if (is_broadcast(n)) continue;
+      const bool is_inside = nodes.contains(n);
+      for (const ValueRef input : graph_.node(n).inputs) {
+        const std::int32_t from = source_of(input).node;
+        if (from < first) continue;
+        if (follows[from - first] && is_inside) return false;
+        if (follows[from - first] || (nodes.contains(from) && !is_inside)) {
+          follows[n - first] = true;
+        }
+      }
+    }
+    return true;
+  }
+
+  std::optional<Group> group_of(const Nodes& nodes) const {
+    ProgramBuilder builder(graph_, ops_);
+    Group group;
+    for (const std::int32_t node : nodes) {
+      if (!builder.add(node)) return std::nullopt;
+      group.nodes.push_back(node);
+      for (std::int32_t o = 0; o < std::ssize(graph_.node(node).outputs); ++o) {
+        if (is_read_outside({node, o}, nodes)) group.outputs.push_back({node, o});
+      }
+    }
+    if (group.outputs.empty()) return std::nullopt;
+    auto result = builder.finish(group.outputs);
+    if (!result) return std::nullopt;
+    group.program = std::move(result->program);
+    group.inputs = std::move(result->inputs);
+    return group;
+  }
+
+  bool is_read_outside(ValueRef value, const Nodes& nodes) const {
+    const auto is_value = [&](const auto& named) { return named.value == value; };
+    if (std::ranges::any_of(graph_.outputs(), is_value)) return true;
+    if (std::ranges::any_of(graph_.state_updates(), is_value)) return true;
+    return std::ranges::any_of(readers_[value.node], [&](std::int32_t reader) {
+      return std::ranges::count(graph_.node(reader).inputs, value) > 0 && !is_within(reader, nodes);
+    });
+  }
+
+  const Graph& graph_;
+  const OpSet& ops_;
+  std::vector<bool> is_static_;
+  std::vector<std::vector<std::int32_t>> readers_;
+  std::vector<bool> is_given_;
+  std::vector<bool> is_taken_;
+  std::map<std::int32_t, bool> can_stand_alone_;
+};
+
+// Nodes and groups in an order in which each comes after what it reads.
+class Rewriter {
+ public:
+  Rewriter(const Graph& graph, std::span<const Group> groups, const OpSet& ops)
+      : graph_(graph), groups_(groups), builder_(ops, graph.name()), values_(graph.nodes().size()) {
+    group_of_.assign(graph.nodes().size(), -1);
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      for (const std::int32_t node : groups[g].nodes) group_of_[node] = static_cast<int>(g);
+    }
+  }
+
+  Fused rewrite() {
+    for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
+      if (graph_.nodes()[n].kind != NodeKind::op && graph_.nodes()[n].kind != NodeKind::constant) {
+        make(static_cast<std::int32_t>(n));
+      }
+    }
+    for (const auto& [name, value] : graph_.outputs()) builder_.output(name, need(value));
+    for (const auto& [state, value] : graph_.state_updates()) {
+      builder_.update(need({state, 0}), need(value));
+    }
+    return {builder_.finish(), std::move(origins_)};
+  }
+
+ private:
+  // Makes what the value rests on, without recursion: graphs may be deep.
+  const Value& need(ValueRef value) {
+    std::vector<std::int32_t> pending = {value.node};
+    while (!pending.empty()) {
+      const std::int32_t node = pending.back();
+      if (!values_[node].empty()) {
+        pending.pop_back();
+        continue;
+      }
+      const std::size_t before = pending.size();
+      const std::vector<ValueRef>& inputs =
+          group_of_[node] < 0 ? graph_.node(node).inputs : groups_[group_of_[node]].inputs;
+      for (const ValueRef input : inputs) {
+        if (values_[input.node].empty()) pending.push_back(input.node);
+      }
+      if (pending.size() == before) make(node);
+    }
+    return values_[value.node].at(value.output);
+  }
+
+  void make(std::int32_t node) {
+    if (group_of_[node] >= 0) return make_group(group_of_[node]);
+    if (!values_[node].empty()) return;
+    std::vector<Value> inputs;
+    for (const ValueRef input : graph_.node(node).inputs) {
+      inputs.push_back(values_[input.node].at(input.output));
+    }
+    values_[node] = builder_.copy(graph_, node, inputs);
+    origins_.push_back({node});
+  }
+
+  void make_group(int g) {
+    const Group& group = groups_[g];
+    std::vector<Value> inputs;
+    for (const ValueRef input : group.inputs) {
+      inputs.push_back(values_[input.node].at(input.output));
+    }
+    const auto outputs = builder_.multi("fused", inputs, {{"program", group.program}});
+    origins_.push_back(group.nodes);
+    // Outputs that nothing outside reads keep the place of one that is.
+    for (const std::int32_t node : group.nodes) {
+      values_[node].assign(graph_.node(node).outputs.size(), outputs.front());
+    }
+    for (std::size_t o = 0; o < outputs.size(); ++o) {
+      const ValueRef value = group.outputs[o];
+      values_[value.node][value.output] = outputs[o];
+    }
+  }
+
+  const Graph& graph_;
+  std::span<const Group> groups_;
+  GraphBuilder builder_;
+  std::vector<std::vector<Value>> values_;  // By node.
+  std::vector<int> group_of_;
+  std::vector<std::vector<std::int32_t>> origins_;
+};
+
+OperandType bound(const TensorType& type, const Bindings& bindings) {
+  return {.dtype = type.dtype, .extents = evaluate(type.shape, bindings)};
+}
+
+}  // namespace
+
+std::vector<Group> find_groups(const Graph& graph, const OpSet& ops) {
+  return Finder(graph, ops).find();
+}
+
+Offer offer_of(const Graph& graph, const Group& group, const OpSet& ops, const Bindings& bindings) {
+  Offer offer;
+  offer.fused.op = "fused";
+  offer.fused.attributes =
+      Attributes{{"program", group.program}}.complete("fused", ops.get("fused").attributes);
+  for (const ValueRef input : group.inputs) {
+    offer.fused.inputs.push_back(bound(graph.type(input), bindings));
+  }
+  for (const ValueRef output : group.outputs) {
+    offer.fused.outputs.push_back(bound(graph.type(output), bindings));
+  }
+  for (const std::int32_t node : group.nodes) {
+    offer.parts.push_back(workload_of(graph, node, bindings));
+  }
+  return offer;
+}
+
+Fused fuse(const Graph& graph, std::span<const Group> groups, const OpSet& ops) {
+  return Rewriter(graph, groups, ops).rewrite();
+}
+
+}  // namespace paceline::fusion

@@ -1,0 +1,164 @@
+#include "scheduler/fusion/fuse.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/random.h"
+#include "common/graph/reference.h"
+#include "common/ops/all_ops.h"
+#include "common/ops/draw.h"
+#include "tests/support/evaluate.h"
+
+namespace paceline::fusion {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+Graph graph_of(const std::string& body) {
+  return parse_graph("graph \"g\" {\n" + body + "\n}", ops::all_ops());
+}
+
+Graph fused(const Graph& graph) {
+  return fuse(graph, find_groups(graph, ops::all_ops()), ops::all_ops()).graph;
+}
+
+std::vector<std::string> programs(const Graph& graph) {
+  std::vector<std::string> programs;
+  for (const Group& group : find_groups(graph, ops::all_ops())) programs.push_back(group.program);
+  return programs;
+}
+
+std::vector<std::string> ops_of(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const Node& node : graph.nodes()) {
+    if (node.kind == NodeKind::op) names.push_back(node.op);
+  }
+  return names;
+}
+
+std::vector<Tensor> drawn_inputs(const Graph& graph, const Bindings& bindings) {
+  Random random(3);
+  std::vector<Tensor> inputs;
+  for (const Node& node : graph.nodes()) {
+    if (node.kind != NodeKind::input) continue;
+    const TensorType& type = node.outputs[0];
+    inputs.push_back(to_reference(
+        ops::draw(Sample::Operand{type.dtype, evaluate(type.shape, bindings)}, random)));
+  }
+  return inputs;
+}
+
+void expect_same(const Graph& before, const Graph& after, const Bindings& bindings) {
+  const auto inputs = drawn_inputs(before, bindings);
+  const auto wanted = test::evaluate(before, inputs, bindings);
+  const auto given = test::evaluate(after, inputs, bindings);
+  ASSERT_EQ(wanted.size(), given.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    EXPECT_LT(compare(given[i].view(), wanted[i].view()).elementwise, 1e-9) << i;
+  }
+}
+
+const char* const chain =
+    "input x: f32[B,8] input a: f32[8] input b: f32[8] constant h: f32[] = 0.5 "
+    "ab = broadcast(a, shape=[B,8]) bb = broadcast(b, shape=[B,8]) hb = broadcast(h, shape=[B,8]) "
+    "m = mul(x, ab) s = add(m, bb) e = erf(s) y = mul(e, hb) output y = y";
+
+TEST(Fuse, WritesAChainAsOneProgram) {
+  const Graph graph = graph_of(chain);
+  EXPECT_THAT(programs(graph), ElementsAre("v0 = mul(i0, i1); v1 = add(v0, i2); v2 = erf(v1); "
+                                           "v3 = mul(v2, 0.5); out(v3)"));
+  EXPECT_THAT(ops_of(fused(graph)), ElementsAre("fused"));
+  expect_same(graph, fused(graph), {{"B", 3}});
+}
+
+TEST(Fuse, TakesCompositesApart) {
+  const Graph graph = graph_of(
+      "input x: f32[4,B,8] input m: bool[B,8] constant k: f32[] = -1e30 "
+      "mb = broadcast(m, shape=[4,B,8]) kb = broadcast(k, shape=[4,B,8]) "
+      "w = where(mb, x, kb) y = softmax(w) output y = y");
+  const auto found = programs(graph);
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_THAT(found[0], testing::StartsWith(
+                            "v0 = where(i1, i0, -1.0000000150474662e+30); v1 = reduce_max(v0)"));
+  expect_same(graph, fused(graph), {{"B", 3}});
+}
+
+TEST(Fuse, GivesWhatOthersReadAsFurtherOutputs) {
+  const Graph graph = graph_of(
+      "input x: f32[2,8] input r: f32[2,8] input w: f32[8] input v: f32[8,8] s = add(x, r) "
+      "n = rms_norm(s, w) l = linear(n, v) y = add(l, s) output y = y");
+  const Graph after = fused(graph);
+  EXPECT_THAT(ops_of(after), ElementsAre("fused", "linear", "add"));
+  EXPECT_THAT(after.nodes().end()[-3].outputs, SizeIs(2));
+  expect_same(graph, after, {});
+}
+
+// What lies between two members would have to come before and after the group.
+TEST(Fuse, KeepsGroupsConvex) {
+  const Graph graph = graph_of(
+      "input x: f32[4,4] a = exp(x) p = permute(a, order=[1,0]) c = copy(p) y = add(a, c) "
+      "z = tanh(y) output z = z");
+  for (const Group& group : find_groups(graph, ops::all_ops())) {
+    for (const std::int32_t node : group.nodes) EXPECT_NE(graph.node(node).op, "exp");
+  }
+  expect_same(graph, fused(graph), {});
+}
+
+TEST(Fuse, LeavesWhatIsRereadThroughABroadcast) {
+  const Graph graph = graph_of(
+      "input x: f32[1,4] a = exp(x) b = broadcast(a, shape=[4,4]) p = permute(b, order=[1,0]) "
+      "c = copy(p) y = add(b, c) z = tanh(y) output z = z");
+  expect_same(graph, fused(graph), {});
+}
+
+TEST(Fuse, DoesNotReduceWhatWasBroadcastAsOneElement) {
+  const Graph graph = graph_of(
+      "input x: f32[3,1] e = exp(x) b = broadcast(e, shape=[3,5]) "
+      "s = reduce_sum(b, axes=[-1], keep_dims=true) y = add(s, x) output y = y");
+  expect_same(graph, fused(graph), {});
+}
+
+TEST(Fuse, LeavesSingleNodesWideFloatsAndOtherAxes) {
+  EXPECT_THAT(programs(graph_of("input x: f32[3,8] y = softmax(x) output y = y")), IsEmpty());
+  EXPECT_THAT(programs(graph_of("input x: f64[3,8] a = exp(x) y = tanh(a) output y = y")),
+              IsEmpty());
+  EXPECT_THAT(programs(graph_of("input x: f32[3,8] a = reduce_sum(x, axes=[0], keep_dims=true) "
+                                "b = reduce_max(a, axes=[0], keep_dims=true) output y = b")),
+              IsEmpty());
+}
+
+TEST(Fuse, LeavesWhatWeightsAloneDecide) {
+  const Graph graph = graph_of(
+      "input x: f32[3,8] weight w: f32[8] e = exp(w) t = tanh(e) tb = broadcast(t, shape=[3,8]) "
+      "m = mul(x, tb) y = exp(m) output y = y");
+  EXPECT_THAT(programs(graph), ElementsAre("v0 = mul(i0, i1); v1 = exp(v0); out(v1)"));
+}
+
+TEST(Fuse, SaysWhichNodesEachStandsFor) {
+  const Graph graph = graph_of(chain);
+  const Fused result = fuse(graph, find_groups(graph, ops::all_ops()), ops::all_ops());
+  ASSERT_EQ(result.origins.size(), result.graph.nodes().size());
+  EXPECT_THAT(result.origins.back(), SizeIs(4));
+}
+
+TEST(Fuse, UpdatesStatesAsBefore) {
+  const Graph graph = graph_of(
+      "input x: f32[4] state s: f32[4] a = add(s, x) b = mul(a, x) output y = b update s = b");
+  const Graph after = fused(graph);
+  EXPECT_THAT(ops_of(after), ElementsAre("fused"));
+  EXPECT_THAT(after.state_updates(), SizeIs(1));
+}
+
+TEST(Fuse, OffersTheWorkloadsOnBothSides) {
+  const Graph graph = graph_of(chain);
+  const auto groups = find_groups(graph, ops::all_ops());
+  const Offer offer = offer_of(graph, groups.at(0), ops::all_ops(), {{"B", 3}});
+  EXPECT_THAT(offer.fused.to_text(),
+              testing::StartsWith("fused(f32[3,8], f32[8], f32[8], program="));
+  EXPECT_THAT(offer.parts, SizeIs(4));
+}
+
+}  // namespace
+}  // namespace paceline::fusion
