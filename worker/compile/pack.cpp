@@ -107,23 +107,19 @@ std::vector<std::int64_t> pack(const std::vector<Block>& blocks) {
   const auto by_last = [](const Block& block) { return std::pair(-block.last, -block.bytes); };
   const std::int64_t bound = largest_live_bytes(blocks);
   Packing best = packer.place(packer.ordered_by(by_bytes));
-  const auto improve = [&](const auto& key) {
-    if (best.bytes <= bound) return;
-    Order order = packer.ordered_by(key);
-    std::vector<Order> tried;
-    for (int i = 0; i < improvements_max && best.bytes > bound; ++i) {
-      if (std::ranges::find(tried, order) != tried.end()) return;  // And so on for ever.
+  if (best.bytes <= bound) return best.offsets;
+  Order orders[] = {packer.ordered_by(by_bytes), packer.ordered_by(by_life),
+                    packer.ordered_by(by_area), packer.ordered_by(by_first),
+                    packer.ordered_by(by_last)};
+  // In turns: which order comes furthest, nobody knows.
+  for (int i = 0; i < improvements_max; ++i) {
+    for (Order& order : orders) {
       Packing packing = packer.place(order);
-      tried.push_back(order);
       order = packer.raised(order, packing);
       if (packing.bytes < best.bytes) best = std::move(packing);
+      if (best.bytes <= bound) return best.offsets;
     }
-  };
-  improve(by_bytes);
-  improve(by_life);
-  improve(by_area);
-  improve(by_first);
-  improve(by_last);
+  }
   return best.offsets;
 }
 
