@@ -46,7 +46,13 @@ Terms leaky_relu(Call& call) {
   return {leaky(x, like(x, call.real("alpha", 0.01)))};
 }
 
-Terms parametric_relu(Call& call) { return {leaky(call.in(0), call.in(1))}; }
+// Before opset 7 several slopes were those of channels.
+Terms parametric_relu(Call& call) {
+  const Value x = call.in(0);
+  const Value slope = call.in(1);
+  const bool is_old = call.opset() < 7 && slope.rank() == 1 && x.rank() > 1;
+  return {leaky(x, is_old ? as_channels(slope, x.rank()) : slope)};
+}
 
 Terms thresholded_relu(Call& call) {
   const Value x = call.in(0);

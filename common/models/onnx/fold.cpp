@@ -156,11 +156,12 @@ std::optional<std::vector<Known>> fold_node(const Folding& folding) {
   const bool has_symbols = std::any_of(folding.in.begin(), folding.in.end(),
                                        [](const Known* known) { return !known->numbers; });
   if (node.op == "iota" && !symbols_of(node.attributes).empty()) {
+    const std::int64_t count = *node.outputs[0].shape[0].constant();
     std::vector<Dim> dims;
-    for (std::int64_t i = 0; i < *node.outputs[0].shape[0].constant(); ++i) {
+    for (std::int64_t i = 0; i < count; ++i) {
       dims.push_back(node.attributes.get<Dim>("start") + Dim(i));
     }
-    return std::vector{Known::of(node.outputs[0].dtype, {std::ssize(dims)}, std::move(dims))};
+    return std::vector{Known::of(node.outputs[0].dtype, {count}, std::move(dims))};
   }
   if (!symbols_of(node.attributes).empty()) return std::nullopt;
   if (!has_symbols) return fold_numbers(folding);
