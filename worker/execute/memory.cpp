@@ -1,6 +1,7 @@
 #include "worker/execute/memory.h"
 
 #include <cstdlib>
+#include <utility>
 
 #include "common/base/error.h"
 #include "worker/compile/arena.h"
@@ -14,6 +15,12 @@ AlignedBytes::AlignedBytes(std::int64_t size) : size_(size) {
   if (!bytes_) throw exhausted("the system has no memory left for {} bytes", size);
 }
 
-void AlignedBytes::Free::operator()(std::byte* bytes) const { std::free(bytes); }
+AlignedBytes::AlignedBytes(std::shared_ptr<const void> owner, std::span<const std::byte> bytes)
+    : bytes_(const_cast<std::byte*>(bytes.data()), Free{std::move(owner)}),
+      size_(static_cast<std::int64_t>(bytes.size())) {}
+
+void AlignedBytes::Free::operator()(std::byte* bytes) const {
+  if (!owner) std::free(bytes);
+}
 
 }  // namespace paceline

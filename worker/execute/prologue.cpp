@@ -8,6 +8,7 @@
 #include "worker/compile/compile.h"
 #include "worker/compile/prologue.h"
 #include "worker/execute/pages.h"
+#include "worker/execute/weight_files.h"
 
 namespace paceline {
 
@@ -63,6 +64,55 @@ class BufferDigests {
   std::map<std::int32_t, Digest> sources_;  // By node.
 };
 
+// Names prepared buffers so that another program may rely on it: by kernels as they are compiled
+// and by the weights' elements. Buffers that depend on large weights of no file have no name.
+class LastingDigests {
+ public:
+  LastingDigests(const Plan& plan, const Sources& sources, std::span<const Kernel> kernels)
+      : plan_(plan), sources_(sources), kernels_(kernels), buffers_(plan.prepared.size()) {
+    for (const Plan::Instruction& instruction : plan.prologue) add(instruction);
+  }
+
+  const std::optional<Digest>& of(std::size_t buffer) const { return buffers_[buffer]; }
+
+ private:
+  // What is read for its name alone.
+  static constexpr std::size_t hashed_bytes_max = 1 << 20;
+
+  void add(const Plan::Instruction& instruction) {
+    Hasher hasher("packed/1");
+    hasher.add(instruction.op).add(kernel_of(instruction, kernels_).info.id().digest);
+    instruction.attributes.add_to(hasher);
+    hasher.add(instruction.inputs.size());
+    for (const std::int32_t input : instruction.inputs) {
+      const Plan::Tensor& tensor = plan_.tensors[input];
+      const std::optional<Digest> what = source_of(tensor);
+      if (!what) return;
+      hasher.add(*what).add(tensor.type.to_string()).add(to_string(tensor.strides));
+      hasher.add(tensor.offset.to_string());
+    }
+    const Digest whole = hasher.finish();
+    for (std::size_t i = 0; i < instruction.outputs.size(); ++i) {
+      const Plan::Tensor& output = plan_.tensors[instruction.outputs[i]];
+      buffers_[output.index] = Hasher("packed output/1").add(whole).add(i).finish();
+    }
+  }
+
+  std::optional<Digest> source_of(const Plan::Tensor& tensor) const {
+    if (tensor.storage == Plan::Storage::prepared) return buffers_[tensor.index];
+    const std::span<const std::byte> bytes = sources_.bytes(tensor.index);
+    if (const std::optional<Digest> name = files_.identity(bytes)) return name;
+    if (bytes.size() > hashed_bytes_max) return std::nullopt;
+    return Hasher("elements/1").add_bytes(bytes).finish();
+  }
+
+  const Plan& plan_;
+  const Sources& sources_;
+  const std::span<const Kernel> kernels_;
+  const WeightFiles files_;
+  std::vector<std::optional<Digest>> buffers_;
+};
+
 class Prologue {
  public:
   Prologue(const Plan& plan, Sources& sources, const PrologueSetting& setting)
@@ -76,6 +126,7 @@ class Prologue {
   std::vector<PreparedTensors::Bytes> run() {
     find_passing_weights();
     if (setting_.shared) take_shared();
+    if (setting_.cache) take_cached();
     find_wanted();
     check_memory();
     const FileMappings mappings;
@@ -84,6 +135,7 @@ class Prologue {
       free_after(at, mappings);
     }
     if (setting_.shared) give_shared();
+    if (setting_.cache) give_cached();
     return std::move(memory_);
   }
 
@@ -115,6 +167,25 @@ class Prologue {
     for (std::size_t i = 0; i < memory_.size(); ++i) {
       if (is_resident(i)) setting_.shared->keep(digests_->of(i), memory_[i]);
     }
+  }
+
+  // Smaller ones are computed as quickly as they are found.
+  static constexpr std::int64_t cached_bytes_min = 64 * 1024;
+
+  void take_cached() {
+    const LastingDigests names(plan_, sources_, setting_.kernels);
+    for (std::size_t i = 0; i < memory_.size(); ++i) {
+      const std::int64_t bytes = plan_.prepared[i].bytes;
+      if (!is_resident(i) || memory_[i] || bytes < cached_bytes_min || !names.of(i)) continue;
+      memory_[i] = setting_.cache->find(*names.of(i), bytes);
+      if (!memory_[i]) lacking_.emplace_back(i, *names.of(i));
+    }
+  }
+
+  void give_cached() {
+    std::vector<PackedCache::Entry> entries;
+    for (const auto& [buffer, what] : lacking_) entries.push_back({what, memory_[buffer]});
+    if (!entries.empty()) setting_.cache->put(std::move(entries));
   }
 
   // Backwards from what runs read and nobody holds.
@@ -215,6 +286,7 @@ class Prologue {
   std::vector<bool> is_wanted_;                 // By instruction.
   std::map<std::int32_t, std::int32_t> passing_weights_;
   std::optional<BufferDigests> digests_;
+  std::vector<std::pair<std::size_t, Digest>> lacking_;  // In the cache: buffers and their names.
 };
 
 }  // namespace

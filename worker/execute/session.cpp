@@ -101,7 +101,8 @@ struct Session::Impl {
                              .resources = {.threads = options.threads},
                              .threads = threads,
                              .memory_bytes_max = allowed,
-                             .shared = options.prepared.get()});
+                             .shared = options.prepared.get(),
+                             .cache = options.packed.get()});
     for (const PreparedTensors::Bytes& bytes : prepared) {
       if (bytes) prepared_bytes += padded(bytes->size());
     }

@@ -8,6 +8,7 @@
 
 #include "common/graph/plan.h"
 #include "kernels/kernel.h"
+#include "worker/execute/packed_cache.h"
 #include "worker/execute/prepared.h"
 #include "worker/execute/states.h"
 
@@ -27,6 +28,7 @@ class Session {
     std::int64_t memory_bytes_max = 0;                    // 0: what the machine has available.
     std::shared_ptr<States> states = nullptr;             // Null: its own.
     std::shared_ptr<PreparedTensors> prepared = nullptr;  // Of sessions over the same weights.
+    std::shared_ptr<PackedCache> packed = nullptr;        // What earlier programs prepared.
   };
 
   // Throws `invalid` for a missing weight or one of another dtype, naming it, `exhausted` when the

@@ -59,6 +59,11 @@ void Sources::drop(std::int32_t node, const FileMappings& mappings) {
   addresses_[node] = nullptr;
 }
 
+std::span<const std::byte> Sources::bytes(std::int32_t node) const {
+  const Tensor& tensor = tensors_.at(node);
+  return {static_cast<const std::byte*>(tensor.data()), tensor.size_bytes()};
+}
+
 std::vector<std::int32_t> Sources::dims() const {
   std::vector<std::int32_t> dims;
   for (const auto& [index, input] : inputs_) {

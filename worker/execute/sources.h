@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,8 @@ class Sources {
   void check_weight(std::int32_t node, const Bindings& bindings) const;
   // Lets go of a weight that nobody reads any more.
   void drop(std::int32_t node, const FileMappings& mappings);
+  // The elements of a weight or constant.
+  std::span<const std::byte> bytes(std::int32_t node) const;
   // Of inputs and states: as the dims are bound now, and as they stand allocated.
   std::int64_t bytes_needed(const DimTable& dims) const;
   std::int64_t bytes_held() const;

@@ -1,0 +1,217 @@
+#include "worker/execute/packed_cache.h"
+
+#include <gmock/gmock.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "common/base/file.h"
+#include "common/ops/all_ops.h"
+#include "kernels/all_kernels.h"
+#include "tests/support/random_graph.h"
+#include "tests/support/scratch.h"
+#include "worker/compile/compile.h"
+#include "worker/execute/session.h"
+#include "worker/execute/weight_files.h"
+
+namespace paceline {
+namespace {
+
+namespace fs = std::filesystem;
+using paceline::testing::Scratch;
+using ::testing::IsNull;
+using ::testing::NotNull;
+
+Digest digest(std::string_view name) { return Hasher("test").add(name).finish(); }
+
+PreparedTensors::Bytes bytes_of(std::int64_t count, int seed) {
+  auto bytes = std::make_shared<AlignedBytes>(count);
+  for (std::int64_t i = 0; i < count; ++i) {
+    bytes->data()[i] = static_cast<std::byte>(i * 7 + i / 256 + seed);
+  }
+  return bytes;
+}
+
+bool are_equal(const AlignedBytes& a, const AlignedBytes& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+void keep(PackedCache& cache, const Digest& what, const PreparedTensors::Bytes& bytes) {
+  cache.put({{what, bytes}});
+  cache.wait();
+}
+
+TEST(PackedCache, GivesBackWhatWasPutAlignedAndMapped) {
+  const Scratch scratch;
+  const auto bytes = bytes_of(5003, 1);
+  {
+    PackedCache cache(scratch / "packed");
+    EXPECT_THAT(cache.find(digest("a"), 5003), IsNull());
+    keep(cache, digest("a"), bytes);
+  }
+  const PackedCache cache(scratch / "packed");
+  const auto found = cache.find(digest("a"), 5003);
+  ASSERT_THAT(found, NotNull());
+  EXPECT_TRUE(are_equal(*found, *bytes));
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(found->data()) % 64, 0);
+  EXPECT_THAT(cache.find(digest("b"), 5003), IsNull());
+  EXPECT_THAT(cache.find(digest("a"), 5002), IsNull());
+}
+
+void write_at(const fs::path& path, std::int64_t at, char value) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(at);
+  file.put(value);
+}
+
+TEST(PackedCache, IgnoresDamagedAndForeignFilesAndReplacesThem) {
+  const Scratch scratch;
+  PackedCache cache(scratch / "packed");
+  const auto bytes = bytes_of(3000, 2);
+  const fs::path path = cache.path_of(digest("a"));
+  const std::function<void()> damages[] = {[&] { write_at(path, 4096, 'x'); },
+                                           [&] { write_at(path, 4096 + 2999, 'x'); },
+                                           [&] { write_at(path, 0, 'x'); },
+                                           [&] { fs::resize_file(path, 4096 + 2999); },
+                                           [&] { fs::resize_file(path, 10); },
+                                           [&] { fs::resize_file(path, 0); },
+                                           [&] { std::ofstream(path) << "no packed weight"; },
+                                           [&] {
+                                             keep(cache, digest("b"), bytes);
+                                             fs::copy_file(cache.path_of(digest("b")), path,
+                                                           fs::copy_options::overwrite_existing);
+                                           }};
+  for (const auto& damage : damages) {
+    keep(cache, digest("a"), bytes);
+    ASSERT_THAT(cache.find(digest("a"), 3000), NotNull());
+    damage();
+    EXPECT_THAT(cache.find(digest("a"), 3000), IsNull());
+  }
+}
+
+TEST(PackedCache, LetsGoOfWhatWasNotUsedForLongest) {
+  const Scratch scratch;
+  PackedCache cache(scratch / "packed", 3 * (4096 + 1000));
+  for (const char* name : {"a", "b", "c"}) {
+    keep(cache, digest(name), bytes_of(1000, 3));
+    const auto long_ago = fs::file_time_type::clock::now() - std::chrono::minutes('d' - *name);
+    fs::last_write_time(cache.path_of(digest(name)), long_ago);
+  }
+  ASSERT_THAT(cache.find(digest("a"), 1000), NotNull());  // Used now.
+  keep(cache, digest("d"), bytes_of(1000, 3));
+  EXPECT_THAT(cache.find(digest("b"), 1000), IsNull());
+  for (const char* name : {"a", "c", "d"}) {
+    EXPECT_THAT(cache.find(digest(name), 1000), NotNull()) << name;
+  }
+}
+
+TEST(PackedCache, KeepsNothingWhereItCannotWrite) {
+  const Scratch scratch;
+  std::ofstream(scratch / "file") << "no folder";
+  PackedCache cache(scratch / "file");
+  keep(cache, digest("a"), bytes_of(100, 4));
+  EXPECT_THAT(cache.find(digest("a"), 100), IsNull());
+}
+
+int neg_count = 0;
+
+const std::vector<Kernel>& counting_kernels() {
+  static const std::vector<Kernel> all = [] {
+    std::vector<Kernel> kernels = kernels::all_kernels();
+    for (Kernel& kernel : kernels) {
+      if (kernel.info.op != "neg") continue;
+      kernel.prepare = nullptr;
+      kernel.bind = nullptr;
+      kernel.run = [](const Call& call) {
+        ++neg_count;
+        const float* in = call.inputs[0].as<float>();
+        float* out = call.outputs[0].as<float>();
+        for (std::int64_t i = 0; i < call.outputs[0].element_count(); ++i) out[i] = -in[i];
+      };
+    }
+    return kernels;
+  }();
+  return all;
+}
+
+// y = x - w, with -w prepared; the last element of the result.
+float run_shifted(const std::shared_ptr<PackedCache>& cache, const Tensor& weight) {
+  const Graph graph = parse_graph(
+      "graph \"g\" { weight w: f32[20000] input x: f32[20000] n = neg(w) y = add(x, n) "
+      "output z = y }",
+      ops::all_ops());
+  const Plan plan = compile(test::plain_path(graph, ops::all_ops(), counting_kernels()),
+                            ops::all_ops(), counting_kernels(), {}, {});
+  Session session(plan, ops::all_ops(), counting_kernels(), {{"w", weight}}, {.packed = cache});
+  session.bind({});
+  session.set_input("x", Tensor(Dtype::f32, {20000}));
+  session.run();
+  cache->wait();
+  return session.output("z").as<float>()[19999];
+}
+
+Tensor filled(float value) { return Tensor::of<float>({20000}, std::vector<float>(20000, value)); }
+
+TEST(PackedCache, SparesTheNextProgramThePrologue) {
+  const Scratch scratch;
+  neg_count = 0;
+  EXPECT_EQ(run_shifted(std::make_shared<PackedCache>(scratch / "packed"), filled(3)), -3);
+  EXPECT_EQ(neg_count, 1);
+  EXPECT_EQ(run_shifted(std::make_shared<PackedCache>(scratch / "packed"), filled(3)), -3);
+  EXPECT_EQ(neg_count, 1);
+  EXPECT_EQ(run_shifted(std::make_shared<PackedCache>(scratch / "packed"), filled(4)), -4);
+  EXPECT_EQ(neg_count, 2);
+}
+
+Tensor mapped(const fs::path& path) {
+  const auto file = MappedFile::open(path);
+  return {Dtype::f32, {20000}, file, file->bytes().data()};
+}
+
+void write_floats(const fs::path& path, float value) {
+  const std::vector<float> elements(20000, value);
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(elements.data()), 20000 * sizeof(float));
+}
+
+TEST(PackedCache, KnowsAWeightByItsFileAndNoticesWhenThatChanges) {
+  const Scratch scratch;
+  const auto cache = std::make_shared<PackedCache>(scratch / "packed");
+  neg_count = 0;
+  write_floats(scratch / "w", 5);
+  EXPECT_EQ(run_shifted(cache, mapped(scratch / "w")), -5);
+  EXPECT_EQ(run_shifted(cache, mapped(scratch / "w")), -5);
+  EXPECT_EQ(neg_count, 1);
+  write_floats(scratch / "other", 6);
+  fs::rename(scratch / "other", scratch / "w");
+  EXPECT_EQ(run_shifted(cache, mapped(scratch / "w")), -6);
+  EXPECT_EQ(neg_count, 2);
+}
+
+TEST(WeightFiles, NameBytesOfMappedFilesAlone) {
+  const Scratch scratch;
+  write_floats(scratch / "w", 1);
+  const auto one = MappedFile::open(scratch / "w"), two = MappedFile::open(scratch / "w");
+  const WeightFiles files;
+  const auto whole = files.identity(one->bytes());
+  EXPECT_TRUE(whole);
+  EXPECT_EQ(whole, files.identity(two->bytes()));
+  EXPECT_NE(whole, files.identity(one->bytes().subspan(4)));
+  EXPECT_NE(files.identity(one->bytes().first(8)), files.identity(one->bytes().subspan(8, 8)));
+  const std::vector<std::byte> own(100);
+  EXPECT_EQ(files.identity(own), std::nullopt);
+}
+
+TEST(WeightFiles, DoNotNameAFileThatWasReplaced) {
+  const Scratch scratch;
+  write_floats(scratch / "w", 1);
+  const auto file = MappedFile::open(scratch / "w");
+  write_floats(scratch / "other", 1);
+  fs::rename(scratch / "other", scratch / "w");
+  EXPECT_EQ(WeightFiles().identity(file->bytes()), std::nullopt);
+}
+
+}  // namespace
+}  // namespace paceline

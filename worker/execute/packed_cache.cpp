@@ -1,0 +1,176 @@
+#include "worker/execute/packed_cache.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <span>
+#include <system_error>
+
+#include "common/base/error.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+
+namespace paceline {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* extension = ".packed";
+
+// One page before the elements, which so begin on one.
+struct Header {
+  char magic[16] = "paceline packed";
+  std::uint64_t version = 1;
+  Digest what;
+  std::int64_t bytes = 0;
+  std::uint64_t sum = 0;
+};
+constexpr std::int64_t header_bytes = 4096;
+static_assert(sizeof(Header) <= header_bytes);
+
+// FNV-1a over 64-bit words, in eight lanes so that it keeps up with memory: tells damage, not
+// malice.
+std::uint64_t sum_of(std::span<const std::byte> bytes) {
+  constexpr std::uint64_t prime = 0x100000001b3, start = 0xcbf29ce484222325;
+  std::array<std::uint64_t, 8> lanes;
+  for (std::size_t i = 0; i < lanes.size(); ++i) lanes[i] = start + i;
+  std::size_t at = 0;
+  for (; at + sizeof lanes <= bytes.size(); at += sizeof lanes) {
+    std::array<std::uint64_t, 8> words;
+    std::memcpy(words.data(), bytes.data() + at, sizeof words);
+    for (std::size_t i = 0; i < lanes.size(); ++i) lanes[i] = (lanes[i] ^ words[i]) * prime;
+  }
+  std::uint64_t sum = start;
+  for (; at < bytes.size(); ++at) sum = (sum ^ static_cast<std::uint64_t>(bytes[at])) * prime;
+  for (const std::uint64_t lane : lanes) sum = (sum ^ lane) * prime;
+  return sum;
+}
+
+// Why a file is not what it should be, or null.
+const char* fault_of(std::span<const std::byte> file, const Digest& what, std::int64_t bytes) {
+  if (static_cast<std::int64_t>(file.size()) != header_bytes + bytes) return "another size";
+  Header header;
+  std::memcpy(static_cast<void*>(&header), file.data(), sizeof header);
+  const Header wanted;
+  if (std::memcmp(header.magic, wanted.magic, sizeof wanted.magic) != 0) return "no packed weight";
+  if (header.version != wanted.version) return "another version";
+  if (header.what != what || header.bytes != bytes) return "another weight";
+  if (header.sum != sum_of(file.subspan(header_bytes))) return "damaged";
+  return nullptr;
+}
+
+struct CachedFile {
+  fs::file_time_type used;
+  fs::path path;
+  std::int64_t bytes = 0;
+};
+
+// Those that are complete, the least recently used first; what a killed process left half-written
+// goes after an hour.
+std::vector<CachedFile> files_of(const fs::path& folder) {
+  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  std::vector<CachedFile> files;
+  std::error_code failed;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    std::error_code gone;  // Another process may prune at the same time.
+    const auto bytes = static_cast<std::int64_t>(entry->file_size(gone));
+    const fs::file_time_type used = entry->last_write_time(gone);
+    if (gone) continue;
+    if (entry->path().extension() == extension) {
+      files.push_back({used, entry->path(), bytes});
+    } else if (entry->path().stem().extension() == extension && used < long_ago) {
+      fs::remove(entry->path(), gone);
+    }
+  }
+  std::ranges::sort(files, {}, &CachedFile::used);
+  return files;
+}
+
+}  // namespace
+
+PackedCache::~PackedCache() { wait(); }
+
+void PackedCache::wait() {
+  const std::lock_guard lock(mutex_);
+  if (writer_.joinable()) writer_.join();
+}
+
+fs::path PackedCache::path_of(const Digest& what) const {
+  return folder_ / (what.to_string() + extension);
+}
+
+PreparedTensors::Bytes PackedCache::find(const Digest& what, std::int64_t bytes) const {
+  const fs::path path = path_of(what);
+  std::error_code failed;
+  if (!fs::exists(path, failed)) return nullptr;
+  try {
+    const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
+    if (const char* fault = fault_of(file->bytes(), what, bytes)) {
+      log::warning("packed-weight-ignored", {{"path", path.string()}, {"reason", fault}});
+      return nullptr;
+    }
+    fs::last_write_time(path, fs::file_time_type::clock::now(), failed);
+    return std::make_shared<const AlignedBytes>(file, file->bytes().subspan(header_bytes));
+  } catch (const Error& error) {
+    log::warning("packed-weight-ignored", {{"path", path.string()}, {"reason", error.what()}});
+    return nullptr;
+  }
+}
+
+void PackedCache::put(std::vector<Entry> entries) {
+  const std::lock_guard lock(mutex_);
+  if (writer_.joinable()) writer_.join();
+  writer_ = std::thread([this, entries = std::move(entries)]() mutable {
+    try {
+      std::error_code failed;
+      fs::create_directories(folder_, failed);
+      for (Entry& entry : entries) {
+        write(entry);
+        entry.bytes = nullptr;
+      }
+      prune();
+    } catch (const std::exception& error) {
+      log::warning("packed-weight-not-written",
+                   {{"folder", folder_.string()}, {"reason", error.what()}});
+    }
+  });
+}
+
+void PackedCache::write(const Entry& entry) const {
+  const fs::path path = path_of(entry.what);
+  const std::span<const std::byte> elements(entry.bytes->data(),
+                                            static_cast<std::size_t>(entry.bytes->size()));
+  const Header header{.what = entry.what, .bytes = entry.bytes->size(), .sum = sum_of(elements)};
+  std::array<char, header_bytes> page{};
+  std::memcpy(page.data(), &header, sizeof header);
+  const fs::path unfinished = path.string() + "." + Digest::random().to_string();
+  std::ofstream out(unfinished, std::ios::binary);
+  out.write(page.data(), page.size());
+  out.write(reinterpret_cast<const char*>(elements.data()),
+            static_cast<std::streamsize>(elements.size()));
+  out.close();
+  std::error_code failed;
+  if (out) fs::rename(unfinished, path, failed);
+  if (out && !failed) return;
+  std::error_code gone;
+  fs::remove(unfinished, gone);
+  throw unavailable("cannot write {}: make room or name another folder", path.string());
+}
+
+void PackedCache::prune() const {
+  const std::vector<CachedFile> files = files_of(folder_);
+  std::int64_t bytes = 0;
+  for (const CachedFile& file : files) bytes += file.bytes;
+  for (const CachedFile& file : files) {
+    if (bytes <= bytes_max_) return;
+    std::error_code gone;
+    fs::remove(file.path, gone);
+    bytes -= file.bytes;
+  }
+}
+
+}  // namespace paceline
