@@ -49,7 +49,8 @@ class Generation {
         model_(load(arguments.request)),
         store_(arguments.request.store.open()),
         states_(std::make_shared<States>()),
-        prepared_(std::make_shared<PreparedTensors>()) {}
+        prepared_(std::make_shared<PreparedTensors>()),
+        packed_(arguments.request.open_packed_cache()) {}
 
   void execute() {
     if (prompt_.empty()) throw invalid("a prompt needs at least one token: give --tokens 1,2,3");
@@ -93,9 +94,9 @@ class Generation {
     measured_ += summary.measured;
     estimated_ += summary.estimated;
     plans_ += static_cast<int>(planned.variants.all.size());
-    return VariantSession(std::move(planned.variants), ops::all_ops(), kernels::all_kernels(),
-                          model_.weights,
-                          {.threads = options_.threads, .states = states_, .prepared = prepared_});
+    return VariantSession(
+        std::move(planned.variants), ops::all_ops(), kernels::all_kernels(), model_.weights,
+        {.threads = options_.threads, .states = states_, .prepared = prepared_, .packed = packed_});
   }
 
   static void print_token(std::int64_t token, bool is_first) {
@@ -140,6 +141,7 @@ class Generation {
   std::unique_ptr<Store> store_;
   std::shared_ptr<States> states_;
   std::shared_ptr<PreparedTensors> prepared_;
+  std::shared_ptr<PackedCache> packed_;
   int measured_ = 0;
   int estimated_ = 0;
   int plans_ = 0;  // Variants counted.

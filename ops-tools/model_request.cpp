@@ -68,9 +68,23 @@ GraphDispatcher::Options ModelRequest::dispatch_options() const {
                                 .clock = [] { return 1e-9 * static_cast<double>(monotonic_ns()); }}}};
 }
 
+namespace {
+
+// Requires: not "none".
+std::filesystem::path plan_folder(const std::string& plan_cache) {
+  return plan_cache.empty() ? default_plan_folder() : std::filesystem::path(plan_cache);
+}
+
+}  // namespace
+
 std::optional<PlanCache> ModelRequest::open_plan_cache() const {
   if (plan_cache == "none") return std::nullopt;
-  return PlanCache(plan_cache.empty() ? default_plan_folder() : std::filesystem::path(plan_cache));
+  return PlanCache(plan_folder(plan_cache));
+}
+
+std::shared_ptr<PackedCache> ModelRequest::open_packed_cache() const {
+  if (plan_cache == "none") return nullptr;
+  return std::make_shared<PackedCache>(plan_folder(plan_cache) / "packed");
 }
 
 void require_bound(const Graph& graph, const Bindings& bindings) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "scheduler/choose/choose.h"
 #include "worker/dispatch/dispatch.h"
 #include "worker/dispatch/plan_cache.h"
+#include "worker/execute/packed_cache.h"
 
 namespace paceline {
 
@@ -37,6 +39,8 @@ struct ModelRequest {
   // Throws `invalid` for a bad value of any option above.
   GraphDispatcher::Options dispatch_options() const;
   std::optional<PlanCache> open_plan_cache() const;
+  // Weights as plans prepare them, in a folder within that of the plans; null without one.
+  std::shared_ptr<PackedCache> open_packed_cache() const;
 };
 
 // Throws `invalid` naming the first symbol of the graph that is not bound, with the remedy.

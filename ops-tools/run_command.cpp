@@ -81,7 +81,7 @@ class Run {
                                      kernels::all_kernels(), store, cache ? &*cache : nullptr);
     const MemoryNeed memory = memory_need(planned.plan, inputs_.bindings);
     Session session(std::move(planned.plan), ops::all_ops(), kernels::all_kernels(), model_.weights,
-                    {.threads = options.threads});
+                    {.threads = options.threads, .packed = arguments_.request.open_packed_cache()});
     session.bind(inputs_.bindings);
     for (const auto& [name, tensor] : inputs_.tensors) session.set_input(name, tensor);
     return {planned.summary, memory, std::move(session)};
