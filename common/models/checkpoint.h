@@ -1,10 +1,13 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 
 #include "common/models/safetensors.h"
+#include "common/ops/block_format.h"
 
 namespace paceline {
 
@@ -13,6 +16,8 @@ namespace paceline {
 struct Checkpoint {
   std::filesystem::path folder;
   TensorMap tensors;
+  // Of tensors that are blocks of bytes, u8[rows, bytes]: how they read.
+  std::map<std::string, const ops::BlockFormat*, std::less<>> blocks = {};
 };
 
 // Throws `invalid` naming what was expected where when weights or a shard are missing.

@@ -100,8 +100,7 @@ class DecoderBuilder {
   Value fused(const Value& x, const std::string& name, std::int64_t rows, std::int64_t first,
               std::int64_t count) {
     const Extents extents{rows, *x.dim(-1).constant()};
-    return builder_.op("linear", {x, weights_.rows(name + ".weight", extents, first, count)}, {},
-                       name);
+    return weights_.linear(x, {weights_.rows(name + ".weight", extents, first, count)}, name);
   }
 
   Value head_norm(const Value& heads, const std::string& name) {

@@ -22,8 +22,7 @@ void add_language_head(Construction& construction, const Value& x, const Languag
   const bool is_own = weights.has("lm_head.weight") || !head.is_tied;
   const Value weight = weights.get(is_own ? "lm_head.weight" : head.embedding + ".weight", extents);
   const Value rows = construction.form == ModelForm::generate ? last_position(x) : x;
-  builder.output("logits",
-                 softcap(builder.op("linear", {rows, weight}, {}, "lm_head"), head.softcap));
+  builder.output("logits", softcap(weights.linear(rows, {weight}, "lm_head"), head.softcap));
 }
 
 std::string add_state(Construction& construction, std::int64_t layer, const char* part) {

@@ -119,7 +119,8 @@ Dtype stored_dtype(const Checkpoint& checkpoint, const Family& family) {
   for (const std::string& name :
        {fmt::format("{}{}", family.prefix, family.embedding), std::string(family.embedding)}) {
     const auto it = checkpoint.tensors.find(name);
-    if (it != checkpoint.tensors.end()) return it->second.dtype();
+    if (it == checkpoint.tensors.end()) continue;
+    return checkpoint.blocks.contains(name) ? Dtype::f32 : it->second.dtype();
   }
   return Dtype::f32;
 }

@@ -26,9 +26,9 @@ Value Pass::positions(GraphBuilder& builder) const {
 
 Value linear(WeightBinder& weights, const Value& x, const std::string& name, std::int64_t outputs,
              bool has_bias) {
-  std::vector<Value> operands{x, weights.get(name + ".weight", {outputs, last_extent(x)})};
+  std::vector<Value> operands{weights.get(name + ".weight", {outputs, last_extent(x)})};
   if (has_bias) operands.push_back(weights.get(name + ".bias", {outputs}));
-  return weights.builder().op("linear", std::move(operands), {}, name);
+  return weights.linear(x, std::move(operands), name);
 }
 
 Value layer_norm(WeightBinder& weights, const Value& x, const std::string& name, double epsilon) {
@@ -41,8 +41,7 @@ Value layer_norm(WeightBinder& weights, const Value& x, const std::string& name,
 
 Value embedding(WeightBinder& weights, const Value& ids, const std::string& name, std::int64_t rows,
                 std::int64_t columns) {
-  return weights.builder().op("embedding", {ids, weights.get(name + ".weight", {rows, columns})},
-                              {}, name);
+  return weights.embedding(ids, weights.get(name + ".weight", {rows, columns}), name);
 }
 
 Value split_heads(const Value& x, std::int64_t heads) {

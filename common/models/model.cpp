@@ -2,7 +2,9 @@
 
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "common/models/gguf_model.h"
 #include "common/models/hugging_face.h"
+#include "common/models/onnx/import.h"
 #include "common/ops/all_ops.h"
 
 namespace paceline {
@@ -26,6 +28,18 @@ Model load_text(const fs::path& path) {
   return model;
 }
 
+// An ONNX file says itself what is computed, and in which type.
+Model load_as_it_is(const fs::path& path, const ModelOptions& options) {
+  if (options.dtype) {
+    throw unsupported("an ONNX file's element types are its own, leave out the dtype: {}: {}",
+                      to_string(*options.dtype), path.string());
+  }
+  if (options.form != ModelForm::forward) {
+    throw unsupported("an ONNX file has no form for generation: {}", path.string());
+  }
+  return load_onnx(path);
+}
+
 }  // namespace
 
 Model load_model(const fs::path& path, const ModelOptions& options) {
@@ -33,11 +47,11 @@ Model load_model(const fs::path& path, const ModelOptions& options) {
   if (fs::is_directory(path)) return load_hugging_face(path, options);
   const std::string extension = path.extension().string();
   if (extension == ".paceline") return load_text(path);
-  if (extension == ".onnx" || extension == ".gguf") {
-    throw unsupported("this version reads Hugging Face directories and .paceline graphs: {}",
-                      path.string());
-  }
-  throw invalid("a model is a Hugging Face directory or a .paceline graph: {}", path.string());
+  if (extension == ".gguf") return load_gguf(path, options);
+  if (extension == ".onnx") return load_as_it_is(path, options);
+  throw invalid(
+      "a model is a Hugging Face directory, an .onnx or .gguf file or a .paceline graph: {}",
+      path.string());
 }
 
 }  // namespace paceline

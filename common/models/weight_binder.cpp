@@ -49,13 +49,22 @@ const WeightBinder::Entry* WeightBinder::find(const std::string& name) const {
   return old ? find(*old) : nullptr;
 }
 
-const Extents& WeightBinder::extents(const std::string& name) const {
+const ops::BlockFormat* WeightBinder::blocks_of(const Entry& entry) const {
+  const auto found = checkpoint_->blocks.find(entry.first);
+  return found == checkpoint_->blocks.end() ? nullptr : found->second;
+}
+
+Extents WeightBinder::extents(const std::string& name) const {
   const Entry* entry = find(name);
   if (entry == nullptr) {
     throw invalid("no such weight in {}, and config.json asks for it: {}{} or {}",
                   checkpoint_->folder.string(), prefix_, name, name);
   }
-  return entry->second.extents();
+  Extents extents = entry->second.extents();
+  if (const ops::BlockFormat* blocks = blocks_of(*entry); blocks && !extents.empty()) {
+    extents.back() = blocks->row_elements(extents.back());
+  }
+  return extents;
 }
 
 const WeightBinder::Entry& WeightBinder::find(const std::string& name,
@@ -67,43 +76,73 @@ const WeightBinder::Entry& WeightBinder::find(const std::string& name,
         to_string(extents(name)));
   }
   const Entry& entry = *find(name);
-  if (!is_float(entry.second.dtype())) {
+  if (blocks_of(entry) == nullptr && !is_float(entry.second.dtype())) {
     throw invalid("a weight in {} must be of a float type: {}: {}", checkpoint_->folder.string(),
                   entry.first, to_string(entry.second.dtype()));
   }
   return entry;
 }
 
-Value WeightBinder::bind(const std::string& name, const Tensor& tensor) {
+Value WeightBinder::bind(const std::string& name, const Tensor& tensor,
+                         const ops::BlockFormat* blocks) {
   if (const auto it = values_.find(name); it != values_.end()) return it->second;
-  const bool kept = tensor.dtype() == dtype_;
-  const Value value = builder_->weight(name, {dtype_, to_shape(tensor.extents())});
-  bound_.emplace(name, kept ? tensor : tensor.cast(dtype_));
+  const bool kept = blocks != nullptr || tensor.dtype() == dtype_;
+  const Tensor& bound = bound_.emplace(name, kept ? tensor : tensor.cast(dtype_)).first->second;
+  Value value = builder_->weight(name, {bound.dtype(), to_shape(bound.extents())});
+  if (blocks != nullptr) {
+    const Attribute format = std::string(blocks->name);
+    const Value bytes = value;
+    value = builder_->op("dequantize", {bytes}, {{"format", format}, {"dtype", dtype_}}, name);
+    blocks_.emplace(value.ref().node, Blocks{bytes, format});
+  }
   values_.emplace(name, value);
   return value;
 }
 
+Value WeightBinder::bind_rows(const std::string& name, const Entry& entry, std::int64_t columns,
+                              std::int64_t first, std::int64_t rows) {
+  const ops::BlockFormat* blocks = blocks_of(entry);
+  const std::int64_t stored = blocks != nullptr ? blocks->row_bytes(columns) : columns;
+  return bind(name, part(entry.second, {rows, stored}, first * stored), blocks);
+}
+
 Value WeightBinder::get(const std::string& name, const Extents& extents) {
-  const auto& [published, tensor] = find(name, extents);
-  return bind(published, tensor);
+  const Entry& entry = find(name, extents);
+  return bind(entry.first, entry.second, blocks_of(entry));
 }
 
 Value WeightBinder::rows(const std::string& name, const Extents& extents, std::int64_t first,
                          std::int64_t count) {
-  const auto& [published, tensor] = find(name, extents);
-  Extents own = extents;
-  own[0] = count;
-  const std::int64_t row = element_count(extents) / extents[0];
-  return bind(fmt::format("{}[{}:{}]", published, first, first + count),
-              part(tensor, std::move(own), first * row));
+  const Entry& entry = find(name, extents);
+  return bind_rows(fmt::format("{}[{}:{}]", entry.first, first, first + count), entry, extents[1],
+                   first, count);
 }
 
 Value WeightBinder::matrix(const std::string& name, const Extents& extents, std::int64_t index,
                            std::int64_t first, std::int64_t count) {
-  const auto& [published, tensor] = find(name, extents);
-  const std::int64_t start = (index * extents[1] + first) * extents[2];
-  return bind(fmt::format("{}[{},{}:{}]", published, index, first, first + count),
-              part(tensor, {count, extents[2]}, start));
+  const Entry& entry = find(name, extents);
+  return bind_rows(fmt::format("{}[{},{}:{}]", entry.first, index, first, first + count), entry,
+                   extents[2], index * extents[1] + first, count);
+}
+
+Value WeightBinder::linear(const Value& x, std::vector<Value> weight_and_bias,
+                           const std::string& label) const {
+  std::vector<Value> operands{x};
+  operands.insert(operands.end(), weight_and_bias.begin(), weight_and_bias.end());
+  const auto blocks = blocks_.find(weight_and_bias.front().ref().node);
+  if (blocks == blocks_.end()) return builder_->op("linear", std::move(operands), {}, label);
+  operands[1] = blocks->second.bytes;
+  return builder_->op("linear_quantized", std::move(operands), {{"format", blocks->second.format}},
+                      label);
+}
+
+Value WeightBinder::embedding(const Value& ids, const Value& table,
+                              const std::string& label) const {
+  const auto blocks = blocks_.find(table.ref().node);
+  if (blocks == blocks_.end()) return builder_->op("embedding", {ids, table}, {}, label);
+  const Value rows = builder_->op("embedding", {ids, blocks->second.bytes}, {}, label);
+  return builder_->op("dequantize", {rows},
+                      {{"format", blocks->second.format}, {"dtype", table.dtype()}}, label);
 }
 
 }  // namespace paceline
