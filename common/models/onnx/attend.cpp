@@ -50,9 +50,7 @@ Value rotated(const Value& x, const Value& cosines, const Value& sines, bool is_
   return x.builder().op("rope", {x, cosines, sines}, {{"interleaved", is_interleaved}});
 }
 
-namespace {
-
-Value pairs_rotated(const Value& x, const Value& cosines, const Value& sines, bool is_interleaved) {
+Value rotated_by(const Value& x, const Value& cosines, const Value& sines, bool is_interleaved) {
   const Dim half = cosines.dim(-1);
   const int last = x.rank() - 1;
   const Dim width = half * Dim(2);
@@ -70,8 +68,6 @@ Value pairs_rotated(const Value& x, const Value& cosines, const Value& sines, bo
   return concat({y, x.slice(last, width, x.dim(last))}, last);
 }
 
-}  // namespace
-
 Value rotated_at(const Value& x, const Value& cosines, const Value& sines, const Value& positions,
                  bool is_interleaved) {
   Value places = positions;
@@ -82,7 +78,7 @@ Value rotated_at(const Value& x, const Value& cosines, const Value& sines, const
     const Value rows = x.builder().op("gather", {table, places}, {{"axis", std::int64_t{0}}});
     return insert_axes(rows, {1});
   };
-  return pairs_rotated(x, at(cosines), at(sines), is_interleaved);
+  return rotated_by(x, at(cosines), at(sines), is_interleaved);
 }
 
 }  // namespace paceline::onnx

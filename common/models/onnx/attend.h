@@ -32,6 +32,8 @@ Value attend(const Heads& heads, const Attention& attention);
 
 // Tables [N, R/2] for the places of x[.., N, D].
 Value rotated(const Value& x, const Value& cosines, const Value& sines, bool is_interleaved);
+// Cosines and sines that broadcast to the rotated half of x.
+Value rotated_by(const Value& x, const Value& cosines, const Value& sines, bool is_interleaved);
 // Tables [places, R/2], and each sequence's positions [B, N], or [1]: where all of them start.
 Value rotated_at(const Value& x, const Value& cosines, const Value& sines, const Value& positions,
                  bool is_interleaved);

@@ -20,9 +20,9 @@ struct OnnxOptions {
 };
 
 // An ONNX file, with its external data, to a graph whose inputs, weights and outputs are called as
-// in the file. Opsets up to 24 of the standard's own domain and what ONNX Runtime's exporters use of
-// com.microsoft. Extents with a name become symbols, those without are called after their input and
-// axis ("x_0"). Initialisers are views of the mapped file where their bytes lie aligned.
+// in the file. Opsets up to 24 of the standard's own domain and what ONNX Runtime's exporters use
+// of com.microsoft. Extents with a name become symbols, those without are called after their input
+// and axis ("x_0"). Initialisers are views of the mapped file where their bytes lie aligned.
 //
 // Throws `invalid` for what the format forbids, naming the node or tensor; `unsupported` for all
 // nodes at once that cannot be translated.

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "common/base/error.h"
-#include "common/models/onnx/lower.h"
+#include "common/models/onnx/grid_sample.h"
 
 namespace paceline::onnx {
 
@@ -259,11 +259,27 @@ Terms upsample(Call& call) {
   return {resized(x, by_scales(x.shape(), identity_order(x.rank()), scales), common, {})};
 }
 
+Terms sample_grid(Call& call) {
+  std::string mode = call.text("mode", "linear");
+  if (mode == "bilinear") mode = "linear";
+  if (mode == "bicubic") mode = "cubic";
+  const std::string padding = call.text("padding_mode", "zeros");
+  if (mode != "linear" && mode != "nearest" && mode != "cubic") {
+    throw invalid("mode must be linear, nearest or cubic: \"{}\"", mode);
+  }
+  if (padding != "zeros" && padding != "border" && padding != "reflection") {
+    throw invalid("padding_mode must be zeros, border or reflection: \"{}\"", padding);
+  }
+  return {
+      grid_sample(call.in(0), call.in(1), {mode, padding, call.integer("align_corners", 0) != 0})};
+}
+
 constexpr std::array table{
     Translator{"Compress", compress},
     Translator{"Gather", gather},
     Translator{"GatherElements", gather_elements},
     Translator{"GatherND", gather_nd},
+    Translator{"GridSample", sample_grid},
     Translator{"NonZero", non_zero},
     Translator{"Resize", resize},
     Translator{"ReverseSequence", reverse_sequence},

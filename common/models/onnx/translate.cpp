@@ -16,7 +16,7 @@ Table all_translators() {
        {elementwise_translators, activation_translators, reduction_translators, shape_translators,
         filling_translators, matmul_translators, normalisation_translators, convolution_translators,
         pooling_translators, indexing_translators, quantisation_translators, recurrent_translators,
-        signal_translators, loss_translators, control_translators}) {
+        signal_translators, loss_translators, control_translators, attention_translators}) {
     for (const Translator& entry : family()) table[{"", entry.op}] = entry.translate;
   }
   for (const Translator& entry : contributed_translators()) {

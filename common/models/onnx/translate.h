@@ -42,6 +42,7 @@ std::span<const Translator> recurrent_translators();
 std::span<const Translator> signal_translators();
 std::span<const Translator> loss_translators();
 std::span<const Translator> control_translators();
+std::span<const Translator> attention_translators();
 std::span<const Translator> contributed_translators();  // com.microsoft
 
 // Null when nobody translates it.
