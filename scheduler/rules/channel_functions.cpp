@@ -31,6 +31,15 @@ std::optional<Attribute> lower_of(const Call& call) {
   return *low;
 }
 
+// Filters of 3x3, and images of so many tiles that a vector of them is filled.
+bool suits_winograd(const Call& call) {
+  constexpr std::int64_t extent_min = 14;
+  const Shape &x = call.shape_of(0), &weight = call.shape_of(1);
+  if (weight.size() != 4 || weight[2] != 3 || weight[3] != 3) return false;
+  return std::all_of(x.begin() + 2, x.end(),
+                     [](const Dim& extent) { return extent.constant().value_or(0) >= extent_min; });
+}
+
 }  // namespace
 
 egraph::Functions channel_functions() {
@@ -38,6 +47,7 @@ egraph::Functions channel_functions() {
   table.add("is_along_channels", is_along_channels);
   table.add("as_filters", as_filters);
   table.add("lower_of", lower_of);
+  table.add("suits_winograd", suits_winograd);
   return table.take();
 }
 

@@ -130,12 +130,28 @@ Rules lifts() {
   return rules;
 }
 
+// Fewer products for 3x3 filters, whose transforms are computed when they are bound.
+Rules winograd() {
+  return {{"conv-by-winograd",
+           approximates,
+           "(conv_activation[strides=[1,1],dilations=[1,1],pads_low=?p,pads_high=?q,activation=?a,"
+           "low=?l,high=?h] ?x ?w:static ?b...)",
+           "(conv_winograd[pads_low=?p,pads_high=?q,activation=?a,low=?l,high=?h] ?x "
+           "(winograd_filter ?w) ?b...)",
+           {"suits_winograd(?x, ?w)"},
+           graph("input x: f64[1,2,14,14] weight w: f64[3,2,3,3] weight b: f64[3] "
+                 "y = conv_activation(x, w, b, strides=[1,1], dilations=[1,1], pads_low=[1,1], "
+                 "pads_high=[1,0], activation=\"relu\") output y = y")}};
+}
+
 }  // namespace
 
 Rules convolution() {
-  Rules rules = channels();
-  const Rules own = lifts();
-  rules.insert(rules.end(), own.begin(), own.end());
+  Rules rules;
+  for (const auto& family : {channels, lifts, winograd}) {
+    const Rules own = family();
+    rules.insert(rules.end(), own.begin(), own.end());
+  }
   return rules;
 }
 

@@ -54,6 +54,22 @@ TEST(LiftConvolution, KeepsTheBoundsOfAClip) {
   EXPECT_FALSE(proves(start, goal(0, 2)));
 }
 
+TEST(LiftConvolution, TakesWinogradForSmallFiltersOfLargeImagesOnly) {
+  const auto filtered = [](int image, int filter, int stride, int groups) {
+    return fmt::format(
+        "input x: f64[1,2,{0},{0}] weight w: f64[4,{1},{2},{2}] y = conv_activation(x, w, "
+        "strides=[{3},{3}], dilations=[1,1], pads_low=[1,1], pads_high=[1,1], groups={4}, "
+        "activation=\"relu\") output y = y",
+        image, 2 / groups, filter, stride, groups);
+  };
+  EXPECT_TRUE(lifts_to(filtered(14, 3, 1, 1), "conv_winograd"));
+  EXPECT_FALSE(lifts_to(filtered(14, 3, 1, 1), "conv_winograd", Precision::reorders));
+  EXPECT_FALSE(lifts_to(filtered(7, 3, 1, 1), "conv_winograd"));
+  EXPECT_FALSE(lifts_to(filtered(14, 5, 1, 1), "conv_winograd"));
+  EXPECT_FALSE(lifts_to(filtered(14, 3, 2, 1), "conv_winograd"));
+  EXPECT_FALSE(lifts_to(filtered(14, 3, 1, 2), "conv_winograd"));
+}
+
 TEST(LiftConvolution, LeavesANormOfWhatIsNoWeight) {
   const std::string fed =
       "input x: f64[1,2,4,4] input w: f64[3,2,3,3] weight s: f64[3] weight t: f64[3] "
