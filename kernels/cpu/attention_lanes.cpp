@@ -49,12 +49,8 @@ struct Group {
   std::int64_t key_count() const { return k.extents[0]; }
   std::int64_t width() const { return q.extents[2]; }
   std::int64_t value_width() const { return v.extents[1]; }
-  std::int64_t position(std::int64_t query) const {
-    return query / heads() + key_count() - q.extents[1];
-  }
-  std::int64_t offset(const TensorView& view, std::int64_t query) const {
-    return query % heads() * view.strides[0] + query / heads() * view.strides[1];
-  }
+  // Of a token: that of its last key, were it causal.
+  std::int64_t position(std::int64_t token) const { return token + key_count() - q.extents[1]; }
 };
 
 Group group_of(const Call& call, std::int64_t b, std::int64_t g) {
@@ -88,14 +84,21 @@ class Tile {
        std::int64_t count, float* workspace)
       : group_(group),
         state_(state),
-        first_query_(first_query),
         count_(count),
         queries_(workspace),
         scores_(queries_ + group.width() * lanes),
-        outputs_(scores_ + key_tile * lanes),
+        masks_(scores_ + key_tile * lanes),
+        outputs_(masks_ + key_tile * lanes),
         widened_(outputs_ + group.value_width() * lanes) {
+    std::int64_t token = first_query / group.heads(), head = first_query % group.heads();
     for (std::int64_t lane = 0; lane < lanes; ++lane) {
-      visible_[lane] = visible_keys(state, group.position(query(lane)), group.key_count());
+      tokens_[lane] = token;
+      heads_[lane] = head;
+      visible_[lane] = visible_keys(state, group.position(token), group.key_count());
+      if (lane + 1 < count && ++head == group.heads()) {
+        head = 0;
+        ++token;
+      }
     }
     const KeyRange &start = visible_[0], &end = visible_[lanes - 1];  // Both ends grow.
     first_ = start.first;
@@ -128,16 +131,35 @@ class Tile {
   }
 
  private:
-  std::int64_t query(std::int64_t lane) const { return first_query_ + std::min(lane, count_ - 1); }
+  std::int64_t offset(const TensorView& view, std::int64_t lane) const {
+    return heads_[lane] * view.strides[0] + tokens_[lane] * view.strides[1];
+  }
+  const T* query(std::int64_t lane) const {
+    return group_.q.as<const T>() + offset(group_.q, lane);
+  }
+  T* out(std::int64_t lane) const { return group_.out.as<T>() + offset(group_.out, lane); }
 
   void gather_queries() {
     // 2^(x log2 e) is e^x; a cap comes before that factor.
     const double base = state_.softcap > 0 ? 1.0 : log2_of_e;
     const auto scale = static_cast<float>(state_.scale * base);
+    std::int64_t done = 0;  // Columns.
+#if HWY_TARGET != HWY_SCALAR
+    if constexpr (std::is_same_v<T, float>) {
+      done = group_.width() / 4 * 4;
+      for (std::int64_t lane = 0; lane < lanes; lane += 4) {
+        for (std::int64_t d = 0; d < done; d += 4) {
+          float* to = queries_ + d * lanes + lane;
+          transpose_four(
+              {query(lane) + d, query(lane + 1) + d, query(lane + 2) + d, query(lane + 3) + d},
+              {to, to + lanes, to + 2 * lanes, to + 3 * lanes}, scale);
+        }
+      }
+    }
+#endif
     for (std::int64_t lane = 0; lane < lanes; ++lane) {
-      const T* from = group_.q.as<const T>() + group_.offset(group_.q, query(lane));
-      for (std::int64_t d = 0; d < group_.width(); ++d) {
-        queries_[d * lanes + lane] = static_cast<float>(from[d]) * scale;
+      for (std::int64_t d = done; d < group_.width(); ++d) {
+        queries_[d * lanes + lane] = static_cast<float>(query(lane)[d]) * scale;
       }
     }
   }
@@ -206,43 +228,65 @@ class Tile {
     if (group_.mask.strides[2] != 1) return MaskEffect::some;
     bool hides_all = true, keeps_all = true;
     for (std::int64_t lane = 0; lane < count_; ++lane) {
-      const M* row = group_.mask.as<const M>() + group_.offset(group_.mask, query(lane)) + key;
-      for (std::int64_t j = 0; j < count; ++j) {
-        hides_all &= hides(row[j]);
-        keeps_all &= keeps(row[j]);
-      }
+      const M* row = group_.mask.as<const M>() + offset(group_.mask, lane) + key;
+      hides_all = hides_all && are_all(row, count, hidden);
+      keeps_all = keeps_all && are_all(row, count, 0.0f);
       if (!hides_all && !keeps_all) return MaskEffect::some;
     }
     return hides_all ? MaskEffect::hides_all : MaskEffect::none;
   }
-  template <typename M>
-  static bool hides(M element) {
-    if constexpr (std::is_same_v<M, bool>) return !element;
-    return static_cast<float>(element) == hidden;
+  static bool are_all(const bool* row, std::int64_t count, float effect) {
+    return std::all_of(row, row + count, [&](bool keeps) { return keeps == (effect == 0); });
   }
   template <typename M>
-  static bool keeps(M element) {
-    if constexpr (std::is_same_v<M, bool>) return element;
-    return static_cast<float>(element) == 0;
+  static bool are_all(const M* row, std::int64_t count, float effect) {
+    const Vector wanted = fill(effect);
+    for (std::int64_t j = 0; j < count; j += lane_count) {
+      if (!hn::AllTrue(floats32, hn::Eq(load_first(row + j, count - j, wanted), wanted))) {
+        return false;
+      }
+    }
+    return true;
   }
 
   void mask_keys(std::int64_t key, std::int64_t count) {
-    if (group_.mask.dtype == Dtype::boolean) return mask_keys_by<bool>(key, count);
-    mask_keys_by<T>(key, count);
+    if (group_.mask.dtype == Dtype::boolean) {
+      transpose_mask<bool>(key, count);
+      for (std::int64_t i = 0; i < count * lanes; i += lane_count) {
+        const auto keeps = hn::Ne(load(masks_ + i), hn::Zero(floats32));
+        store(hn::IfThenElse(keeps, load(scores_ + i), fill(hidden)), scores_ + i);
+      }
+    } else {
+      transpose_mask<T>(key, count);
+      const Vector scale = fill(static_cast<float>(log2_of_e));
+      for (std::int64_t i = 0; i < count * lanes; i += lane_count) {
+        store(hn::MulAdd(load(masks_ + i), scale, load(scores_ + i)), scores_ + i);
+      }
+    }
   }
   template <typename M>
-  void mask_keys_by(std::int64_t key, std::int64_t count) {
+  void transpose_mask(std::int64_t key, std::int64_t count) {
     const std::int64_t stride = group_.mask.strides[2];
-    for (std::int64_t lane = 0; lane < lanes; ++lane) {
-      const M* row =
-          group_.mask.as<const M>() + group_.offset(group_.mask, query(lane)) + key * stride;
-      for (std::int64_t j = 0; j < count; ++j) {
-        float& score = scores_[j * lanes + lane];
-        if constexpr (std::is_same_v<M, bool>) {
-          if (!row[j * stride]) score = hidden;
-        } else {
-          score += static_cast<float>(row[j * stride]) * static_cast<float>(log2_of_e);
+    const auto row = [&](std::int64_t lane) {
+      return group_.mask.as<const M>() + offset(group_.mask, lane) + key * stride;
+    };
+    std::int64_t done = 0;  // Keys.
+#if HWY_TARGET != HWY_SCALAR
+    if constexpr (std::is_same_v<M, float>) {
+      if (stride == 1) done = count / 4 * 4;
+      for (std::int64_t lane = 0; lane < lanes; lane += 4) {
+        for (std::int64_t j = 0; j < done; j += 4) {
+          float* to = masks_ + j * lanes + lane;
+          transpose_four({row(lane) + j, row(lane + 1) + j, row(lane + 2) + j, row(lane + 3) + j},
+                         {to, to + lanes, to + 2 * lanes, to + 3 * lanes}, 1);
         }
+      }
+    }
+#endif
+    for (std::int64_t lane = 0; lane < lanes; ++lane) {
+      const M* from = row(lane);
+      for (std::int64_t j = done; j < count; ++j) {
+        masks_[j * lanes + lane] = static_cast<float>(from[j * stride]);
       }
     }
   }
@@ -275,8 +319,22 @@ class Tile {
   }
 
   void scatter_outputs() {
-    for (std::int64_t lane = 0; lane < count_; ++lane) {
-      T* to = group_.out.as<T>() + group_.offset(group_.out, query(lane));
+    std::int64_t lane = 0;
+#if HWY_TARGET != HWY_SCALAR
+    if constexpr (std::is_same_v<T, float>) {
+      const std::int64_t width = group_.value_width();
+      for (; lane + 4 <= count_ && width % 4 == 0; lane += 4) {
+        for (std::int64_t e = 0; e < width; e += 4) {
+          const float* from = outputs_ + e * lanes + lane;
+          transpose_four({from, from + lanes, from + 2 * lanes, from + 3 * lanes},
+                         {out(lane) + e, out(lane + 1) + e, out(lane + 2) + e, out(lane + 3) + e},
+                         1);
+        }
+      }
+    }
+#endif
+    for (; lane < count_; ++lane) {
+      T* to = out(lane);
       for (std::int64_t e = 0; e < group_.value_width(); ++e) {
         to[e] = static_cast<T>(outputs_[e * lanes + lane]);
       }
@@ -285,8 +343,9 @@ class Tile {
 
   const Group& group_;
   const AttentionState& state_;
-  std::int64_t first_query_, count_;
-  float *queries_, *scores_, *outputs_, *widened_;
+  std::int64_t count_;
+  float *queries_, *scores_, *masks_, *outputs_, *widened_;
+  std::int64_t tokens_[lanes], heads_[lanes];
   KeyRange visible_[lanes];
   std::int64_t first_ = 0, last_ = 0;
   KeyRange seen_by_all_{0, 0};
@@ -311,8 +370,8 @@ void run_typed(const Call& call) {
   const std::int64_t groups = k.extents[1], width = q.extents[3], value_width = v.extents[3];
   const std::int64_t queries = q.extents[1] / groups * q.extents[2];
   const std::int64_t tiles = (queries + query_tile - 1) / query_tile;
-  const std::int64_t part =
-      (width + value_width + key_tile) * query_tile_max + key_tile * std::max(width, value_width);
+  const std::int64_t part = (width + value_width + 2 * key_tile) * query_tile_max +
+                            key_tile * std::max(width, value_width);
   const auto attend = [&](std::int64_t begin, std::int64_t end) {
     float* workspace = static_cast<float*>(call.workspace) + workspace_part(call.threads) * part;
     for (std::int64_t i = begin; i < end; ++i) {
@@ -345,11 +404,11 @@ namespace {
 
 HWY_EXPORT(run_attention);
 
-// Queries, scores, outputs, and keys or values as floats, for each thread.
+// Queries, scores, masks, outputs, and keys or values as floats, for each thread.
 Dim workspace_bytes(const OpInputs& in, const Resources& resources) {
   const Dim &width = in[0].shape[3], &value_width = in[2].shape[3];
   const Dim floats =
-      (width + value_width + key_tile) * query_tile_max + (width + value_width) * key_tile;
+      (width + value_width + 2 * key_tile) * query_tile_max + (width + value_width) * key_tile;
   return floats * (resources.threads * static_cast<std::int64_t>(sizeof(float)));
 }
 

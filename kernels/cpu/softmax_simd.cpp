@@ -20,7 +20,7 @@ namespace {
 struct AddExponential {
   Vector shift;
   HWY_INLINE Vector operator()(Vector sum, Vector x) const {
-    return hn::Add(sum, exponential(hn::Sub(x, shift)));
+    return hn::Add(sum, exponential_or_zero(hn::Sub(x, shift)));
   }
 };
 
@@ -41,7 +41,7 @@ void softmax_row(const T* x, T* out, std::int64_t count) {
   } else {
     const Vector scale = fill(1 / sum_of_exponentials(x, count, shift));
     for (std::int64_t i = 0; i < count; i += lane_count) {
-      const Vector power = exponential(hn::Sub(load_first(x + i, count - i), shift));
+      const Vector power = exponential_or_zero(hn::Sub(load_first(x + i, count - i), shift));
       store_first(hn::Mul(power, scale), out + i, count - i);
     }
   }

@@ -95,19 +95,35 @@ void multiply_all_rows(const float* a, const Layout& layout, std::int64_t rows, 
 // 2^x for x <= 0 to 1.5 ulp, 0 below the smallest normal number; NaN stays. The polynomial is that
 // of Cephes exp2f.
 HWY_INLINE Vector power_of_two_below_one(Vector x) {
-  const Integers32 integers;
-  // NaN is the second operand, which x86 gives back.
-  const Vector bounded = hn::Max(fill(-127.0f), x);
-  const Vector n = hn::Round(bounded);
-  const Vector f = hn::Sub(bounded, n);
-  const Vector power =
-      polynomial(f, 1.535336188319500e-4f, 1.339887440266574e-3f, 9.618437357674640e-3f,
-                 5.550332471162809e-2f, 2.402264791363012e-1f, 6.931472028550421e-1f, 1.0f);
-  const auto exponent = hn::ShiftLeft<23>(hn::ConvertTo(integers, n));
-  const Vector scaled = hn::BitCast(floats32, hn::Add(hn::BitCast(integers, power), exponent));
-  const Vector kept = hn::IfThenElse(hn::IsNaN(x), x, scaled);
-  return hn::IfThenZeroElse(hn::Lt(x, fill(-126.0f)), kept);
+  const Vector inside = at_least(-126.0f, x);  // Subnormal numbers cost a hundred cycles each.
+  const Vector n = hn::Round(inside);
+  const Vector power = polynomial(hn::Sub(inside, n), 1.535336188319500e-4f, 1.339887440266574e-3f,
+                                  9.618437357674640e-3f, 5.550332471162809e-2f,
+                                  2.402264791363012e-1f, 6.931472028550421e-1f, 1.0f);
+  return hn::IfThenZeroElse(hn::Lt(x, fill(-126.0f)), times_power_of_two(power, n));
 }
+
+#if HWY_TARGET != HWY_SCALAR
+// to[i][j] = from[j][i] * scale for four rows of four.
+HWY_INLINE void transpose_four(const float* const (&from)[4], float* const (&to)[4], float scale) {
+  const hn::FixedTag<float, 4> four;
+  const hn::FixedTag<double, 2> pairs;
+  const auto factor = hn::Set(four, scale);
+  const auto a = hn::LoadU(four, from[0]), b = hn::LoadU(four, from[1]);
+  const auto c = hn::LoadU(four, from[2]), d = hn::LoadU(four, from[3]);
+  const auto ab = hn::BitCast(pairs, hn::InterleaveLower(four, a, b));
+  const auto cd = hn::BitCast(pairs, hn::InterleaveLower(four, c, d));
+  const auto ab_upper = hn::BitCast(pairs, hn::InterleaveUpper(four, a, b));
+  const auto cd_upper = hn::BitCast(pairs, hn::InterleaveUpper(four, c, d));
+  const auto put = [&](auto columns, float* at) {
+    hn::StoreU(hn::Mul(hn::BitCast(four, columns), factor), four, at);
+  };
+  put(hn::InterleaveLower(pairs, ab, cd), to[0]);
+  put(hn::InterleaveUpper(pairs, ab, cd), to[1]);
+  put(hn::InterleaveLower(pairs, ab_upper, cd_upper), to[2]);
+  put(hn::InterleaveUpper(pairs, ab_upper, cd_upper), to[3]);
+}
+#endif
 
 // What a lane has seen of its keys by now: the largest score and the sum of 2^(score - largest).
 template <int vectors>

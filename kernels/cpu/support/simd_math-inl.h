@@ -33,29 +33,80 @@ HWY_INLINE Vector power_of_two(Exponent exponent) {
   return hn::BitCast(floats32, hn::ShiftLeft<23>(hn::Add(exponent, hn::Set(integers, 127))));
 }
 
-// e^x to 1.1 ulp, subnormal results to one more. The polynomial is that of Cephes expf. The scale
-// is applied in two halves, each of them in range.
-HWY_INLINE Vector exponential(Vector x) {
-  const Integers32 integers;
-  const Vector bounded = clamp(x, -104.0f, 89.0f);
-  const Vector n = hn::Round(hn::Mul(bounded, fill(1.44269504f)));
-  Vector r = hn::NegMulAdd(n, fill(0.693359375f), bounded);
+// x * 2^n for a whole n of which neither half leaves the range of exponents.
+HWY_INLINE Vector times_power_of_two(Vector x, Vector n) {
+#if HWY_TARGET <= HWY_AVX3
+  return Vector{_mm512_scalef_ps(x.raw, n.raw)};
+#else
+  const auto exponent = hn::ConvertTo(Integers32{}, n);
+  const auto half = hn::ShiftRight<1>(exponent);
+  return hn::Mul(hn::Mul(x, power_of_two(half)), power_of_two(hn::Sub(exponent, half)));
+#endif
+}
+
+// The larger of both, x where that is NaN.
+HWY_INLINE Vector at_least(float low, Vector x) {
+#if HWY_TARGET <= HWY_AVX2
+  return hn::Max(fill(low), x);  // Gives the second operand when one is NaN.
+#else
+  return hn::IfThenElse(hn::Lt(x, fill(low)), fill(low), x);
+#endif
+}
+
+// clamp(x, low, high), in two instructions where there are such.
+HWY_INLINE Vector bounded(Vector x, float low, float high) {
+#if HWY_TARGET <= HWY_AVX2
+  return hn::Min(fill(high), at_least(low, x));
+#else
+  return clamp(x, low, high);
+#endif
+}
+
+// 1 / x to 0.6 ulp for 1 <= x < 2^126.
+HWY_INLINE Vector reciprocal(Vector x) {
+#if HWY_TARGET <= HWY_AVX3
+  const Vector guess = hn::ApproximateReciprocal(x);  // 14 bits; a step of Newton's doubles them.
+  return hn::MulAdd(guess, hn::NegMulAdd(x, guess, fill(1.0f)), guess);
+#else
+  return hn::Div(fill(1.0f), x);
+#endif
+}
+
+// e^x of low <= x <= high to 1.1 ulp, subnormal results to one more; of what lies outside, that of
+// the bound. The polynomial is that of Cephes expf.
+HWY_INLINE Vector exponential_within(Vector x, float low, float high) {
+  const Vector inside = bounded(x, low, high);
+  const Vector n = hn::Round(hn::Mul(inside, fill(1.44269504f)));
+  Vector r = hn::NegMulAdd(n, fill(0.693359375f), inside);
   r = hn::NegMulAdd(n, fill(-2.12194440e-4f), r);
   const Vector tail = polynomial(r, 1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
                                  4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f);
-  const Vector power = hn::Add(hn::MulAdd(hn::Mul(r, r), tail, r), fill(1.0f));
-  const auto exponent = hn::ConvertTo(integers, n);
-  const auto half = hn::ShiftRight<1>(exponent);
-  return hn::Mul(hn::Mul(power, power_of_two(half)), power_of_two(hn::Sub(exponent, half)));
+  return times_power_of_two(hn::Add(hn::MulAdd(hn::Mul(r, r), tail, r), fill(1.0f)), n);
+}
+HWY_INLINE Vector exponential(Vector x) { return exponential_within(x, -104.0f, 89.0f); }
+
+// Below this, e^x is soon no normal number; processors take a hundred cycles for one that is not.
+inline constexpr float normal_exponent_min = -87.0f;
+
+// e^x, 0 where that is below the normal numbers.
+HWY_INLINE Vector exponential_or_zero(Vector x) {
+  const Vector power = exponential_within(x, normal_exponent_min, 89.0f);
+  return hn::IfThenZeroElse(hn::Lt(x, fill(normal_exponent_min)), power);
 }
 
-// out[i] = e^(x[i] - shift); returns the sum. `out` may be `x`.
+// 1 / (1 + e^-x) to 3 ulp; 0 where that is below the normal numbers.
+HWY_INLINE Vector logistic(Vector x) {
+  const Vector share = reciprocal(hn::Add(fill(1.0f), exponential_or_zero(hn::Neg(x))));
+  return hn::IfThenZeroElse(hn::Lt(x, fill(normal_exponent_min)), share);
+}
+
+// out[i] = e^(x[i] - shift), 0 where that is next to nothing; returns the sum. `out` may be `x`.
 HWY_INLINE float store_exponentials(const float* x, float* out, std::int64_t count, Vector shift) {
   Vector a = hn::Zero(floats32), b = a;
   std::int64_t i = 0;
   for (; i + 2 * lane_count <= count; i += 2 * lane_count) {
-    const Vector first = exponential(hn::Sub(load(x + i), shift));
-    const Vector second = exponential(hn::Sub(load(x + i + lane_count), shift));
+    const Vector first = exponential_or_zero(hn::Sub(load(x + i), shift));
+    const Vector second = exponential_or_zero(hn::Sub(load(x + i + lane_count), shift));
     store(first, out + i);
     store(second, out + i + lane_count);
     a = hn::Add(a, first);
@@ -63,7 +114,7 @@ HWY_INLINE float store_exponentials(const float* x, float* out, std::int64_t cou
   }
   const Vector nothing = fill(-hwy::HighestValue<float>() * 2);
   for (; i < count; i += lane_count) {
-    const Vector power = exponential(hn::Sub(load_first(x + i, count - i, nothing), shift));
+    const Vector power = exponential_or_zero(hn::Sub(load_first(x + i, count - i, nothing), shift));
     store_first(power, out + i, count - i);
     a = hn::Add(a, power);
   }
@@ -76,14 +127,15 @@ HWY_INLINE Vector hyperbolic_tangent(Vector x) {
   const Vector tail = polynomial(square, -5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f,
                                  1.33314422036e-1f, -3.33332819422e-1f);
   const Vector near = hn::MulAdd(hn::Mul(tail, square), x, x);
-  const Vector power = exponential(hn::Add(size, size));
-  const Vector far = hn::Sub(fill(1.0f), hn::Div(fill(2.0f), hn::Add(power, fill(1.0f))));
+  const Vector power = exponential(bounded(hn::Add(size, size), 0.0f, 40.0f));
+  const Vector share = reciprocal(hn::Add(power, fill(1.0f)));
+  const Vector far = hn::NegMulAdd(fill(2.0f), share, fill(1.0f));
   return hn::CopySign(hn::IfThenElse(hn::Lt(size, fill(0.625f)), near, far), x);
 }
 
 // erf(x) to 1.5 ulp: two minimax polynomials, of erf and of the logarithm of erfc.
 HWY_INLINE Vector error_function(Vector x) {
-  const Vector size = clamp(hn::Abs(x), 0.0f, 4.0f);
+  const Vector size = bounded(hn::Abs(x), 0.0f, 4.0f);
   const Vector square = hn::Mul(size, size);
   const Vector near_tail = polynomial(square, -5.96761703e-4f, 4.99119423e-3f, -2.67681349e-2f,
                                       1.12819925e-1f, -3.76125336e-1f, 1.28379166e-1f);
@@ -102,9 +154,7 @@ struct ReluOf {
   }
 };
 struct SigmoidOf {
-  HWY_INLINE Vector operator()(Vector x) const {
-    return hn::Div(fill(1.0f), hn::Add(fill(1.0f), exponential(hn::Neg(x))));
-  }
+  HWY_INLINE Vector operator()(Vector x) const { return logistic(x); }
 };
 struct SiluOf {
   HWY_INLINE Vector operator()(Vector x) const { return hn::Mul(x, SigmoidOf{}(x)); }
@@ -115,11 +165,11 @@ struct GeluOf {
     return hn::Mul(hn::Mul(x, fill(0.5f)), hn::Add(fill(1.0f), share));
   }
 };
+// 0.5 (1 + tanh u) is 1 / (1 + e^-2u).
 struct GeluTanhOf {
   HWY_INLINE Vector operator()(Vector x) const {
-    const Vector cubic = hn::MulAdd(hn::Mul(fill(0.044715f), hn::Mul(x, x)), x, x);
-    const Vector share = hyperbolic_tangent(hn::Mul(fill(0.79788456f), cubic));
-    return hn::Mul(hn::Mul(x, fill(0.5f)), hn::Add(fill(1.0f), share));
+    const Vector slope = hn::MulAdd(hn::Mul(x, x), fill(0.071354816f), fill(1.5957691f));
+    return hn::Mul(x, logistic(hn::Mul(x, slope)));
   }
 };
 

@@ -61,6 +61,9 @@ TEST(UnarySimd, KeepsItsStatedErrors) {
   const auto error_function = [](double x) { return std::erf(x); };
   EXPECT_LE(worst_ulps("unary_simd.erf", -5, 5, error_function), 1.5);
   EXPECT_LE(worst_ulps("unary_simd.erf", -1, 1, error_function), 1.5);
+  const auto logistic = [](double x) { return 1 / (1 + std::exp(-x)); };
+  EXPECT_LE(worst_ulps("unary_simd.sigmoid", -87, 20, logistic), 3);
+  EXPECT_LE(worst_ulps("unary_simd.sigmoid", -1, 1, logistic), 3);
 }
 
 TEST(UnarySimd, ReachesItsLimits) {
@@ -76,7 +79,17 @@ TEST(UnarySimd, ReachesItsLimits) {
   EXPECT_EQ(run("unary_simd.sigmoid", {-infinity, -huge, 0, huge, infinity}),
             (std::vector<float>{0, 0, 0.5f, 1, 1}));
   EXPECT_EQ(run("unary_simd.gelu", {-1e4f, 0, 1e4f}), (std::vector<float>{-0.0f, 0, 1e4f}));
+  EXPECT_EQ(run("unary_simd.gelu_tanh", {-1e4f, 0, 1e4f}), (std::vector<float>{-0.0f, 0, 1e4f}));
   EXPECT_EQ(run("unary_simd.silu", {-1e4f, 0, 1e4f}), (std::vector<float>{-0.0f, 0, 1e4f}));
+}
+
+TEST(UnarySimd, PassesNanThrough) {
+  for (const char* name : {"exp", "tanh", "erf", "relu", "sigmoid", "silu", "gelu", "gelu_tanh"}) {
+    for (const float out : run(std::string("unary_simd.") + name,
+                               std::vector<float>(17, std::numeric_limits<float>::quiet_NaN()))) {
+      EXPECT_TRUE(std::isnan(out)) << name;
+    }
+  }
 }
 
 TEST(UnarySimd, KeepsTinyElementsAndTheSignOfZero) {
