@@ -11,6 +11,20 @@
 
 namespace paceline {
 
+namespace {
+
+constexpr std::uintptr_t large_page_bytes = std::uintptr_t{2} << 20;
+
+}  // namespace
+
+void prefer_large_pages(std::span<const std::byte> bytes) {
+  const auto address = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const std::uintptr_t start =
+      (address + large_page_bytes - 1) / large_page_bytes * large_page_bytes;
+  const std::uintptr_t end = (address + bytes.size()) / large_page_bytes * large_page_bytes;
+  if (start < end) ::madvise(reinterpret_cast<void*>(start), end - start, MADV_HUGEPAGE);
+}
+
 FileMappings::FileMappings() {
   std::ifstream maps("/proc/self/maps");
   std::string line;

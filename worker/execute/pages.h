@@ -8,6 +8,10 @@
 
 namespace paceline {
 
+// Asks for large pages where whole ones lie in `bytes`, before they are first touched: fewer faults
+// while they are filled, fewer misses when they are read in one go.
+void prefer_large_pages(std::span<const std::byte> bytes);
+
 // The read-only file mappings of this process, as they stand when it is made. Immutable; any
 // thread.
 class FileMappings {

@@ -226,7 +226,9 @@ class Prologue {
   }
 
   void allocate(std::int32_t buffer) {
-    memory_[buffer] = std::make_shared<const AlignedBytes>(plan_.prepared[buffer].bytes);
+    auto bytes = std::make_shared<const AlignedBytes>(plan_.prepared[buffer].bytes);
+    prefer_large_pages({bytes->data(), static_cast<std::size_t>(bytes->size())});
+    memory_[buffer] = std::move(bytes);
   }
 
   TensorView view(std::int32_t index) const {

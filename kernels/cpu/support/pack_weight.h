@@ -39,20 +39,56 @@ class WeightPacking {
       const std::int64_t end = std::min(inner_, k + block);
       if (depth_ == 1 && column_stride_ == 1) {
         pack_rows(from, to, columns, k, end);
+      } else if (depth_ == 2 && column_stride_ == 1) {
+        pack_pairs_of_rows(from, to, columns, k, end);
+      } else if (depth_ == 1 && inner_stride_ == 1) {
+        pack_lines<1>(from, to, columns, k, end);
+      } else if (depth_ == 2 && inner_stride_ == 1) {
+        pack_lines<2>(from, to, columns, k, end);
       } else {
-        pack_columns(from, to, columns, k, end);
+        pack_elements(from, to, columns, k, end);
       }
     }
   }
 
  private:
+  // Elements of a row side by side, as a panel has them.
   void pack_rows(const T* from, T* to, std::int64_t columns, std::int64_t k,
                  std::int64_t end) const {
     for (; k < end; ++k) std::copy_n(from + k * inner_stride_, columns, to + k * tile_);
   }
 
-  void pack_columns(const T* from, T* to, std::int64_t columns, std::int64_t k,
-                    std::int64_t end) const {
+  // Requires: k is even.
+  void pack_pairs_of_rows(const T* from, T* to, std::int64_t columns, std::int64_t k,
+                          std::int64_t end) const {
+    for (; k + 2 <= end; k += 2) {
+      const T *first = from + k * inner_stride_, *second = first + inner_stride_;
+      T* pairs = to + k * tile_;
+      for (std::int64_t j = 0; j < columns; ++j) {
+        pairs[2 * j] = first[j];
+        pairs[2 * j + 1] = second[j];
+      }
+    }
+    if (k < end) pack_elements(from, to, columns, k, end);
+  }
+
+  // Elements of a column side by side. Requires: k is a multiple of the depth.
+  template <std::int64_t depth>
+  void pack_lines(const T* from, T* to, std::int64_t columns, std::int64_t k,
+                  std::int64_t end) const {
+    for (std::int64_t j = 0; j < columns; ++j) {
+      const T* column = from + j * column_stride_;
+      T* line = to + k * tile_ + j * depth;
+      std::int64_t i = k;
+      for (; i + depth <= end; i += depth, line += tile_ * depth) {
+        std::memcpy(line, column + i, depth * sizeof(T));
+      }
+      std::copy_n(column + i, end - i, line);
+    }
+  }
+
+  void pack_elements(const T* from, T* to, std::int64_t columns, std::int64_t k,
+                     std::int64_t end) const {
     for (std::int64_t j = 0; j < columns; ++j) {
       const T* column = from + j * column_stride_;
       for (std::int64_t i = k; i < end; ++i) {
