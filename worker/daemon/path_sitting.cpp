@@ -134,6 +134,7 @@ wire::Result hold_race(const wire::Lease& lease) {
   // One round: who goes on is the coordinator's to say, who sees the other sittings too.
   const RaceBudget budget{.blocks_first = lease.blocks,
                           .blocks_last = lease.blocks,
+                          .blocks_most = lease.blocks,
                           .finalists = static_cast<int>(candidates.size())};
   wire::Result result;
   result.environment = probe_environment(lease.threads);

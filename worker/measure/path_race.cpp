@@ -46,8 +46,8 @@ struct FinalRound {
   int calls = 1;  // Of each in a block.
 };
 
-// At least as many blocks as the budget says, and up to four times as many where time is left, each
-// with sessions of its own; where making these takes too long, several blocks share them.
+// As many blocks as the budget says and time allows, each with sessions of its own; where making
+// these takes too long, several blocks share them.
 FinalRound shape_of(double open_s, double run_s, double left_s, const RaceBudget& budget) {
   const double left = std::max(left_s, 1e-3);
   const double blocks = budget.blocks_last;
@@ -57,7 +57,8 @@ FinalRound shape_of(double open_s, double run_s, double left_s, const RaceBudget
   shape.blocks_per_session = static_cast<int>(
       std::clamp(std::ceil(2 * blocks * open_s / left), 1.0, std::max(blocks / 3, 1.0)));
   const double block_s = open_s / shape.blocks_per_session + (shape.calls + 1) * run_s;
-  shape.blocks = static_cast<int>(std::clamp(left / block_s, blocks, 4 * blocks));
+  shape.blocks = static_cast<int>(
+      std::clamp(left / block_s, blocks, std::max<double>(blocks, budget.blocks_most)));
   return shape;
 }
 

@@ -28,7 +28,8 @@ struct PathCandidate {
 struct RaceBudget {
   double seconds = 20;   // For timing; what compiling and checking take comes on top.
   int blocks_first = 3;  // Of the first round; doubled in each.
-  int blocks_last = 31;  // Of the final round, at least; up to eight times as many if time is left.
+  int blocks_last = 31;      // Of the final round, at least.
+  int blocks_most = 124;     // Of the final round, where time is left.
   int finalists = 3;
   std::size_t stay = 1;  // So many of the first candidates are in the final round in any case.
   // Graphs that need more work are checked against the default path and not the double reference.
