@@ -12,17 +12,22 @@ packages=(
   postgresql libpq-dev libpqxx-dev libsqlite3-dev
   libzmq3-dev cppzmq-dev capnproto libcapnp-dev libcpp-httplib-dev
   libtbb-dev libhwloc-dev libhwy-dev libopenblas-pthread-dev libdnnl-dev ocl-icd-opencl-dev
-  libgtest-dev libgmock-dev libbenchmark-dev
+  libgtest-dev libgmock-dev libbenchmark-dev libonnx-testdata
 )
+# Installed where there are packages of this name; without them some kernels are left out.
+optional=(llvm-19-dev)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
+
+# A package for several architectures prints a line for each.
+is_installed() {
+  dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+}
 
 missing_packages() {
   local package
   for package in "${packages[@]}"; do
-    # A package for several architectures prints a line for each.
-    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
-      printf '%s\n' "$package"
+    is_installed "$package" || printf '%s\n' "$package"
   done
 }
 
@@ -68,6 +73,12 @@ as_root apt-get -q update || say "the package lists could not be refreshed; tryi
 as_root env DEBIAN_FRONTEND=noninteractive \
   apt-get -q install -y --no-install-recommends "${missing[@]}" ||
   refuse "apt-get failed (its message stands above; without a network, install the packages by other means)"
+
+for package in "${optional[@]}"; do
+  is_installed "$package" || ! apt-cache show "$package" >/dev/null 2>&1 ||
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$package" ||
+    say "$package could not be installed; going on without"
+done
 
 # shellcheck disable=SC2207  # Names of packages have no spaces.
 missing=($(missing_packages))
