@@ -19,6 +19,7 @@ Rules casts();              // Casts of casts, casts through moves, narrower pro
 Rules reductions();         // Sums, maxima and minima along axes.
 Rules matmul();             // Transposes, factors, association, distribution.
 Rules linear();             // Products with a matrix of weights.
+Rules quantised();          // Products with weights in blocks of bytes.
 Rules softmax();
 Rules norm();
 Rules activation();

@@ -8,8 +8,8 @@ namespace paceline::rules {
 std::vector<egraph::Rule> all_rules() {
   Rules rules;
   for (const auto& family :
-       {algebra, logic, views, elementwise_moves, casts, reductions, matmul, linear, softmax, norm,
-        activation, rope, attention, mask, fused, convolution, packed}) {
+       {algebra, logic, views, elementwise_moves, casts, reductions, matmul, linear, quantised,
+        softmax, norm, activation, rope, attention, mask, fused, convolution, packed}) {
     const Rules own = family();
     rules.insert(rules.end(), own.begin(), own.end());
   }
