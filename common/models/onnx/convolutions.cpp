@@ -72,7 +72,8 @@ Trim trim_of(const Call& call, const Shape& x, const Windows& windows) {
     // stride * (extent - 1) + reach + added - wanted; extents times strides cancel when SAME.
     std::int64_t total = reach - stride + trim.added[axis];
     if (wanted) {
-      total += stride * fixed(x[axis + 2], "an axis with a wanted output") - (*wanted)[axis + skip];
+      const std::int64_t extent = fixed(x[axis + 2], "an axis with a wanted output");
+      total += fixed(Dim(stride) * Dim(extent) - Dim((*wanted)[axis + skip]), "output_shape");
     }
     if (total < 0) {
       trim.added[axis] -= total;
@@ -93,7 +94,11 @@ Terms transposed_convolution(Call& call) {
   Windows windows{kernel, spatial(call, "strides", kernel.size(), 1),
                   spatial(call, "dilations", kernel.size(), 1), Axes(kernel.size(), 0),
                   Axes(kernel.size(), 0)};
-  if (!automatic.starts_with("SAME")) windows = windows_of(call, x.shape(), kernel);
+  if (x.shape().size() != kernel.size() + 2) {
+    throw invalid("{} does not fit a weight {}", x.type().to_string(), weight.type().to_string());
+  }
+  const Windows checked = windows_of(call, x.shape(), kernel);
+  if (!automatic.starts_with("SAME")) windows = checked;
   const Trim trim = trim_of(call, x.shape(), windows);
   windows.low = trim.low;
   windows.high = trim.high;

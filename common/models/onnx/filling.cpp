@@ -12,6 +12,8 @@ namespace {
 
 using Terms = std::vector<Term>;
 
+constexpr std::int64_t far = std::int64_t{1} << 40;
+
 Terms constant(Call& call) {
   const std::string label = call.node().outputs.empty() ? "" : call.node().outputs.front();
   if (const auto tensor = call.tensor("value")) return {Known::of(*tensor, label)};
@@ -50,17 +52,19 @@ Terms range(Call& call) {
     const double start = call.real(0);
     const double delta = call.real(2);
     if (delta == 0) throw invalid("delta is 0");
-    const auto count =
-        static_cast<std::int64_t>(std::max(std::ceil((call.real(1) - start) / delta), 0.0));
+    const double steps = std::max(std::ceil((call.real(1) - start) / delta), 0.0);
+    if (!(steps < 1e12)) throw invalid("a range of {} elements", steps);
+    const auto count = static_cast<std::int64_t>(steps);
     return {counting(builder, count, dtype) * delta + start};
   }
   const Dim start = call.dim(0);
   const std::int64_t delta = fixed(call.dim(2), "a range's delta");
-  if (delta == 0) throw invalid("delta is 0");
+  if (delta == 0 || delta < -far || delta > far) throw invalid("delta is {}", delta);
   const Dim distance = call.dim(1) - start;
   Dim count;
   if (const auto number = distance.constant()) {
     const std::int64_t step = delta > 0 ? delta : -delta;
+    if (*number < -far || *number > far) throw invalid("a range over {}", *number);
     const std::int64_t length = delta > 0 ? *number : -*number;
     count = length <= 0 ? 0 : (length - 1) / step + 1;
   } else if (const auto steps = distance.divide_exactly(delta)) {

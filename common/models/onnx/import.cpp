@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <stdexcept>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -21,8 +22,8 @@ using namespace onnx;
 constexpr std::int64_t opset_min = 1;
 constexpr std::int64_t opset_max = 24;
 constexpr std::size_t complaints_max = 24;
-constexpr int nesting_max = 48;                // Functions within functions, bodies within bodies.
-constexpr std::int64_t nodes_max = 1'000'000;  // After functions are inlined and loops unrolled.
+constexpr int nesting_max = 48;              // Functions within functions, bodies within bodies.
+constexpr std::int64_t nodes_max = 200'000;  // After functions are inlined and loops unrolled.
 
 // The graph without what no output needs. Inputs stay: they are the file's interface.
 Graph without_dead(const Graph& graph, const OpSet& ops) {
@@ -296,6 +297,8 @@ class Importer : public Reader {
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::unsupported) throw placed(node, error);
       complain(node, error.what());
+    } catch (const std::out_of_range&) {
+      throw invalid("{}: {}: an operand has fewer axes than it must", source(), describe(node));
     }
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       if (!node.outputs[i].empty()) scope.define(node.outputs[i], outputs[i]);

@@ -34,7 +34,7 @@ Terms gather_elements(Call& call) {
 Value places_of(const Call& call, std::size_t i, const Shape& data, std::int64_t first_axis) {
   const Value indices = call.in(i);
   const std::int64_t depth = fixed(indices.dim(-1), "the last axis of indices");
-  if (first_axis < 0 || first_axis + depth > std::ssize(data)) {
+  if (depth < 1 || first_axis < 0 || first_axis + depth > std::ssize(data)) {
     throw invalid("indices name {} axes of {}", depth, to_string(data));
   }
   const Known* known = call.term(i).known();
@@ -135,10 +135,13 @@ struct Resizing {
   double scale = 0;  // 0: by the extents.
 };
 
+std::int64_t whole(double extent) {
+  if (!(extent >= 0 && extent < 1e12)) throw invalid("an axis is resized to {} elements", extent);
+  return static_cast<std::int64_t>(std::floor(extent));
+}
+
 Dim scaled(const Dim& extent, double scale) {
-  if (const auto number = extent.constant()) {
-    return static_cast<std::int64_t>(std::floor(static_cast<double>(*number) * scale));
-  }
+  if (const auto number = extent.constant()) return whole(static_cast<double>(*number) * scale);
   if (scale != std::floor(scale)) {
     throw unsupported("a symbolic extent times {}: {}", scale, extent.to_string());
   }
@@ -188,8 +191,7 @@ std::vector<Resizing> by_sizes(const Call& call, const Shape& x, const Axes& axe
                                               : *std::max_element(scales.begin(), scales.end());
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const double extent = scale * static_cast<double>(*x[axes[i]].constant());
-    resizings.push_back(
-        {static_cast<int>(axes[i]), static_cast<std::int64_t>(std::floor(extent + 0.5)), scale});
+    resizings.push_back({static_cast<int>(axes[i]), whole(extent + 0.5), scale});
   }
   return resizings;
 }

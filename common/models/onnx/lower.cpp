@@ -9,6 +9,13 @@
 
 namespace paceline::onnx {
 
+namespace {
+
+constexpr std::int64_t extent_max = std::int64_t{1}
+                                    << 40;  // Products with strides stay in 64 bits.
+
+}  // namespace
+
 Value apply(std::string_view op, const Value& x) { return x.builder().op(op, {x}); }
 
 Value apply(std::string_view op, const Value& a, const Value& b) {
@@ -77,6 +84,7 @@ Dim count_over(const Shape& shape, const Axes& axes) {
 }
 
 Value concat(std::vector<Value> parts, int axis) {
+  if (parts.empty()) throw invalid("nothing to join");
   if (parts.size() == 1) return parts.front();
   GraphBuilder& builder = parts.front().builder();
   return builder.op("concat", std::move(parts), {{"axis", std::int64_t{axis}}});
@@ -154,7 +162,10 @@ Value indices_of(const Call& call, std::size_t i, const Dim& extent) {
 }
 
 std::int64_t fixed(const Dim& extent, std::string_view what) {
-  if (const auto number = extent.constant()) return *number;
+  if (const auto number = extent.constant()) {
+    if (*number > extent_max) throw invalid("{} has an extent of {}", what, *number);
+    return *number;
+  }
   throw unsupported("{} must have extents without symbols: {}", what, extent.to_string());
 }
 

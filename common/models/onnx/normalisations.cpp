@@ -59,6 +59,7 @@ Terms rms_normalization(Call& call) {
 // Statistics of the batch, and what the running ones become.
 Terms batch_normalization_of_batch(Call& call) {
   const Value x = call.in(0);
+  if (x.rank() < 2) throw invalid("channels are missing: {}", x.type().to_string());
   Axes axes = all_axes(x.rank());
   axes.erase(axes.begin() + 1);
   const Value average = mean(x, axes, false);
@@ -115,8 +116,9 @@ Terms group_normalization(Call& call) {
 Terms local_response(Call& call) {
   const Value x = call.in(0);
   const std::int64_t size = call.integer("size");
-  if (x.rank() < 2 || size <= 0) {
-    throw invalid("channels and a size above 0 are needed: {} and {}", x.type().to_string(), size);
+  if (x.rank() < 2 || size <= 0 || size > 4096) {
+    throw invalid("channels and a size in [1, 4096] are needed: {} and {}", x.type().to_string(),
+                  size);
   }
   Axes low(x.rank(), 0);
   Axes high(x.rank(), 0);

@@ -179,8 +179,7 @@ class Network {
 
   Value of_direction(std::size_t i, std::int64_t d) const {
     const Value all = call_.in(i);
-    Shape shape(all.shape().begin() + 1, all.shape().end());
-    return all.slice(0, d, d + 1).reshape(shape);
+    return drop_axes(all.slice(0, d, d + 1), {0});
   }
 
   void run_direction(std::int64_t d) {

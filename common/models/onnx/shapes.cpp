@@ -123,7 +123,7 @@ std::vector<Dim> split_sizes(Call& call, const Dim& extent) {
   if (const auto sizes = call.integers("split")) return {sizes->begin(), sizes->end()};
   const auto count = static_cast<std::int64_t>(
       call.integer("num_outputs", static_cast<std::int64_t>(call.output_count())));
-  if (count <= 0) throw invalid("a split into {} parts", count);
+  if (count <= 0 || count > 65536) throw invalid("a split into {} parts", count);
   if (const auto equal = extent.divide_exactly(count)) return std::vector<Dim>(count, *equal);
   // The last part is smaller, as opset 18 has it.
   const std::int64_t number = fixed(extent, "an axis that is split into unequal parts");
@@ -284,6 +284,9 @@ Terms pad_axes(Call& call) {
   const Axes axes = call.has(3) ? call.integers(3) : identity_order(x.rank());
   if (pads.size() != 2 * axes.size()) {
     throw invalid("{} pads for {} axes: two for each are needed", pads.size(), axes.size());
+  }
+  for (const std::int64_t n : pads) {
+    if (n < -far || n > far) throw invalid("a pad of {}", n);
   }
   Axes low(rank, 0);
   Axes high(rank, 0);

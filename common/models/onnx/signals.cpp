@@ -18,7 +18,7 @@ constexpr std::int64_t table_extent_max = 4096;
 // a0 - a1 cos(2 pi n / N) + a2 cos(4 pi n / N)
 Terms window(Call& call, double a0, double a1, double a2) {
   const std::int64_t size = call.integer(0);
-  if (size < 0 || size > (1 << 24)) throw invalid("a window of {} elements", size);
+  if (size < 0 || size > (1 << 20)) throw invalid("a window of {} elements", size);
   const bool is_periodic = call.integer("periodic", 1) != 0;
   const auto period = static_cast<double>(is_periodic ? size : size - 1);
   std::vector<double> elements;

@@ -8,6 +8,8 @@ namespace paceline::onnx {
 
 namespace {
 
+constexpr std::int64_t side_max = 1 << 20;
+
 std::size_t spatial_count(const Shape& x) {
   if (x.size() < 3) throw invalid("[batch, channels, ...] is needed: {}", to_string(x));
   return x.size() - 2;
@@ -59,8 +61,10 @@ Windows windows_of(const Call& call, const Shape& x, const Axes& kernel) {
   Windows windows{kernel, spatial(call, "strides", count, 1), spatial(call, "dilations", count, 1),
                   Axes(count, 0), Axes(count, 0)};
   for (std::size_t axis = 0; axis < count; ++axis) {
-    if (kernel[axis] < 1 || windows.strides[axis] < 1 || windows.dilations[axis] < 1) {
-      throw invalid("kernel, strides and dilations must be 1 or more: {}, {}, {}", kernel[axis],
+    const auto is_sound = [](std::int64_t n) { return n >= 1 && n <= side_max; };
+    if (!is_sound(kernel[axis]) || !is_sound(windows.strides[axis]) ||
+        !is_sound(windows.dilations[axis])) {
+      throw invalid("kernel, strides and dilations must lie in [1, 2^20]: {}, {}, {}", kernel[axis],
                     windows.strides[axis], windows.dilations[axis]);
     }
   }
