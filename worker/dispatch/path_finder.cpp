@@ -10,6 +10,7 @@
 #include "scheduler/fleet/workloads.h"
 #include "scheduler/rules/rules.h"
 #include "worker/compile/compile.h"
+#include "worker/dispatch/fused_form.h"
 
 namespace paceline {
 
@@ -96,6 +97,10 @@ std::vector<FoundPath> PathFinder::best(int count) {
     }
   }
   std::ranges::stable_sort(paths, {}, &FoundPath::predicted_s);
+  if (auto fused = fused_form(paths.front(), dispatcher_, ops_, bindings_, pricing_.guesses)) {
+    paths.push_back(*std::move(fused));
+    std::ranges::stable_sort(paths, {}, &FoundPath::predicted_s);
+  }
   return paths;
 }
 
