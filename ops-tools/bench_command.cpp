@@ -10,6 +10,7 @@
 
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "common/base/stop_signal.h"
 #include "common/ops/all_ops.h"
 #include "ops-tools/bench/children.h"
 #include "ops-tools/bench/limits.h"
@@ -30,6 +31,7 @@ using namespace bench;
 
 // Sums in another order, and tanh or erf by other polynomials, differ by less than this.
 constexpr double same_answer_max = 1e-3;
+constexpr int exit_interrupted = 130;  // As a shell tells SIGINT.
 
 struct BenchArguments {
   ModelRequest request;
@@ -90,11 +92,15 @@ class Bench {
   }
 
   void execute() {
+    const StopSignal stop;
+    RaceOptions options = arguments_.race;
+    options.is_stopped = [&stop] { return stop.count() > 0; };
     prepare_task();
     find_peers();
     pin_to_cpus(task_.threads);
-    std::vector<Entrant> entrants = keep_quickest_forms(start(), arguments_.race, slower_);
-    bench::race(entrants, arguments_.race);
+    std::vector<Entrant> entrants = keep_quickest_forms(start(options), options, slower_);
+    bench::race(entrants, options);
+    if (options.is_stopped()) throw CLI::RuntimeError(exit_interrupted);
     report(entrants);
     fmt::print("{}", arguments_.request.json ? to_json(report_).dump(2) + "\n" : to_text(report_));
     if (report_.rows.front().phases.empty()) {
@@ -157,14 +163,16 @@ class Bench {
     }
   }
 
-  std::vector<Entrant> start() {
+  std::vector<Entrant> start(const RaceOptions& options) {
     nlohmann::json own = task_.to_json();
     own["kind"] = "paceline";
     own["outputs"] = (scratch_.path() / "paceline.safetensors").string();
     std::vector<Entrant> entrants;
     enter(entrants, own_launch("paceline", "", own, scratch_.path()));
     for (const Peer& peer : peers_) {
-      for (const Launch& form : peer.forms) enter(entrants, form);
+      for (const Launch& form : peer.forms) {
+        if (!options.is_stopped()) enter(entrants, form);
+      }
     }
     return entrants;
   }

@@ -16,6 +16,7 @@ namespace {
 enum class Entry : std::size_t {
   get_error_message = 2,
   create_env = 3,
+  disable_telemetry_events = 6,
   create_session = 7,
   run = 9,
   create_session_options = 10,
@@ -141,6 +142,7 @@ OnnxRuntime::OnnxRuntime(const std::filesystem::path& library) : impl_(std::make
     throw unavailable("ONNX Runtime must be 1.{} or newer: {}", api_version, version());
   }
   impl_->call(Entry::create_env, log_errors, "paceline", &impl_->environment);
+  impl_->call(Entry::disable_telemetry_events, static_cast<const void*>(impl_->environment));
   impl_->call(Entry::create_cpu_memory_info, device_allocator, default_memory, &impl_->memory);
   impl_->call(Entry::get_allocator_with_default_options, &impl_->allocator);
 }

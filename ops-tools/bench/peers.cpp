@@ -266,7 +266,11 @@ Launch own_launch(const std::string& peer, const std::string& form, const nlohma
   for (std::string word; std::getline(line, word, '\0');) command.push_back(word);
   command.front() = fs::read_symlink("/proc/self/exe").string();
   command.insert(command.end(), {"--contestant", file.string()});
-  return {.peer = peer, .form = form, .command = std::move(command), .environment = {}};
+  // Libraries leave files of their own behind: ONNX Runtime's telemetry does.
+  return {.peer = peer,
+          .form = form,
+          .command = std::move(command),
+          .environment = {{"TMPDIR", folder.string()}}};
 }
 
 }  // namespace paceline::bench

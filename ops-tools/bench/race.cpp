@@ -68,7 +68,10 @@ void race(std::vector<Entrant>& entrants, const RaceOptions& options) {
   for (Entrant& entrant : entrants) set_pace(entrant, options);
   for (int round = 0; round < options.rounds; ++round) {
     shuffle(order, random);
-    for (const std::size_t i : order) take_turn(entrants[i]);
+    for (const std::size_t i : order) {
+      if (options.is_stopped && options.is_stopped()) return;
+      take_turn(entrants[i]);
+    }
   }
 }
 

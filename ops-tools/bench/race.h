@@ -23,6 +23,7 @@ struct RaceOptions {
   int rounds = 11;
   double turn_seconds = 0.1;  // Timed calls of one contestant in one round, about.
   std::uint64_t seed = 1;
+  std::function<bool()> is_stopped = {};  // Looked at before each turn. May be null.
 };
 
 // Rounds in which each contestant has one turn, in a fresh random order, alone on its CPUs. Those

@@ -22,6 +22,9 @@ double seconds_between(std::int64_t from_ns, std::int64_t to_ns) {
   return 1e-9 * static_cast<double>(to_ns - from_ns);
 }
 
+// "0.1.0" of "paceline 0.1.0".
+std::string number_of(const std::string& version) { return version.substr(version.rfind(' ') + 1); }
+
 // What both forms share: a model, chosen kernels, and what to say of them.
 class OwnRun {
  public:
@@ -33,7 +36,7 @@ class OwnRun {
         store_(request.store.open()) {}
 
   nlohmann::json ready(const MemoryRise& rise) const {
-    nlohmann::json said = {{"version", version()},
+    nlohmann::json said = {{"version", number_of(version())},
                            {"settings", settings()},
                            {"activation_bytes", nullptr},
                            {"planned_bytes", planned_bytes_}};
