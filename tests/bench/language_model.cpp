@@ -1,5 +1,5 @@
 // Loading and decoding of a model in the shape of Qwen3-0.6B, with random weights that are written
-// on the first run: resident memory at each step, and tokens a second.
+// on the first run, or of a GGUF file: resident memory at each step, and tokens a second.
 
 #include <fmt/core.h>
 
@@ -23,7 +23,10 @@ namespace {
 
 struct Arguments {
   std::filesystem::path folder = "qwen3-0.6b-random";
+  std::filesystem::path gguf = {};
+  double tolerance = 1e-4;
   std::string store = "none";
+  bool takes_unmeasured = false;
   int threads = 1;
   std::int64_t prompt = 64;
   std::int64_t new_tokens = 16;
@@ -56,7 +59,8 @@ class Bench {
   void run() {
     print_memory("start");
     const std::int64_t start_ns = monotonic_ns();
-    const Model model = load_model(arguments_.folder, {.form = ModelForm::generate});
+    const Model model = load_model(arguments_.gguf.empty() ? arguments_.folder : arguments_.gguf,
+                                   {.form = ModelForm::generate});
     fmt::print("loaded in {:.1f} ms\n", 1e-6 * static_cast<double>(monotonic_ns() - start_ns));
     print_memory("loaded");
     const Graph graph = prepare(model.graph, ops::all_ops(), kernels::all_kernels());
@@ -77,7 +81,9 @@ class Bench {
                                {"past", past},
                                {"capacity", arguments_.prompt + arguments_.new_tokens}};
     GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store_.get(),
-                               {.threads = arguments_.threads});
+                               {.choose = {.tolerance = arguments_.tolerance,
+                                           .takes_unmeasured = arguments_.takes_unmeasured},
+                                .threads = arguments_.threads});
     const Decision decision = dispatcher.decide(graph, bindings);
     Plan plan = compile(decision.path, ops::all_ops(), kernels::all_kernels(), bindings,
                         {.threads = arguments_.threads});
@@ -86,13 +92,14 @@ class Bench {
   }
 
   void generate(Session& prompt_session, Session& token_session, const Model& model) const {
-    Generator generator(prompt_session, token_session,
-                        {model.vocabulary, {}, model.positions_max});
+    Generator generator(prompt_session, token_session, {model.vocabulary, {}, model.positions_max});
     std::vector<std::int64_t> prompt(static_cast<std::size_t>(arguments_.prompt));
     std::iota(prompt.begin(), prompt.end(), std::int64_t{1});
     std::vector<std::int64_t> arrivals_ns;
-    GenerateOptions options{.new_tokens_max = arguments_.new_tokens, .sampling = {},
-                            .on_token = [&](std::int64_t) { arrivals_ns.push_back(monotonic_ns()); }};
+    GenerateOptions options{
+        .new_tokens_max = arguments_.new_tokens, .sampling = {}, .on_token = [&](std::int64_t) {
+          arrivals_ns.push_back(monotonic_ns());
+        }};
     generator.generate(prompt, options);  // Touches the weights once.
     arrivals_ns.clear();
     const std::int64_t start_ns = monotonic_ns();
@@ -116,11 +123,15 @@ int main(int argc, char** argv) {
   CLI::App app{"A Qwen3-0.6B-shaped model: memory while loading, tokens a second."};
   paceline::Arguments arguments;
   app.add_option("--folder", arguments.folder, "Where the model is, or is written to");
+  app.add_option("--gguf", arguments.gguf, "A GGUF file in place of the folder");
+  app.add_option("--tolerance", arguments.tolerance, "Largest relative error of a kernel");
+  app.add_flag("--takes-unmeasured", arguments.takes_unmeasured,
+               "Also kernels of fewer bits that nobody has measured");
   app.add_option("--store", arguments.store, "Store to choose by, or none");
   app.add_option("--threads", arguments.threads, "Threads");
   app.add_option("--prompt", arguments.prompt, "Prompt tokens");
   app.add_option("--new", arguments.new_tokens, "New tokens");
   CLI11_PARSE(app, argc, argv);
-  paceline::test::write_random_qwen3(arguments.folder, {}, 1);
+  if (arguments.gguf.empty()) paceline::test::write_random_qwen3(arguments.folder, {}, 1);
   paceline::Bench(arguments).run();
 }
