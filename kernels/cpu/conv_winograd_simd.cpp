@@ -47,11 +47,11 @@ class WinogradImage {
         x_(conv.x + batch * conv.depth * conv.in),
         out_(conv.out + batch * conv.rows * conv.columns),
         panels_(workspace),
-        sums_(panels_ + winograd_places * conv.depth * panel_columns),
-        padded_(sums_ + winograd_places * conv_rows * panel_columns + lanes_max) {}
+        sums_(panels_ + winograd_places * conv.depth * conv_columns),
+        padded_(sums_ + winograd_places * conv_rows * conv_columns + lanes_max) {}
 
   static std::int64_t workspace_floats(const Convolution& conv) {
-    return winograd_places * (conv.depth + conv_rows) * panel_columns + lanes_max + padded_floats();
+    return winograd_places * (conv.depth + conv_rows) * conv_columns + lanes_max + padded_floats();
   }
 
   // False when windows hold NaN or infinity: what their tiles become is settled afterwards.
@@ -80,7 +80,7 @@ class WinogradImage {
       for (std::int64_t c = 0; c < conv_.depth; ++c) {
         strange = hn::Add(strange, pad(block, row, c));
         for (std::int64_t t = 0; t < block.width(); t += lane_count) {
-          transform_windows(padded_ + t, panels_ + c * panel_columns + column + t,
+          transform_windows(padded_ + t, panels_ + c * conv_columns + column + t,
                             row + 1 == block.last_row && column + t + lane_count <= conv_columns
                                 ? lane_count
                                 : block.width() - t);
@@ -142,7 +142,7 @@ class WinogradImage {
       transform(column, turned);
       for (int i = 0; i < 6; ++i) rows[i][k] = turned[i];
     }
-    const std::int64_t step = conv_.depth * panel_columns;
+    const std::int64_t step = conv_.depth * conv_columns;
     for (int i = 0; i < 6; ++i) {
       Vector turned[6];
       transform(rows[i], turned);
@@ -157,9 +157,9 @@ class WinogradImage {
         lines[i] =
             conv_.weight + (place * conv_.rows + row + std::min(i, present - 1)) * conv_.depth;
       }
-      multiply_tile(lines, panels_ + place * conv_.depth * panel_columns, conv_.depth,
+      multiply_tile(lines, panels_ + place * conv_.depth * conv_columns, conv_.depth,
                     block.columns(), conv_.rows * conv_.depth,
-                    sums_ + place * conv_rows * panel_columns);
+                    sums_ + place * conv_rows * conv_columns);
     }
   }
 
@@ -182,7 +182,7 @@ class WinogradImage {
         for (int k = 0; k < 6; ++k) {
           Vector m[6], four[4];
           for (int i = 0; i < 6; ++i) {
-            m[i] = load(sums_ + ((i * 6 + k) * conv_rows + line) * panel_columns + column);
+            m[i] = load(sums_ + ((i * 6 + k) * conv_rows + line) * conv_columns + column);
           }
           restore(m, four);
           for (int a = 0; a < 4; ++a) half[a][k] = four[a];
