@@ -64,8 +64,8 @@ struct KernelInfo {
   std::string source;
   // What the library says of itself on this machine: "0.3.21 SkylakeX". Filled in at run time.
   std::string library_version;
-  // The fraction of the roofline that its author expects, 0 to 1: ranks kernels that nobody has
-  // measured and nothing else. No part of the id.
+  // The fraction of the roofline that its author expects, 0 to 1 (up to 4 where it narrows): ranks
+  // kernels that nobody has measured and nothing else. No part of the id.
   double expected_efficiency = 0.05;
   // A plain kernel: the obvious loop that every op has, what `untuned` runs fall back to.
   bool is_plain = false;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "common/base/error.h"
+#include "common/graph/node_forms.h"
 #include "scheduler/fusion/program_builder.h"
 #include "scheduler/passes/statics.h"
 
@@ -20,6 +21,7 @@ class Finder {
       : graph_(graph),
         ops_(ops),
         is_static_(static_nodes(graph, ops)),
+        first_of_form_(first_of_form(graph)),
         readers_(graph.nodes().size()),
         is_given_(graph.nodes().size(), false),
         is_taken_(graph.nodes().size(), false) {
@@ -48,6 +50,7 @@ class Finder {
 
  private:
   using Nodes = std::set<std::int32_t>;
+  static constexpr std::int32_t number = -1, value = -2;  // Inputs in a look.
   static constexpr std::size_t nodes_max = 48;
 
   // What may be part of a group at all; whether it fits, ProgramBuilder says.
@@ -58,9 +61,24 @@ class Finder {
     if (op.view || op.facts.collective || !op.facts.deterministic || node.op == "fused") {
       return false;
     }
-    const auto [known, is_new] = can_stand_alone_.try_emplace(index, false);
+    const auto [known, is_new] = can_stand_alone_.try_emplace(look_of(index), false);
     if (is_new) known->second = ProgramBuilder(graph_, ops_).add(index);
     return known->second;
+  }
+
+  // What ProgramBuilder sees of a node alone: its form, and which inputs are numbers or the shape
+  // of what was broadcast to them. Layers repeat.
+  std::vector<std::int32_t> look_of(std::int32_t index) const {
+    std::vector<std::int32_t> look = {first_of_form_[index]};
+    for (const ValueRef input : graph_.node(index).inputs) {
+      const Node& source = graph_.node(source_of(input).node);
+      if (source.kind == NodeKind::constant && source.constant.element_count() == 1) {
+        look.push_back(number);
+      } else {
+        look.push_back(is_broadcast(input.node) ? first_of_form_[input.node] : value);
+      }
+    }
+    return look;
   }
 
   std::optional<Group> grow(std::int32_t sink) {
@@ -164,10 +182,11 @@ class Finder {
   const Graph& graph_;
   const OpSet& ops_;
   std::vector<bool> is_static_;
+  std::vector<std::int32_t> first_of_form_;
   std::vector<std::vector<std::int32_t>> readers_;
   std::vector<bool> is_given_;
   std::vector<bool> is_taken_;
-  std::map<std::int32_t, bool> can_stand_alone_;
+  std::map<std::vector<std::int32_t>, bool> can_stand_alone_;
 };
 
 // Nodes and groups in an order in which each comes after what it reads.

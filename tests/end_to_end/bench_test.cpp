@@ -50,7 +50,7 @@ class BenchTest : public ::testing::Test {
   }
 
   testing::Scratch scratch_;
-  const std::string model_ = std::string(PACELINE_TEST_DATA) + "/models/onnx/bench-block.onnx";
+  const std::string model_ = std::string(PACELINE_TEST_DATA) + "/bench/bench-block.onnx";
 };
 
 TEST_F(BenchTest, RefusesAPeerThatNobodyKnows) {

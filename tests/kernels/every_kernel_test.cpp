@@ -270,7 +270,9 @@ TEST(AllKernels, SayWhatTheyAre) {
     EXPECT_FALSE(kernel.info.library.empty());
     EXPECT_FALSE(kernel.info.source.empty());
     EXPECT_GT(kernel.info.expected_efficiency, 0);
-    EXPECT_LE(kernel.info.expected_efficiency, 1);
+    // Arithmetic in fewer bits than the roofline counts: f16 twice as fast, int8 four times.
+    const double most = kernel.info.precision == Precision::narrows ? 4 : 1;
+    EXPECT_LE(kernel.info.expected_efficiency, most);
   }
 }
 

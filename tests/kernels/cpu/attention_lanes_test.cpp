@@ -52,6 +52,37 @@ TEST(AttentionLanes, TakesAnyNumberOfQueriesAndKeys) {
   }
 }
 
+// As in decoding: a group's heads are its queries.
+TEST(AttentionLanes, TakesFewQueries) {
+  for (const std::int64_t heads : {2, 4, 6, 8, 14, 16, 18}) {
+    for (const std::int64_t tokens : {1, 3}) {
+      SCOPED_TRACE(testing::Message() << heads << " heads, " << tokens << " tokens");
+      const auto inputs = drawn({{2, heads, tokens, 20}, {2, 2, 300, 20}, {2, 2, 300, 12}});
+      expect_equal(inputs, {{"scale", 0.3}, {"causal", true}}, 2e-6);
+      expect_equal(inputs, {{"scale", 0.3}, {"causal", true}, {"window", 40}}, 2e-6);
+    }
+  }
+}
+
+std::int64_t workspace_bytes(std::string_view name, Dtype dtype, std::int64_t tokens) {
+  for (const Kernel* kernel : kernels::kernels_of("attention")) {
+    if (kernel->info.name != name) continue;
+    const std::vector<TensorType> types = {
+        {dtype, {1, 32, tokens, 128}}, {dtype, {1, 8, tokens, 128}}, {dtype, {1, 8, tokens, 128}}};
+    const Attributes attributes =
+        Attributes{{"scale", 0.3}}.complete("attention", attention().attributes);
+    return *kernel->workspace_bytes({types, attributes}, {.threads = 1}).constant();
+  }
+  throw std::runtime_error("no such kernel");
+}
+
+// An arena for one token is hardly more than this.
+TEST(AttentionLanes, NeedsLittleWorkspaceForOneToken) {
+  EXPECT_LE(workspace_bytes("attention_lanes", Dtype::f32, 1), 64 << 10);
+  EXPECT_LE(workspace_bytes("attention_lanes", Dtype::f32, 1024), 80 << 10);
+  EXPECT_LE(workspace_bytes("attention_lanes", Dtype::bf16, 1), 128 << 10);
+}
+
 TEST(AttentionLanes, HidesKeysByPosition) {
   for (const std::int64_t window : {0, 1, 9, 70}) {
     for (const bool causal : {false, true}) {

@@ -93,7 +93,7 @@ TEST(PathSitting, StudiesWithWhatIsKnownAndRacesWhatItFound) {
     ASSERT_EQ(row.outcome, Outcome::ok) << row.reason;
     EXPECT_EQ(row.summary.blocks, 5);
     EXPECT_THAT(row.blocks, SizeIs(row.samples_s.size()));
-    EXPECT_LT(row.error_relative, 1e-4);
+    EXPECT_LT(row.error_relative, race.tolerance);
     EXPECT_EQ(row.method, path_method_reference);
   }
 }
