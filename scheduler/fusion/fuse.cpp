@@ -83,9 +83,10 @@ class Finder {
 
   std::optional<Group> grow(std::int32_t sink) {
     Nodes nodes = {sink};
+    Nodes refused;
+    if (!next_producer(nodes, refused)) return std::nullopt;
     std::optional<Group> group = group_of(nodes);
     if (!group) return std::nullopt;
-    Nodes refused;
     while (nodes.size() < nodes_max) {
       const auto next = next_producer(nodes, refused);
       if (!next) break;
