@@ -9,15 +9,14 @@
 #include <limits>
 #include <type_traits>
 
-#include "kernels/cpu/support/attention.h"
+#include "kernels/cpu/support/attention_few-inl.h"
 #include "kernels/cpu/support/attention_lanes-inl.h"
-#include "kernels/cpu/support/parallel.h"
 #include "kernels/cpu/support/simd_kernel.h"
 
 // Tiles of queries against tiles of keys, with the softmax kept up on the way (Milakov and
 // Gimelshein 2018; Dao and others 2022): no row of scores is ever whole. The heads of a group are
 // queries on the same keys. Keys that no query of a tile may see are left out, be it by position or
-// because a mask says so throughout.
+// because a mask says so throughout. Few queries meet all keys at once (`attention_few-inl.h`).
 #ifndef PACELINE_ATTENTION_LANES_ONCE
 #define PACELINE_ATTENTION_LANES_ONCE
 namespace paceline::kernels::cpu {
@@ -25,7 +24,17 @@ namespace {
 
 constexpr std::int64_t key_tile = 64;
 constexpr std::int64_t query_tile_max = 48;
+// So many leave most lanes idle.
+constexpr std::int64_t query_count_few = 8;
 constexpr double log2_of_e = 1.4426950408889634;
+
+// What one thread needs: queries, scores, a mask, outputs, and keys or values as floats.
+template <typename Count>
+Count tile_floats(const Count& width, const Count& value_width, bool has_mask, bool is_widened) {
+  const std::int64_t keys = has_mask ? 2 * key_tile : key_tile;
+  const Count lanes = (width + value_width + keys) * query_tile_max;
+  return is_widened ? lanes + (width + value_width) * key_tile : lanes;
+}
 
 }  // namespace
 }  // namespace paceline::kernels::cpu
@@ -38,39 +47,6 @@ namespace {
 
 constexpr float hidden = -std::numeric_limits<float>::infinity();
 
-// The queries of one group of heads: query t is token t / heads of head t % heads.
-struct Group {
-  TensorView q, k, v, out;  // [heads,N,D], [L,D], [L,E], [heads,N,E].
-  TensorView mask;          // [heads,N,L].
-  bool has_mask;
-
-  std::int64_t heads() const { return q.extents[0]; }
-  std::int64_t query_count() const { return q.extents[0] * q.extents[1]; }
-  std::int64_t key_count() const { return k.extents[0]; }
-  std::int64_t width() const { return q.extents[2]; }
-  std::int64_t value_width() const { return v.extents[1]; }
-  // Of a token: that of its last key, were it causal.
-  std::int64_t position(std::int64_t token) const { return token + key_count() - q.extents[1]; }
-};
-
-Group group_of(const Call& call, std::int64_t b, std::int64_t g) {
-  const TensorView &q = call.inputs[0], &k = call.inputs[1], &v = call.inputs[2];
-  const std::int64_t heads = q.extents[1] / k.extents[1];
-  const auto heads_of = [&](const TensorView& view) {
-    return narrowed(axes(at(view, b * view.strides[0]), 1, 4), 0, g * heads, heads);
-  };
-  const auto head_of = [&](const TensorView& view) {
-    return axes(at(view, b * view.strides[0] + g * view.strides[1]), 2, 4);
-  };
-  const bool has_mask = call.inputs.size() > 3;
-  return {heads_of(q),
-          head_of(k),
-          head_of(v),
-          heads_of(call.outputs[0]),
-          has_mask ? heads_of(broadcast_mask(call.inputs[3], q, k)) : TensorView{},
-          has_mask};
-}
-
 // What a mask does to a tile.
 enum class MaskEffect { none, some, hides_all };
 
@@ -80,7 +56,7 @@ class Tile {
  public:
   static constexpr std::int64_t lanes = vectors * lane_count;
 
-  Tile(const Group& group, const AttentionState& state, std::int64_t first_query,
+  Tile(const AttentionGroup& group, const AttentionState& state, std::int64_t first_query,
        std::int64_t count, float* workspace)
       : group_(group),
         state_(state),
@@ -88,7 +64,7 @@ class Tile {
         queries_(workspace),
         scores_(queries_ + group.width() * lanes),
         masks_(scores_ + key_tile * lanes),
-        outputs_(masks_ + key_tile * lanes),
+        outputs_(masks_ + (group.has_mask ? key_tile * lanes : 0)),
         widened_(outputs_ + group.value_width() * lanes) {
     std::int64_t token = first_query / group.heads(), head = first_query % group.heads();
     for (std::int64_t lane = 0; lane < lanes; ++lane) {
@@ -341,7 +317,7 @@ class Tile {
     }
   }
 
-  const Group& group_;
+  const AttentionGroup& group_;
   const AttentionState& state_;
   std::int64_t count_;
   float *queries_, *scores_, *masks_, *outputs_, *widened_;
@@ -353,7 +329,7 @@ class Tile {
 };
 
 template <typename T>
-bool attend_tile(const Group& group, const AttentionState& state, std::int64_t first,
+bool attend_tile(const AttentionGroup& group, const AttentionState& state, std::int64_t first,
                  std::int64_t count, float* workspace) {
   if (count <= lane_count) return Tile<1, T>(group, state, first, count, workspace).attend();
   if (count <= 2 * lane_count) return Tile<2, T>(group, state, first, count, workspace).attend();
@@ -369,15 +345,16 @@ void run_typed(const Call& call) {
   if (call.outputs[0].element_count() == 0 || clear_without_keys(call)) return;
   const std::int64_t groups = k.extents[1], width = q.extents[3], value_width = v.extents[3];
   const std::int64_t queries = q.extents[1] / groups * q.extents[2];
+  if (queries <= query_count_few) return attend_few_queries<T>(call);
   const std::int64_t tiles = (queries + query_tile - 1) / query_tile;
-  const std::int64_t part = (width + value_width + 2 * key_tile) * query_tile_max +
-                            key_tile * std::max(width, value_width);
+  const std::int64_t part =
+      tile_floats(width, value_width, call.inputs.size() > 3, !std::is_same_v<T, float>);
   const auto attend = [&](std::int64_t begin, std::int64_t end) {
     float* workspace = static_cast<float*>(call.workspace) + workspace_part(call.threads) * part;
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t place = i / tiles, first = i % tiles * query_tile;
       const std::int64_t last = std::min(first + query_tile, queries);
-      const Group group = group_of(call, place / groups, place % groups);
+      const AttentionGroup group = attention_group(call, place / groups, place % groups);
       if (attend_tile<T>(group, state, first, last - first, workspace)) continue;
       // Whatever it is, it may only reach the queries that see it.
       for (std::int64_t t = first; t < last; ++t) attend_tile<T>(group, state, t, 1, workspace);
@@ -404,17 +381,16 @@ namespace {
 
 HWY_EXPORT(run_attention);
 
-// Queries, scores, masks, outputs, and keys or values as floats, for each thread.
+// Few queries need their scores on all keys instead of tiles; their elements fit a tile's.
 Dim workspace_bytes(const OpInputs& in, const Resources& resources) {
-  const Dim &width = in[0].shape[3], &value_width = in[2].shape[3];
   const Dim floats =
-      (width + value_width + 2 * key_tile) * query_tile_max + (width + value_width) * key_tile;
+      tile_floats(in[0].shape[3], in[2].shape[3], in.size() > 3, in[0].dtype != Dtype::f32) +
+      in[1].shape[2] * few_queries;
   return floats * (resources.threads * static_cast<std::int64_t>(sizeof(float)));
 }
 
 }  // namespace
 
-// Many queries: few of them leave lanes idle.
 Kernel attention_lanes() {
   return {
       .info = simd_info(
