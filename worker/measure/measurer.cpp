@@ -6,6 +6,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/subprocess.h"
+#include "kernels/all_kernels.h"
 #include "worker/measure/child_process.h"
 #include "worker/measure/host_lock.h"
 #include "worker/probe/probe.h"
@@ -58,6 +59,18 @@ struct Measurer::Impl {
   std::optional<ChildProcess> child;
 };
 
+// Rows of a child from another build would be of kernels that the store does not know.
+void check_build(const message::Catalogue& theirs, const std::vector<std::string>& command) {
+  for (std::size_t i = 0; i < theirs.names.size(); ++i) {
+    const Kernel* ours = kernels::find_kernel(theirs.names[i]);
+    if (ours == nullptr || ours->info.id() == theirs.ids[i]) continue;
+    throw unavailable(
+        "the measuring program {} is of another build than this one: kernel {} is {} there and {} "
+        "here; install both from one build",
+        command.front(), theirs.names[i], theirs.ids[i].to_string(), ours->info.id().to_string());
+  }
+}
+
 ChildProcess& Measurer::Impl::running_child() {
   if (!child) {
     const std::int64_t memory =
@@ -67,6 +80,12 @@ ChildProcess& Measurer::Impl::running_child() {
                                         .step_time_max = options.step_time_max,
                                         .memory_bytes_max = memory,
                                         .is_interrupted = options.is_interrupted});
+    try {
+      check_build(child->catalogue(), options.child_command);
+    } catch (const Error&) {
+      child.reset();
+      throw;
+    }
   }
   return *child;
 }

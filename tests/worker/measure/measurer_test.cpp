@@ -175,6 +175,22 @@ TEST(Measurer, SaysThatItsChildCannotBeStarted) {
   }
 }
 
+TEST(Measurer, RefusesAChildOfAnotherBuild) {
+  Measurer measurer({.child_command = test::foreign_child_command(),
+                     .lock_folder = testing::TempDir(),
+                     .roofline = boundless});
+  for (int time = 0; time < 2; ++time) {
+    try {
+      measurer.measure({.workload = parse_workload("abs(f32[4]) -> f32[4]", ops::all_ops())});
+      FAIL() << "nothing thrown";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::unavailable);
+      EXPECT_THAT(error.what(), HasSubstr("kernel abs_plain"));
+      EXPECT_THAT(error.what(), HasSubstr("one build"));
+    }
+  }
+}
+
 TEST(Measurer, RefusesMoreThreadsThanTheMachineHas) {
   EXPECT_THROW(Measurer({.threads = 100'000}), Error);
 }

@@ -69,15 +69,27 @@ std::span<const Kernel> unruly_kernels() {
   return kernels;
 }
 
-std::vector<std::string> unruly_child_command() {
+std::vector<std::string> child_command(const std::string& test) {
   return {std::filesystem::read_symlink("/proc/self/exe"),
-          "--gtest_filter=DISABLED_UnrulyChild.ServesSittings", "--gtest_also_run_disabled_tests",
+          "--gtest_filter=DISABLED_UnrulyChild." + test, "--gtest_also_run_disabled_tests",
           "--gtest_brief=1"};
 }
 
-// No test: the program that other tests start as their measuring child.
+std::vector<std::string> unruly_child_command() { return child_command("ServesSittings"); }
+std::vector<std::string> foreign_child_command() { return child_command("IsOfAnotherBuild"); }
+
+std::span<const Kernel> foreign_kernels() {
+  static const std::vector<Kernel> kernels = {kernel("abs_plain", abs_honest)};
+  return kernels;
+}
+
+// No tests: the programs that other tests start as their measuring child.
 TEST(DISABLED_UnrulyChild, ServesSittings) {
   std::_Exit(run_measure_child(ops::all_ops(), unruly_kernels));
+}
+
+TEST(DISABLED_UnrulyChild, IsOfAnotherBuild) {
+  std::_Exit(run_measure_child(ops::all_ops(), foreign_kernels));
 }
 
 }  // namespace paceline::test

@@ -15,5 +15,7 @@ std::span<const Kernel> unruly_kernels();
 
 // How a test starts itself as a measuring child with these kernels.
 std::vector<std::string> unruly_child_command();
+// The same, of a program whose `abs_plain` has another content than ours.
+std::vector<std::string> foreign_child_command();
 
 }  // namespace paceline::test
