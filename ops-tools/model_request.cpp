@@ -10,7 +10,7 @@
 namespace paceline {
 
 void ModelRequest::add_to(CLI::App& command) {
-  command.add_option("model", model, "A Hugging Face directory, or a graph in text form")
+  command.add_option("model", model, "A Hugging Face directory, an .onnx or .gguf file, or a graph in text form")
       ->required();
   command.add_option("--bind", bindings, "SYMBOL=NUMBER, as in N=128; may be repeated")
       ->allow_extra_args(false);
