@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <queue>
+#include <ranges>
 #include <set>
 
 #include "common/base/error.h"
@@ -24,7 +24,7 @@ class Finder {
         first_of_form_(first_of_form(graph)),
         readers_(graph.nodes().size()),
         is_given_(graph.nodes().size(), false),
-        is_taken_(graph.nodes().size(), false) {
+        taken_by_(graph.nodes().size(), -1) {
     for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
       for (const ValueRef input : graph.nodes()[n].inputs) {
         readers_[input.node].push_back(static_cast<std::int32_t>(n));
@@ -36,22 +36,23 @@ class Finder {
 
   // From the last node backwards, so that each group ends in what reads most of it.
   std::vector<Group> find() {
-    std::vector<Group> groups;
     for (auto n = static_cast<std::int32_t>(graph_.nodes().size()) - 1; n >= 0; --n) {
-      if (is_taken_[n] || !is_member(n)) continue;
+      if (is_taken(n) || !is_member(n)) continue;
       auto group = grow(n);
       if (!group || group->nodes.size() < 2) continue;
-      for (const std::int32_t member : group->nodes) is_taken_[member] = true;
-      groups.push_back(*std::move(group));
+      for (const std::int32_t member : group->nodes) taken_by_[member] = std::ssize(groups_);
+      groups_.push_back(*std::move(group));
     }
-    std::ranges::reverse(groups);
-    return groups;
+    std::ranges::reverse(groups_);
+    return std::move(groups_);
   }
 
  private:
   using Nodes = std::set<std::int32_t>;
   static constexpr std::int32_t number = -1, value = -2;  // Inputs in a look.
   static constexpr std::size_t nodes_max = 48;
+
+  bool is_taken(std::int32_t node) const { return taken_by_[node] >= 0; }
 
   // What may be part of a group at all; whether it fits, ProgramBuilder says.
   bool is_member(std::int32_t index) {
@@ -111,7 +112,7 @@ class Finder {
       for (const ValueRef input : graph_.node(node).inputs) {
         const std::int32_t producer = source_of(input).node;
         if (producer <= best || nodes.contains(producer) || refused.contains(producer)) continue;
-        if (!is_taken_[producer] && is_member(producer)) best = producer;
+        if (!is_taken(producer) && is_member(producer)) best = producer;
       }
     }
     return best < 0 ? std::nullopt : std::optional(best);
@@ -134,23 +135,40 @@ class Finder {
                                [&](std::int32_t next) { return is_within(next, nodes); });
   }
 
-  // No path leaves the nodes and comes back.
+  // No path leaves the nodes and comes back, each group found so far being one node of it.
   bool is_convex(const Nodes& nodes) const {
-    const std::int32_t first = *nodes.begin(), last = *nodes.rbegin();
-    std::vector<bool> follows(last - first + 1, false);
-    for (std::int32_t n = first; n <= last; ++n) {
-      if (is_broadcast(n)) continue;
-      const bool is_inside = nodes.contains(n);
-      for (const ValueRef input : graph_.node(n).inputs) {
-        const std::int32_t from = source_of(input).node;
-        if (from < first) continue;
-        if (follows[from - first] && is_inside) return false;
-        if (follows[from - first] || (nodes.contains(from) && !is_inside)) {
-          follows[n - first] = true;
+    const std::int32_t end = end_of_crossing(*nodes.rbegin());
+    std::vector<bool> is_seen(end + 1, false), is_inside(end + 1, false);
+    std::vector<std::int32_t> pending;
+    const auto visit = [&](std::int32_t node, bool inside) {
+      if (node > end || is_seen[node]) return;
+      is_seen[node] = true;
+      is_inside[node] = inside;
+      pending.push_back(node);
+    };
+    for (const std::int32_t node : nodes) visit(node, true);
+    while (!pending.empty()) {
+      const std::int32_t node = pending.back();
+      pending.pop_back();
+      for (const std::int32_t reader : readers_[node]) {
+        if (!nodes.contains(reader)) {
+          visit(reader, is_inside[node] && is_broadcast(reader));
+          if (!is_taken(reader)) continue;
+          for (const std::int32_t member : groups_[taken_by_[reader]].nodes) visit(member, false);
+        } else if (!is_inside[node]) {
+          return false;
         }
       }
     }
     return true;
+  }
+
+  // The last node from which a path may lead to `last` or before: groups found later end earlier.
+  std::int32_t end_of_crossing(std::int32_t last) const {
+    for (const Group& group : groups_ | std::views::reverse) {
+      if (group.nodes.front() <= last) last = std::max(last, group.nodes.back());
+    }
+    return last;
   }
 
   std::optional<Group> group_of(const Nodes& nodes) const {
@@ -186,7 +204,8 @@ class Finder {
   std::vector<std::int32_t> first_of_form_;
   std::vector<std::vector<std::int32_t>> readers_;
   std::vector<bool> is_given_;
-  std::vector<bool> is_taken_;
+  std::vector<Group> groups_;             // From the last backwards.
+  std::vector<std::ptrdiff_t> taken_by_;  // By node: its place in groups_, or -1.
   std::map<std::vector<std::int32_t>, bool> can_stand_alone_;
 };
 
@@ -194,7 +213,11 @@ class Finder {
 class Rewriter {
  public:
   Rewriter(const Graph& graph, std::span<const Group> groups, const OpSet& ops)
-      : graph_(graph), groups_(groups), builder_(ops, graph.name()), values_(graph.nodes().size()) {
+      : graph_(graph),
+        groups_(groups),
+        builder_(ops, graph.name()),
+        values_(graph.nodes().size()),
+        is_open_(graph.nodes().size(), false) {
     group_of_.assign(graph.nodes().size(), -1);
     for (std::size_t g = 0; g < groups.size(); ++g) {
       for (const std::int32_t node : groups[g].nodes) group_of_[node] = static_cast<int>(g);
@@ -227,12 +250,31 @@ class Rewriter {
       const std::size_t before = pending.size();
       const std::vector<ValueRef>& inputs =
           group_of_[node] < 0 ? graph_.node(node).inputs : groups_[group_of_[node]].inputs;
+      open(node);
       for (const ValueRef input : inputs) {
-        if (values_[input.node].empty()) pending.push_back(input.node);
+        if (!values_[input.node].empty()) continue;
+        if (is_open_[input.node]) throw circle(input.node);
+        pending.push_back(input.node);
       }
       if (pending.size() == before) make(node);
     }
     return values_[value.node].at(value.output);
+  }
+
+  // What rests on the node from here on cannot be what the node, or its group, rests on.
+  void open(std::int32_t node) {
+    if (group_of_[node] < 0) {
+      is_open_[node] = true;
+    } else if (!is_open_[node]) {
+      for (const std::int32_t member : groups_[group_of_[node]].nodes) is_open_[member] = true;
+    }
+  }
+
+  Error circle(std::int32_t node) const {
+    return invalid(
+        "fuse: node {} ({}) and what it reads need each other in a circle of groups; "
+        "give groups of find_groups()",
+        node, graph_.node(node).op);
   }
 
   void make(std::int32_t node) {
@@ -268,6 +310,7 @@ class Rewriter {
   std::span<const Group> groups_;
   GraphBuilder builder_;
   std::vector<std::vector<Value>> values_;  // By node.
+  std::vector<bool> is_open_;               // By node: it, or its group, is being made.
   std::vector<int> group_of_;
   std::vector<std::vector<std::int32_t>> origins_;
 };

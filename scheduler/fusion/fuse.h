@@ -12,8 +12,9 @@
 namespace paceline::fusion {
 
 // Nodes of a graph that one `fused` node may stand for: elementwise ops, reductions along the last
-// axis, and composites of such. Convex: nothing outside lies between two of them. Broadcasts before
-// them are part of what the program means, scalar constants are numbers of it.
+// axis, and composites of such. Convex: nothing outside lies between two of them, other groups
+// being one node each. Broadcasts before them are part of what the program means, scalar constants
+// are numbers of it.
 struct Group {
   std::vector<std::int32_t> nodes;  // In order; each belongs to one group at most.
   std::vector<ValueRef> inputs;
@@ -32,7 +33,8 @@ struct Offer {
 };
 Offer offer_of(const Graph& graph, const Group& group, const OpSet& ops, const Bindings& bindings);
 
-// The graph with these groups as `fused` nodes.
+// The graph with these groups as `fused` nodes. Throws `invalid` when groups read each other in a
+// circle, as no selection of what find_groups() gives does.
 struct Fused {
   Graph graph;
   std::vector<std::vector<std::int32_t>> origins;  // By node: the nodes that it stands for.

@@ -12,6 +12,7 @@
 namespace paceline::fusion {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -104,6 +105,53 @@ TEST(Fuse, KeepsGroupsConvex) {
     for (const std::int32_t node : group.nodes) EXPECT_NE(graph.node(node).op, "exp");
   }
   expect_same(graph, fused(graph), {});
+}
+
+// {a, e} and {b, c, d} would each have to come before the other.
+TEST(Fuse, KeepsGroupsFromReadingEachOther) {
+  const Graph graph = graph_of(
+      "input x: f32[4,6] input y: f32[4,6] a = tanh(x) b = sigmoid(y) q = softmax(b, axis=0) "
+      "c = erf(a) d = mul(c, b) e = mul(a, q) output d = d output e = e");
+  const Graph after = fused(graph);
+  EXPECT_THAT(ops_of(after), Contains("fused"));
+  expect_same(graph, after, {});
+}
+
+TEST(Fuse, KeepsGroupsFromReadingEachOtherInACircleOfThree) {
+  const Graph graph = graph_of(
+      "input x: f32[4,4] input y: f32[4,4] input z: f32[4,4] "
+      "a = tanh(x) b = sigmoid(y) c = erf(z) "
+      "p = permute(a, order=[1,0]) q = permute(b, order=[1,0]) r = permute(c, order=[1,0]) "
+      "pc = copy(p) qc = copy(q) rc = copy(r) "
+      "d = mul(a, rc) e = mul(b, pc) f = mul(c, qc) output d = d output e = e output f = f");
+  const Graph after = fused(graph);
+  EXPECT_THAT(ops_of(after), Contains("fused"));
+  expect_same(graph, after, {});
+}
+
+TEST(Fuse, RefusesGroupsThatReadEachOther) {
+  const Graph graph =
+      graph_of("input x: f32[4] a = tanh(x) b = erf(a) c = exp(b) d = cos(c) output y = d");
+  const ValueRef x{0, 0}, a{1, 0}, b{2, 0}, c{3, 0}, d{4, 0};
+  const std::vector<Group> groups = {{.nodes = {1, 3},
+                                      .inputs = {x, b},
+                                      .outputs = {a, c},
+                                      .program = "v0 = tanh(i0); "
+                                                 "v1 = exp(i1); "
+                                                 "out(v0, v1)"},
+                                     {.nodes = {2, 4},
+                                      .inputs = {a, c},
+                                      .outputs = {b, d},
+                                      .program = "v0 = erf(i0); "
+                                                 "v1 = cos(i1); "
+                                                 "out(v0, v1)"}};
+  try {
+    fuse(graph, groups, ops::all_ops());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::invalid);
+    EXPECT_THAT(error.what(), testing::HasSubstr("in a circle"));
+  }
 }
 
 TEST(Fuse, LeavesWhatIsRereadThroughABroadcast) {
