@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <ranges>
 #include <set>
 
 #include "common/base/error.h"
@@ -165,8 +164,8 @@ class Finder {
 
   // The last node from which a path may lead to `last` or before: groups found later end earlier.
   std::int32_t end_of_crossing(std::int32_t last) const {
-    for (const Group& group : groups_ | std::views::reverse) {
-      if (group.nodes.front() <= last) last = std::max(last, group.nodes.back());
+    for (auto group = groups_.rbegin(); group != groups_.rend(); ++group) {
+      if (group->nodes.front() <= last) last = std::max(last, group->nodes.back());
     }
     return last;
   }

@@ -36,14 +36,15 @@ bool is_along_last(const Node& node, const TensorType& input) {
 // Steps and inputs in the order in which outputs first need them.
 class Ordered {
  public:
-  explicit Ordered(const FusedProgram& from) : from_(from), steps_(from.steps.size(), -1) {}
+  explicit Ordered(const FusedProgram& from) : from_(from), new_(from.steps.size(), -1) {}
 
   FusedProgram program;
   std::vector<int> inputs;  // New to old.
+  std::vector<int> steps;   // New to old.
 
   void give(int output) {
     visit(output);
-    program.outputs.push_back(steps_[output]);
+    program.outputs.push_back(new_[output]);
   }
 
   // The first input must be floats.
@@ -65,24 +66,25 @@ class Ordered {
 
  private:
   void visit(int step) {
-    if (steps_[step] >= 0) return;
+    if (new_[step] >= 0) return;
     FusedProgram::Step copy = from_.steps[step];
     for (auto& operand : copy.operands) {
       if (operand.kind == Kind::step) {
         visit(operand.index);
-        operand.index = steps_[operand.index];
+        operand.index = new_[operand.index];
       } else if (operand.kind == Kind::input) {
         auto found = std::ranges::find(inputs, operand.index);
         if (found == inputs.end()) found = inputs.insert(inputs.end(), operand.index);
         operand.index = static_cast<int>(found - inputs.begin());
       }
     }
-    steps_[step] = static_cast<int>(program.steps.size());
+    new_[step] = static_cast<int>(program.steps.size());
+    steps.push_back(step);
     program.steps.push_back(std::move(copy));
   }
 
   const FusedProgram& from_;
-  std::vector<int> steps_;  // Old to new.
+  std::vector<int> new_;  // Old to new.
 };
 
 }  // namespace
@@ -155,11 +157,12 @@ bool ProgramBuilder::translate(const Graph& graph, std::int32_t index, Values& v
     for (const Operand& from : step->operands) shape = broadcast_shape(shape, shape_of(from));
     if (step->is_reduction()) shape.back() = 1;
     shapes_.push_back(std::move(shape));
+    dtypes_.push_back(node.outputs[0].dtype);
     known = program_.steps.insert(known, *step);
   }
-  values[{index, 0}] = {.kind = Kind::step,
-                        .index = static_cast<int>(known - program_.steps.begin())};
-  return true;
+  const int at = static_cast<int>(known - program_.steps.begin());
+  values[{index, 0}] = {.kind = Kind::step, .index = at};
+  return dtypes_[at] == node.outputs[0].dtype;
 }
 
 // A composite by its parts, if they are all what a program can say.
@@ -218,6 +221,11 @@ std::optional<ProgramBuilder::Result> ProgramBuilder::finish(
     types.push_back(graph_->type(inputs_[input]));
   }
   try {
+    // Numbers take the dtype of what they meet, which need not be the one they had.
+    const auto steps = ops::fused_types(ordered.program, types);
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      if (steps[i].dtype != dtypes_[ordered.steps[i]]) return std::nullopt;
+    }
     const auto given = infer_types(ops_->get("fused"), types, {{"program", result.program}});
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       if (given[i] != graph_->type(outputs[i])) return std::nullopt;

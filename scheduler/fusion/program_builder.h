@@ -25,7 +25,7 @@ class ProgramBuilder {
     std::vector<ValueRef> inputs;
   };
   // With steps that no output needs left out, in an order that outputs alone decide. nullopt when
-  // the op `fused` refuses it, or gives other types than the nodes do.
+  // the op `fused` refuses it, or when an output or a step has another type than its node.
   std::optional<Result> finish(std::span<const ValueRef> outputs) const;
 
  private:
@@ -44,6 +44,7 @@ class ProgramBuilder {
   const OpSet* ops_;
   ops::FusedProgram program_;
   std::vector<Shape> shapes_;  // By step, before it is broadcast.
+  std::vector<Dtype> dtypes_;  // By step: of its node.
   std::vector<ValueRef> inputs_;
   Values values_;  // Of graph_.
 };

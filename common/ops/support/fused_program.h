@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -24,7 +25,11 @@ struct FusedProgram {
     int index = 0;      // Of the input or step.
     double number = 0;  // For numbers.
 
-    friend bool operator==(const Operand&, const Operand&) = default;
+    // By bits: 0 is not -0.
+    friend bool operator==(const Operand& a, const Operand& b) {
+      return a.kind == b.kind && a.index == b.index &&
+             std::bit_cast<std::uint64_t>(a.number) == std::bit_cast<std::uint64_t>(b.number);
+    }
   };
   struct Step {
     std::string op;    // "cast"

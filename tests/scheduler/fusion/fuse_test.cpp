@@ -168,6 +168,25 @@ TEST(Fuse, DoesNotReduceWhatWasBroadcastAsOneElement) {
   expect_same(graph, fused(graph), {});
 }
 
+// In a program, numbers take the dtype of what they meet: here of a condition.
+TEST(Fuse, LeavesNumbersWhoseDtypeNothingSays) {
+  const Graph graph = graph_of(
+      "input c: bool[4,8] input x: f32[4,8] constant two: f16[] = 2 constant three: f16[] = 3 "
+      "t = broadcast(two, shape=[4,8]) h = broadcast(three, shape=[4,8]) s = where(c, t, h) "
+      "f = cast(s, dtype=f32) y = tanh(x) z = mul(f, y) output z = z");
+  EXPECT_THAT(ops_of(fused(graph)), Contains("where"));
+  EXPECT_THAT(ops_of(fused(graph)), Contains("fused"));
+  expect_same(graph, fused(graph), {});
+}
+
+TEST(Fuse, TellsZeroFromItsNegative) {
+  const Graph graph = graph_of(
+      "input x: f32[4] constant p: f32[] = 0 constant n: f32[] = -0.0 pb = broadcast(p, shape=[4]) "
+      "nb = broadcast(n, shape=[4]) a = div(x, pb) b = div(x, nb) y = add(a, b) output y = y");
+  EXPECT_THAT(programs(graph), ElementsAre("v0 = div(i0, 0); v1 = div(i0, -0); v2 = add(v0, v1); "
+                                           "out(v2)"));
+}
+
 TEST(Fuse, LeavesSingleNodesWideFloatsAndOtherAxes) {
   EXPECT_THAT(programs(graph_of("input x: f32[3,8] y = softmax(x) output y = y")), IsEmpty());
   EXPECT_THAT(programs(graph_of("input x: f64[3,8] a = exp(x) y = tanh(a) output y = y")),
