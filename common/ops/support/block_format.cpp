@@ -27,9 +27,12 @@ float extreme_of(std::span<const float> elements) {
   return extreme;
 }
 
+// 0 where there is none: one over a subnormal scale may be infinite.
+float inverse_of(float scale) { return std::isnormal(scale) ? 1 / scale : 0; }
+
 void quantize_q8_0(std::span<const float> elements, std::uint8_t* to) {
   const float scale = std::abs(extreme_of(elements)) / 127;
-  const float inverse = scale != 0 && std::isfinite(scale) ? 1 / scale : 0;
+  const float inverse = inverse_of(scale);
   put_scale(scale, to);
   for (std::size_t i = 0; i < elements.size(); ++i) {
     const float code = std::isfinite(elements[i]) ? std::round(elements[i] * inverse) : 0;
@@ -39,7 +42,7 @@ void quantize_q8_0(std::span<const float> elements, std::uint8_t* to) {
 
 void quantize_q4_0(std::span<const float> elements, std::uint8_t* to) {
   const float scale = extreme_of(elements) / -8;
-  const float inverse = scale != 0 && std::isfinite(scale) ? 1 / scale : 0;
+  const float inverse = inverse_of(scale);
   put_scale(scale, to);
   const auto code = [&](std::size_t i) {
     if (!std::isfinite(elements[i])) return 8;

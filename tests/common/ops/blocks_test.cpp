@@ -261,6 +261,21 @@ TEST(Quantize, GivesTheBytesOfTheDefinition) {
   EXPECT_EQ(four[2 + 15], 8 | 15 << 4);
 }
 
+// One over such a scale is infinite; the scale itself is 0 as a half.
+TEST(Quantize, TakesElementsTooSmallForAScaleAsZeros) {
+  std::vector<float> x(32, 1e-40f);
+  x[3] = -3e-40f;
+  const auto codes_of = [&](const char* format) {
+    std::vector<double> bytes =
+        run("quantize", {Tensor::of<float>({32}, x)}, {{"format", std::string(format)}})
+            .to_doubles();
+    for (int i = 0; i < 2; ++i) EXPECT_THAT(static_cast<int>(bytes[i]) & (i == 0 ? 255 : 127), 0);
+    return std::vector<double>(bytes.begin() + 2, bytes.end());
+  };
+  EXPECT_THAT(codes_of("q8_0"), testing::Each(0));
+  EXPECT_THAT(codes_of("q4_0"), testing::Each(8 | 8 << 4));
+}
+
 TEST(Quantize, LosesNoMoreThanHalfAStep) {
   Random random(3);
   std::vector<float> x(320);
