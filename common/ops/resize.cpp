@@ -29,9 +29,16 @@ Types infer(const OpInputs& in) {
   expect(is_nearest ? Elements::any : Elements::floats, in[0]);
   const double scale = in.attributes.get<double>("scale");
   if (!(scale >= 0) || std::isinf(scale)) throw invalid("scale must be 0 or more: {}", scale);
+  for (const char* end : {"crop_start", "crop_end"}) {
+    const double at = in.attributes.get<double>(end);
+    if (!std::isfinite(at)) throw invalid("{} must be finite: {}", end, at);
+  }
   TensorType out{in[0].dtype, in[0].shape};
-  out.shape[axis_of(in)] = in.attributes.get<Dim>("extent");
+  Dim& extent = out.shape[axis_of(in)];
+  const auto from = extent.constant();
+  extent = in.attributes.get<Dim>("extent");
   expect_extents(out.shape);
+  if (from && extent.is_constant()) expect_resize_scale(scale, *from, *extent.constant());
   return {out};
 }
 

@@ -16,6 +16,9 @@ struct ResizeTaps {
   std::vector<double> weights;
   std::vector<bool> is_outside;
 };
+// Throws `invalid` unless `scale` is 0 or leads from the one extent to the other.
+void expect_resize_scale(double scale, std::int64_t from, std::int64_t to);
+// Checks the scale too.
 ResizeTaps resize_taps(const Attributes& attributes, std::int64_t from, std::int64_t to);
 
 }  // namespace paceline::ops

@@ -90,9 +90,19 @@ void add_taps(const Axis& axis, double at, double squeeze, std::int64_t width, R
 
 }  // namespace
 
+void expect_resize_scale(double scale, std::int64_t from, std::int64_t to) {
+  if (scale == 0) return;
+  // Extents are cut off or rounded. So taps, which are about 4 / scale each, are at most 8 * from.
+  const double rest = scale * length(from) - length(to);
+  if (rest >= -0.5 && rest <= 1) return;
+  throw invalid("an extent of {} is not {} * {}, cut off or rounded: scale 0 takes it as it is", to,
+                from, scale);
+}
+
 ResizeTaps resize_taps(const Attributes& attributes, std::int64_t from, std::int64_t to) {
   if (to > 0 && from == 0) throw invalid("resize: nothing to make {} elements of", to);
   Axis axis{attributes, from, to, attributes.get<double>("scale")};
+  expect_resize_scale(axis.scale, from, to);
   if (axis.scale == 0) axis.scale = length(to) / length(from);
   const bool is_nearest = axis.is("mode", "nearest");
   const bool squeezes = attributes.get<bool>("antialias") && axis.scale < 1 && !is_nearest;
@@ -100,9 +110,13 @@ ResizeTaps resize_taps(const Attributes& attributes, std::int64_t from, std::int
   const double reach = (axis.is("mode", "linear") ? 1 : 2) / squeeze;
   ResizeTaps taps{.width = is_nearest ? 1 : 2 * static_cast<std::int64_t>(std::ceil(reach))};
   for (std::int64_t i = 0; i < to; ++i) {
-    const double at = coordinate(axis, i);
+    const double exact = coordinate(axis, i);
+    if (std::isnan(exact)) throw invalid("resize: element {} of {} has no place in x", i, to);
     taps.is_outside.push_back(axis.is("coordinates", "tf_crop_and_resize") &&
-                              (at < 0 || at > length(from - 1)));
+                              (exact < 0 || exact > length(from - 1)));
+    // Farther out all taps are the edge.
+    const double far = length(taps.width + 1);
+    const double at = std::clamp(exact, -far, length(from) + far);
     if (is_nearest) {
       taps.places.push_back(std::clamp<std::int64_t>(nearest(axis, at), 0, from - 1));
       taps.weights.push_back(1);

@@ -1,8 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <numeric>
 
+#include "common/ops/all_ops.h"
+#include "common/ops/resize_taps.h"
 #include "tests/support/evaluate.h"
 
 // Values are those of the standard's node tests (ONNX 1.13, Resize).
@@ -11,9 +14,13 @@ namespace {
 
 using test::call;
 using test::doubles;
+using testing::AllOf;
 using testing::DoubleNear;
+using testing::Each;
 using testing::ElementsAre;
+using testing::Ge;
 using testing::HasSubstr;
+using testing::Le;
 using testing::Pointwise;
 using testing::ThrowsMessage;
 
@@ -29,6 +36,14 @@ std::vector<double> resized(const Tensor& x, std::int64_t rows, std::int64_t col
                             const std::string& mode, const Attributes& more = {}) {
   const Tensor tall = call("resize", {x}, resizing(0, rows, mode, more));
   return call("resize", {tall}, resizing(1, columns, mode, more)).to_doubles();
+}
+
+ops::ResizeTaps resize_taps_of(std::int64_t from, std::int64_t to, Attributes more) {
+  if (more.find("mode") == nullptr) more.set("mode", std::string("linear"));
+  const Op& op = ops::all_ops().get("resize");
+  more.set("axis", std::int64_t{0});
+  more.set("extent", Dim(to));
+  return ops::resize_taps(more.complete(op.name, op.attributes), from, to);
 }
 
 Tensor counted(std::int64_t rows, std::int64_t columns) {
@@ -87,6 +102,38 @@ TEST(Resize, RefusesUnknownModesAndIntegersToInterpolate) {
               ThrowsMessage<Error>(HasSubstr("expected f32")));
   EXPECT_THAT([&] { test::infer("resize", {x}, resizing(0, -8, "nearest")); },
               ThrowsMessage<Error>(HasSubstr("negative")));
+}
+
+TEST(Resize, RefusesAScaleThatDoesNotLeadToItsExtent) {
+  const TensorType x{Dtype::f32, {4}};
+  for (const double scale : {1e-300, 1e-12, 0.1, 0.6, 1.2, 1e300}) {
+    const Attributes given{{"scale", scale}, {"antialias", true}};
+    EXPECT_THAT([&] { test::infer("resize", {x}, resizing(0, 3, "linear", given)); },
+                ThrowsMessage<Error>(AllOf(HasSubstr("3"), HasSubstr("4 * "), HasSubstr("scale 0"))))
+        << scale;
+    EXPECT_THROW(resize_taps_of(4, 3, given), Error) << scale;
+  }
+  // Cut off and rounded.
+  EXPECT_EQ(resize_taps_of(4, 2, {{"scale", 0.7}}).places.size(), 4u);
+  EXPECT_EQ(resize_taps_of(4, 3, {{"scale", 0.7}}).places.size(), 6u);
+  EXPECT_THROW(resize_taps_of(4, 1, {{"scale", 1e-12}, {"antialias", true}}), Error);
+}
+
+TEST(Resize, StaysWithinXHoweverFarACropReaches) {
+  const std::string crop = "tf_crop_and_resize";
+  const Attributes far{{"coordinates", crop}, {"crop_start", -1e300}, {"crop_end", 1e300}};
+  EXPECT_THAT(resize_taps_of(4, 3, far).places, Each(AllOf(Ge(0), Le(3))));
+  Attributes nearest = far;
+  nearest.set("mode", std::string("nearest"));
+  EXPECT_THAT(resize_taps_of(4, 3, nearest).places, ElementsAre(0, 0, 3));
+  for (const char* end : {"crop_start", "crop_end"}) {
+    const Attributes wild{{"coordinates", crop}, {end, INFINITY}};
+    EXPECT_THAT(
+        [&] {
+          test::infer("resize", {{Dtype::f32, {4}}}, resizing(0, 3, "linear", wild));
+        },
+        ThrowsMessage<Error>(HasSubstr(end)));
+  }
 }
 
 }  // namespace
