@@ -59,7 +59,8 @@ Dim workspace_bytes(const OpInputs& in, const Resources& resources) {
   for (std::size_t axis = 2; axis < in[1].shape.size(); ++axis) taps *= in[1].shape[axis];
   // More than convolution_floats(taps), which has a maximum in it.
   Dim floats = convolution_floats(1) + taps * (panel_columns + 2 * extra_columns_max);
-  if (in.attributes.get<std::int64_t>("groups") > 1) {
+  // Convolution::is_depthwise() needs a depth of one, be there several groups or a single one.
+  if (in[1].shape[1].constant().value_or(1) == 1) {
     const std::size_t last = in[0].shape.size() - 1;
     const auto padded = [&](std::size_t axis) {
       return in[0].shape[axis] + (list("pads_low")[axis - 2] + list("pads_high")[axis - 2]);
