@@ -9,6 +9,7 @@
 #include <hwy/cache_control.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/cpu/support/convolution_call.h"
 #include "kernels/cpu/support/parallel.h"
@@ -76,6 +77,54 @@ HWY_INLINE void copy_strided(const float* from, std::int64_t step, float* to, st
     store(hn::GatherIndex(floats32, from + i * step, places), to + i);
   }
   for (; i < count; ++i) to[i] = from[i * step];
+}
+
+// Padding is zeros in panels and padded planes, and must be no product of an infinite or NaN
+// weight. Where one of these shows, windows are summed again: without their padding.
+
+// NaN where x or `before` is infinite or NaN, else zeros.
+HWY_INLINE Vector strangeness(Vector x, Vector before) {
+  return hn::MulAdd(x, hn::Zero(floats32), before);
+}
+
+// Of the first columns of `rows` lines of `conv_columns` elements.
+HWY_INLINE bool are_finite_sums(const float* sums, std::int64_t rows, std::int64_t columns) {
+  Vector strange = hn::Zero(floats32);
+  for (std::int64_t i = 0; i < rows; ++i, sums += conv_columns) {
+    for (std::int64_t j = 0; j < columns; j += lane_count) {
+      const auto is_present = hn::FirstN(floats32, std::min(columns - j, lane_count));
+      strange = strangeness(hn::IfThenElseZero(is_present, load(sums + j)), strange);
+    }
+  }
+  return sum_of_lanes(strange) == 0;
+}
+
+HWY_INLINE bool are_finite(const float* from, std::int64_t count) {
+  Vector strange = hn::Zero(floats32);
+  for (std::int64_t i = 0; i < count; i += lane_count) {
+    strange = strangeness(load_first(from + i, count - i), strange);
+  }
+  return sum_of_lanes(strange) == 0;
+}
+
+// The window of one column, over `channels` planes of x.
+inline float sum_window(const Convolution& conv, const float* planes, const float* factors,
+                        std::int64_t channels, std::int64_t column) {
+  const WindowAxis &az = conv.axes[0], &ay = conv.axes[1], &ax = conv.axes[2];
+  const std::int64_t z = column / ax.out / ay.out, y = column / ax.out % ay.out;
+  const std::int64_t x = column % ax.out;
+  const Range kz = az.taps(z), ky = ay.taps(y), kx = ax.taps(x);
+  float sum = 0;
+  for (std::int64_t n = 0; n < channels; ++n, planes += conv.in, factors += conv.taps) {
+    for (std::int64_t a = kz.begin; a < kz.end; ++a) {
+      for (std::int64_t b = ky.begin; b < ky.end; ++b) {
+        const float* row = planes + (az.place(z, a) * ay.in + ay.place(y, b)) * ax.in;
+        const float* taps = factors + (a * ay.kernel + b) * ax.kernel;
+        for (std::int64_t c = kx.begin; c < kx.end; ++c) sum += taps[c] * row[ax.place(x, c)];
+      }
+    }
+  }
+  return sum;
 }
 
 // Columns of a panel that are neighbours in one row of the result.
@@ -275,6 +324,7 @@ class ConvolvedBlock {
         x_(conv.x + which * conv.depth * conv.in),
         first_(which * conv.rows * conv.columns),
         block_(block),
+        has_padding_(conv.has_padding()),
         gathered_(workspace),
         lines_(workspace + gathered_floats(conv.taps)) {}
 
@@ -320,6 +370,9 @@ class ConvolvedBlock {
     }
     alignas(64) float sums[conv_rows * conv_columns];
     const auto finish = [&](const Range& columns) {
+      if (has_padding_ && !are_finite_sums(sums, present, columns.end - columns.begin)) {
+        sum_again(lines, present, columns, c, channels, sums);
+      }
       const std::int64_t at = first_ + row * conv_.columns + columns.begin;
       const std::int64_t channel = group_ * conv_.rows + row;
       finish_sums(f_, sums,
@@ -344,12 +397,24 @@ class ConvolvedBlock {
     }
   }
 
+  void sum_again(const float* const* rows, std::int64_t present, const Range& columns,
+                 std::int64_t channel, std::int64_t channels, float* sums) const {
+    const float* planes = x_ + channel * conv_.in;
+    for (std::int64_t i = 0; i < present; ++i, sums += conv_columns) {
+      for (std::int64_t j = 0; j < columns.end - columns.begin; ++j) {
+        if (std::isfinite(sums[j])) continue;
+        sums[j] = sum_window(conv_, planes, rows[i], channels, columns.begin + j);
+      }
+    }
+  }
+
   const Convolution& conv_;
   const F& f_;
   std::int64_t group_;
   const float* x_;
   std::int64_t first_;
   ColumnBlock block_;
+  bool has_padding_;
   float *gathered_, *lines_;
 };
 
@@ -502,6 +567,19 @@ void convolve_plane(const Convolution& conv, const F& f, std::int64_t channel,
   }
 }
 
+// Elements [begin, end) of a channel's result, the first of them at `out`.
+template <typename F>
+void sum_windows(const Convolution& conv, const F& f, std::int64_t channel, const Range& elements,
+                 const float* residual, float* out) {
+  const std::int64_t group = channel % conv.groups;
+  for (std::int64_t i = elements.begin; i < elements.end; ++i) {
+    float sum = sum_window(conv, conv.x + channel * conv.in, conv.weight + group * conv.taps, 1, i);
+    if (conv.bias != nullptr) sum += conv.bias[group];
+    if (residual != nullptr) sum += *residual++;
+    store_some(f(fill(sum)), out++, 1);
+  }
+}
+
 template <typename F>
 void convolve_planes(const Convolution& conv, const F& f, int threads, float* workspace,
                      std::int64_t workspace_floats) {
@@ -517,14 +595,21 @@ void convolve_planes(const Convolution& conv, const F& f, int threads, float* wo
                     std::fill_n(padded, shape.floats(), 0.0f);
                     for (std::int64_t i = begin; i < end; ++i) {
                       const std::int64_t channel = i / az.out, z = az.place(i % az.out, 0);
+                      const std::int64_t group = channel % conv.groups;
+                      float* out = conv.out + i * result;
+                      const float* residual =
+                          conv.residual == nullptr ? nullptr : conv.residual + i * result;
+                      if (!are_finite(conv.weight + group * conv.taps, conv.taps)) {
+                        const std::int64_t first = i % az.out * result;
+                        sum_windows(conv, f, channel, {first, first + result}, residual, out);
+                        continue;
+                      }
                       if (z < 0 || z >= az.in) {
                         std::fill_n(padded, shape.floats(), 0.0f);
                       } else {
                         shape.fill_from(conv, conv.x + (channel * az.in + z) * size, padded);
                       }
-                      convolve_one(conv, f, channel % conv.groups, shape, padded,
-                                   conv.residual == nullptr ? nullptr : conv.residual + i * result,
-                                   conv.out + i * result);
+                      convolve_one(conv, f, group, shape, padded, residual, out);
                     }
                   });
 }

@@ -27,6 +27,12 @@ struct Convolution {
       return axis.kernel == 1 && axis.stride == 1 && axis.low == 0 && axis.out == axis.in;
     });
   }
+  // Some window reaches beyond x.
+  bool has_padding() const {
+    return std::ranges::any_of(axes, [](const WindowAxis& axis) {
+      return axis.low > 0 || axis.place(axis.out - 1, axis.kernel - 1) >= axis.in;
+    });
+  }
   bool is_depthwise() const {
     return depth == 1 && rows == 1 && axes[0].kernel == 1 && taps <= depthwise_taps_max;
   }
