@@ -68,6 +68,11 @@ std::vector<Sample> samples() {
     const BlockFormat& format = block_format(kind);
     samples.push_back({{{Dtype::f32, {64, 512}}, drawn_blocks(format, {130, 512})},
                        {{"format", std::string(format.name)}}});
+    samples.push_back(
+        {{{Dtype::f32, {11, 1280}}, drawn_blocks(format, {7, 1280}), {Dtype::f32, {7}}},
+         {{"format", std::string(format.name)}}});
+    samples.push_back({{{Dtype::f32, {9, 0}}, drawn_blocks(format, {5, 0}), {Dtype::f32, {5}}},
+                       {{"format", std::string(format.name)}}});
   }
   return samples;
 }
