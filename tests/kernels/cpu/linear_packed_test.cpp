@@ -156,8 +156,14 @@ TEST(LinearPackedKernels, IgnoreWhatLiesBeyondTheColumns) {
 }
 
 TEST(PackedGrid, LeavesLittleWorkToOneThread) {
-  const auto grid = packed_grid(1, 16, 512, 512 * 512 * 4, 8);
+  const auto grid = packed_grid(1, 8, 256, 256 * 256 * 4, 8);
   EXPECT_EQ(grid.by_rows * grid.by_panels, 1);
+}
+
+// Together such weights outgrow a core's cache, in halves they fit two.
+TEST(PackedGrid, SharesAMebibyteOfOneRow) {
+  const auto grid = packed_grid(1, 16, 512, 512 * 512 * 4, 8);
+  EXPECT_EQ(grid.by_panels, 2);
 }
 
 TEST(PackedGrid, SharesManyRowsAndFewPanelsEqually) {
