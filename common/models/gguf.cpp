@@ -332,22 +332,22 @@ class Parser {
     data_at_ = std::min<std::uint64_t>(start, bytes_.size());
   }
 
-  // nullopt when no file could hold it.
+  // nullopt when no file could hold it, with 1 for extents of 0: those of an empty tensor are
+  // multiplied, too.
   static std::optional<std::uint64_t> bytes_needed(const Elements& elements,
                                                    const Extents& extents) {
-    std::uint64_t bytes = size_bytes(elements.dtype);
+    auto bytes = static_cast<std::int64_t>(size_bytes(elements.dtype));
+    bool is_empty = false;
     for (std::size_t i = 0; i < extents.size(); ++i) {
-      auto extent = static_cast<std::uint64_t>(extents[i]);
+      std::int64_t extent = std::max<std::int64_t>(extents[i], 1);
+      is_empty = is_empty || extents[i] == 0;
       if (elements.blocks != nullptr && i + 1 == extents.size()) {
-        extent = extent / static_cast<std::uint64_t>(elements.blocks->elements);
-        if (__builtin_mul_overflow(extent, static_cast<std::uint64_t>(elements.blocks->bytes),
-                                   &extent)) {
-          return std::nullopt;
-        }
+        extent = std::max<std::int64_t>(extent / elements.blocks->elements, 1);
+        if (__builtin_mul_overflow(extent, elements.blocks->bytes, &extent)) return std::nullopt;
       }
       if (__builtin_mul_overflow(bytes, extent, &bytes)) return std::nullopt;
     }
-    return bytes;
+    return is_empty ? 0 : static_cast<std::uint64_t>(bytes);
   }
 
   void map(const Announced& one) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "common/base/error.h"
@@ -142,9 +143,21 @@ void add_attention(json& config, const Gguf& file, const Settings& settings) {
         static_cast<double>(settings.integer("rope.dimension_count")) /
         static_cast<double>(head_dim);
   }
-  if (settings.has("attention.sliding_window")) {
-    config["sliding_window"] = settings.integer("attention.sliding_window");
-  }
+}
+
+// Phi-3 says 0 for none; layers of Gemma 3 slide whatever it says.
+void add_window(json& config, const Settings& settings, const Architecture& architecture) {
+  if (!settings.has("attention.sliding_window")) return;
+  const std::int64_t window = settings.integer("attention.sliding_window");
+  if (window != 0 || architecture.name == "gemma3") config["sliding_window"] = window;
+}
+
+void refuse_experts(const Gguf& file, const Settings& settings) {
+  if (!settings.has("expert_count") || settings.integer("expert_count") == 0) return;
+  throw unsupported(
+      "{}: mixtures of experts are not read from GGUF, take the Hugging Face directory; "
+      "expert_count must be 0: {}",
+      file.source, settings.integer("expert_count"));
 }
 
 // What the key says for Gemma 3 of 27B stands nowhere else: 62 layers tell it.
@@ -157,6 +170,7 @@ std::int64_t query_scalar_of(const json& config) {
 
 json config_of(const Gguf& file, const Architecture& architecture) {
   const Settings settings(file, architecture.name);
+  refuse_experts(file, settings);
   json config = {
       {"model_type", architecture.model_type},
       {"vocab_size", rows_of(file, "token_embd.weight")},
@@ -166,6 +180,7 @@ json config_of(const Gguf& file, const Architecture& architecture) {
       {"rms_norm_eps", settings.number("attention.layer_norm_rms_epsilon")},
       {"tie_word_embeddings", !file.tensors.contains("output.weight")},
       {"attention_bias", file.tensors.contains("blk.0.attn_q.bias")},
+      {"mlp_bias", file.tensors.contains("blk.0.ffn_gate.bias")},
       {"rope_scaling", rope_scaling_of(file, settings)},
   };
   if (settings.has("rope.freq_base")) config["rope_theta"] = settings.number("rope.freq_base");
@@ -177,6 +192,7 @@ json config_of(const Gguf& file, const Architecture& architecture) {
         settings.integer("rope.scaling.original_context_length");
   }
   add_attention(config, file, settings);
+  add_window(config, settings, architecture);
   if (architecture.name == "gemma3") config["query_pre_attn_scalar"] = query_scalar_of(config);
   return config;
 }
@@ -237,6 +253,29 @@ std::string published_name(const std::string& name, const Architecture& architec
              : fmt::format("model.layers.{}.{}{}", stem.substr(4, end - 4), known, suffix);
 }
 
+// The other way round; as it is where nothing is known.
+std::string own_name(const std::string& published, const Architecture& architecture) {
+  const std::size_t dot = published.rfind('.');
+  if (dot == std::string::npos) return published;
+  const std::string suffix = published.substr(dot);
+  const auto is_it = [&](const std::string& own) {
+    return published_name(own, architecture) == published;
+  };
+  for (const auto& [own, name] : other_names) {
+    if (const std::string whole = fmt::format("{}{}", own, suffix); is_it(whole)) return whole;
+  }
+  constexpr std::string_view layers = "model.layers.";
+  const std::size_t end = published.find('.', layers.size());
+  if (!published.starts_with(layers) || end == std::string::npos) return published;
+  const std::string index = published.substr(layers.size(), end - layers.size());
+  for (const auto& [own, name] : layer_names) {
+    if (const std::string whole = fmt::format("blk.{}.{}{}", index, own, suffix); is_it(whole)) {
+      return whole;
+    }
+  }
+  return published;
+}
+
 // Rows 2i and 2i + 1 of a head become rows i and i + half of it.
 Tensor in_halves(const Tensor& rows, std::int64_t head_dim) {
   Tensor turned(rows.dtype(), rows.extents());
@@ -276,6 +315,10 @@ class CheckpointMaker {
 
   Checkpoint make() {
     checkpoint_.folder = file_.source;
+    checkpoint_.settings = "its metadata";
+    checkpoint_.own_name = [&architecture = architecture_](std::string_view published) {
+      return own_name(std::string(published), architecture);
+    };
     for (const auto& [name, entry] : file_.tensors) add(name, entry);
     if (architecture_.name == "qwen2") add_missing_biases();
     return std::move(checkpoint_);
@@ -331,6 +374,23 @@ std::vector<std::int64_t> end_tokens_of(const Gguf& file) {
   return tokens;
 }
 
+// "NAME" and "NAME[0:64]" are of one tensor.
+std::string_view whole_name(std::string_view weight) { return weight.substr(0, weight.find('[')); }
+
+// A tensor that nothing reads would be missing from every result.
+void check_all_read(const Gguf& file, const Architecture& architecture, const TensorMap& bound) {
+  std::set<std::string_view> read;
+  for (const auto& [weight, tensor] : bound) read.insert(whole_name(weight));
+  std::string unread;
+  for (const auto& [own, entry] : file.tensors) {
+    if (own.starts_with("rope_") || read.contains(published_name(own, architecture))) continue;
+    unread += fmt::format("{}{}", unread.empty() ? "" : ", ", own);
+  }
+  if (unread.empty()) return;
+  throw unsupported("{}: a model of {} does not read all tensors of the file, left over are: {}",
+                    file.source, architecture.name, unread);
+}
+
 }  // namespace
 
 Model build_gguf(const Gguf& file, const ModelOptions& options) {
@@ -342,6 +402,7 @@ Model build_gguf(const Gguf& file, const ModelOptions& options) {
   }
   const Checkpoint checkpoint = CheckpointMaker(file, architecture, config).make();
   Model model = build_hugging_face(Config::parse(config.dump(), file.source), checkpoint, options);
+  check_all_read(file, architecture, model.weights);
   model.family = architecture.name;
   model.end_tokens = end_tokens_of(file);
   return model;

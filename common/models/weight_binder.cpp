@@ -54,11 +54,22 @@ const ops::BlockFormat* WeightBinder::blocks_of(const Entry& entry) const {
   return found == checkpoint_->blocks.end() ? nullptr : found->second;
 }
 
+std::string WeightBinder::said_name(const std::string& published) const {
+  return checkpoint_->own_name ? checkpoint_->own_name(published) : published;
+}
+
+// All under which the weight is looked for.
+std::string WeightBinder::said_names(const std::string& name) const {
+  const std::string with_prefix = said_name(prefix_ + name), without = said_name(name);
+  if (!checkpoint_->own_name) return fmt::format("{} or {}", with_prefix, without);
+  return with_prefix == prefix_ + name ? without : with_prefix;
+}
+
 Extents WeightBinder::extents(const std::string& name) const {
   const Entry* entry = find(name);
   if (entry == nullptr) {
-    throw invalid("no such weight in {}, and config.json asks for it: {}{} or {}",
-                  checkpoint_->folder.string(), prefix_, name, name);
+    throw invalid("no such weight in {}, and {} asks for it: {}", checkpoint_->folder.string(),
+                  checkpoint_->settings, said_names(name));
   }
   Extents extents = entry->second.extents();
   if (const ops::BlockFormat* blocks = blocks_of(*entry); blocks && !extents.empty()) {
@@ -70,15 +81,14 @@ Extents WeightBinder::extents(const std::string& name) const {
 const WeightBinder::Entry& WeightBinder::find(const std::string& name,
                                               const Extents& expected) const {
   if (extents(name) != expected) {
-    throw invalid(
-        "a weight in {} has another shape than config.json says: {}: expected {}, found {}",
-        checkpoint_->folder.string(), find(name)->first, to_string(expected),
-        to_string(extents(name)));
+    throw invalid("a weight in {} has another shape than {} says: {}: expected {}, found {}",
+                  checkpoint_->folder.string(), checkpoint_->settings, said_name(find(name)->first),
+                  to_string(expected), to_string(extents(name)));
   }
   const Entry& entry = *find(name);
   if (blocks_of(entry) == nullptr && !is_float(entry.second.dtype())) {
     throw invalid("a weight in {} must be of a float type: {}: {}", checkpoint_->folder.string(),
-                  entry.first, to_string(entry.second.dtype()));
+                  said_name(entry.first), to_string(entry.second.dtype()));
   }
   return entry;
 }

@@ -49,6 +49,8 @@ class WeightBinder {
  private:
   using Entry = TensorMap::value_type;
 
+  std::string said_name(const std::string& published) const;
+  std::string said_names(const std::string& name) const;
   const Entry* find(const std::string& name) const;
   const Entry& find(const std::string& name, const Extents& extents) const;
   const ops::BlockFormat* blocks_of(const Entry& entry) const;

@@ -11,6 +11,7 @@ namespace paceline::test {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 
@@ -133,6 +134,71 @@ TEST(GgufModel, OfQwen2HasBiasesWhereTheFileHasThem) {
   EXPECT_EQ(model.family, "qwen2");
 }
 
+TEST(GgufModel, OfLlamaAddsTheBiasesOfItsMlp) {
+  MadeGguf made = whole("llama");
+  for (const char* bias : {"ffn_gate", "ffn_up", "ffn_down"}) {
+    made.floats(fmt::format("blk.0.{}.bias", bias), {64}, std::vector<float>(64, 2));
+  }
+  const Model model = build_gguf(parsed(made.bytes()), {});
+
+  EXPECT_EQ(model.weights.at("model.layers.0.mlp.up_proj.bias").to_doubles()[0], 2);
+  EXPECT_NE(model.graph.id(), build_gguf(parsed(whole("llama").bytes()), {}).graph.id());
+}
+
+TEST(GgufModel, RefusesTensorsThatNothingReads) {
+  MadeGguf made = whole("llama");
+  made.floats("blk.0.attn_output.bias", {64}, std::vector<float>(64, 2));
+  made.floats("blk.7.attn_norm.weight", {64}, std::vector<float>(64, 2));
+  made.floats("rope_else.weight", {1}, {1});
+  const std::string said = refusal_of(made, ErrorKind::unsupported);
+
+  EXPECT_THAT(said, EndsWith("left over are: blk.0.attn_output.bias, blk.7.attn_norm.weight"));
+}
+
+MadeGguf whole_phi3() {
+  MadeGguf made = with_settings("phi3");
+  add_matrix(made, "token_embd.weight", 5, 64);
+  for (const char* norm : {"output_norm", "blk.0.attn_norm", "blk.0.ffn_norm"}) {
+    made.floats(norm + std::string(".weight"), {64}, std::vector<float>(64, 1));
+  }
+  add_matrix(made, "blk.0.attn_qkv.weight", 192, 64);
+  add_matrix(made, "blk.0.attn_output.weight", 64, 64);
+  add_matrix(made, "blk.0.ffn_up.weight", 128, 64);
+  add_matrix(made, "blk.0.ffn_down.weight", 64, 64);
+  return made;
+}
+
+TEST(GgufModel, OfPhi3HasNoWindowWhereTheFileSaysNought) {
+  const auto id_of = [](const MadeGguf& made) {
+    return build_gguf(parsed(made.bytes()), {}).graph.id();
+  };
+  MadeGguf none = whole_phi3(), some = whole_phi3();
+  none.u32("phi3.attention.sliding_window", 0);
+  some.u32("phi3.attention.sliding_window", 3);
+
+  EXPECT_EQ(id_of(none), id_of(whole_phi3()));
+  EXPECT_NE(id_of(some), id_of(whole_phi3()));
+}
+
+TEST(GgufModel, NamesTensorsAsTheFileDoes) {
+  MadeGguf narrow = with_settings("llama");
+  add_matrix(narrow, "token_embd.weight", 5, 32);
+  EXPECT_THAT(refusal_of(narrow), HasSubstr("another shape than its metadata says: "
+                                            "token_embd.weight: expected [5,64], found [5,32]"));
+  MadeGguf post = with_settings("gemma3");
+  add_matrix(post, "token_embd.weight", 5, 64);
+  EXPECT_THAT(refusal_of(post), HasSubstr("blk.0.attn_norm.weight"));
+}
+
+TEST(GgufModel, RefusesMixturesOfExperts) {
+  MadeGguf made = whole("llama");
+  made.u32("llama.expert_count", 8);
+  EXPECT_THAT(refusal_of(made, ErrorKind::unsupported), HasSubstr("expert_count must be 0: 8"));
+  MadeGguf dense = whole("llama");
+  dense.u32("llama.expert_count", 0);
+  EXPECT_EQ(refusal_of(dense), "accepted");
+}
+
 TEST(GgufModel, DividesFrequenciesByTheFactorsOfLlama3) {
   MadeGguf made = whole("llama");
   made.floats("rope_freqs.weight", {16}, std::vector<float>(16, 8));
@@ -152,7 +218,7 @@ TEST(GgufModel, SaysWhatIsMissingOrUnknown) {
   EXPECT_THAT(refusal_of(bare), HasSubstr("token_embd.weight"));
   MadeGguf empty = with_settings("llama");
   add_matrix(empty, "token_embd.weight", 5, 64);
-  EXPECT_THAT(refusal_of(empty), HasSubstr("input_layernorm"));
+  EXPECT_THAT(refusal_of(empty), HasSubstr("its metadata asks for it: blk.0.attn_norm.weight"));
   MadeGguf uneven = whole("llama");
   uneven.list<std::int32_t>("llama.attention.head_count_kv", 5, {2, 1});
   EXPECT_THAT(refusal_of(uneven, ErrorKind::unsupported), HasSubstr("the same for all layers"));

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <limits>
+
 #include "common/base/error.h"
 #include "tests/common/models/made_gguf.h"
 
@@ -42,6 +44,14 @@ TEST(Gguf, TensorsAreViewsWithTheFastestAxisLast) {
   EXPECT_THAT(b.tensor.extents(), ElementsAre(2, 34));
   EXPECT_EQ(b.tensor.dtype(), Dtype::u8);
   EXPECT_EQ(b.blocks->name, "q8_0");
+}
+
+TEST(Gguf, MayHoldEmptyTensors) {
+  MadeGguf made;
+  made.announce("a", 0, {2, 0, 3}, 0).announce("b", 8, {0, 32}, 0);
+  const Gguf file = parsed(made.bytes());
+  EXPECT_EQ(file.tensors.at("a").tensor.element_count(), 0);
+  EXPECT_THAT(file.tensors.at("b").tensor.extents(), ElementsAre(0, 34));
 }
 
 TEST(Gguf, HoldsMetadataOfEveryType) {
@@ -148,6 +158,14 @@ std::vector<Refused> refused() {
        "beyond the file"},
       {"huge blocks", with([](M& m) {
          m.announce("a", 8, {1ll << 40, 1ll << 40}, 0);
+       }),
+       "beyond the file"},
+      {"huge empty blocks", with([](M& m) {
+         m.announce("a", 8, {0, std::numeric_limits<std::int64_t>::max() - 31}, 0);
+       }),
+       "beyond the file"},
+      {"huge and empty", with([](M& m) {
+         m.announce("a", 0, {0, 1ll << 62, 1ll << 62}, 0);
        }),
        "beyond the file"},
       {"unknown type", with([](M& m) { m.announce("a", 99, {1}, 0); }), "unknown type: 99"},
