@@ -103,6 +103,7 @@ ResizeTaps resize_taps(const Attributes& attributes, std::int64_t from, std::int
   if (to > 0 && from == 0) throw invalid("resize: nothing to make {} elements of", to);
   Axis axis{attributes, from, to, attributes.get<double>("scale")};
   expect_resize_scale(axis.scale, from, to);
+  if (to == 0) return {.width = 1};
   if (axis.scale == 0) axis.scale = length(to) / length(from);
   const bool is_nearest = axis.is("mode", "nearest");
   const bool squeezes = attributes.get<bool>("antialias") && axis.scale < 1 && !is_nearest;

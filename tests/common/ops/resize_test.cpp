@@ -117,6 +117,7 @@ TEST(Resize, RefusesAScaleThatDoesNotLeadToItsExtent) {
   EXPECT_EQ(resize_taps_of(4, 2, {{"scale", 0.7}}).places.size(), 4u);
   EXPECT_EQ(resize_taps_of(4, 3, {{"scale", 0.7}}).places.size(), 6u);
   EXPECT_THROW(resize_taps_of(4, 1, {{"scale", 1e-12}, {"antialias", true}}), Error);
+  EXPECT_EQ(resize_taps_of(4, 0, {{"scale", 1e-300}, {"antialias", true}}).width, 1);
 }
 
 TEST(Resize, StaysWithinXHoweverFarACropReaches) {
