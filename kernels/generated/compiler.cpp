@@ -104,11 +104,15 @@ class CodeCompiler {
 
   std::shared_ptr<GeneratedCode> ask(const std::string& text) {
     const std::lock_guard lock(mutex_);
+    start();
     auto& code = known_[Hasher("generated-text/1").add(text).finish()];
     if (code == nullptr) {
       code = std::make_shared<GeneratedCode>();
+      if (stops_) {
+        code->finish(nullptr, std::string(ending));
+        return code;
+      }
       queue_.emplace_back(text, code);
-      if (!thread_.joinable()) thread_ = std::thread([this] { serve(); });
       wake_.notify_one();
     }
     return code;
@@ -121,6 +125,15 @@ class CodeCompiler {
 
  private:
   using Request = std::pair<std::string, std::shared_ptr<GeneratedCode>>;
+  static constexpr std::string_view ending = "no generated code: the program ends";
+
+  // Requires: the lock is held.
+  void start() {
+    if (stops_ || thread_.joinable()) return;
+    // The program may end while LLVM is still being loaded.
+    std::atexit([] { instance().stop(); });
+    thread_ = std::thread([this] { serve(); });
+  }
 
   void serve() {
     std::optional<LlvmModule> module;
@@ -130,7 +143,7 @@ class CodeCompiler {
     } catch (const Error& error) {
       failure = error.what();
     }
-    // After LLVM's own handlers, so that it runs before them.
+    // Once more after LLVM's own handlers, so that it runs before them.
     std::atexit([] { instance().stop(); });
     while (auto request = next()) {
       if (!module) {
@@ -143,6 +156,14 @@ class CodeCompiler {
         request->second->finish(nullptr, error.what());
       }
     }
+    refuse_the_rest();
+  }
+
+  // Nobody waits for what will not come.
+  void refuse_the_rest() {
+    const std::lock_guard lock(mutex_);
+    for (const Request& request : queue_) request.second->finish(nullptr, std::string(ending));
+    queue_.clear();
   }
 
   std::optional<Request> next() {

@@ -2,10 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "common/base/digest.h"
 #include "common/base/error.h"
@@ -80,6 +82,28 @@ TEST_F(GeneratedCodes, ComeBackFromTheFolder) {
   if (!is_child_) std::ofstream(kept, std::ios::app) << "more";
   const auto was_compiled = [] { std::exit(generated_code_counts().compiled == 1 ? 0 : 1); };
   EXPECT_EXIT(was_compiled(), testing::ExitedWithCode(0), "");
+}
+
+// What is still asked for when the program ends is refused, and nothing compiles from then on.
+TEST_F(GeneratedCodes, EndWithTheProgram) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  static std::vector<std::shared_ptr<GeneratedCode>> codes;
+  const auto end_early = [] {
+    std::atexit([] {
+      try {
+        codes.back()->function();
+      } catch (const Error& error) {
+        const bool says_why = std::string_view(error.what()).find("ends") != std::string::npos;
+        std::_Exit(says_why ? 3 : 4);
+      }
+      std::_Exit(5);
+    });
+    for (int i = 0; i < 20; ++i) {
+      codes.push_back(generate(text_of(fmt::format("v0 = mul(i0, 6.{}1); out(v0)", i))));
+    }
+    std::exit(0);
+  };
+  EXPECT_EXIT(end_early(), testing::ExitedWithCode(3), "");
 }
 
 TEST_F(GeneratedCodes, SayWhyTheyDoNotCompile) {
