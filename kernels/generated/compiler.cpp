@@ -61,16 +61,15 @@ std::string digest_of(std::string_view bytes) {
 class ObjectCache {
  public:
   std::optional<std::string> find(const std::string& name) const {
-    std::error_code error;
-    if (!std::filesystem::exists(path_of(name), error)) return std::nullopt;
     try {
+      if (!std::filesystem::exists(path_of(name))) return std::nullopt;
       std::string file = read_text_file(path_of(name));
       const std::size_t head = mark.size() + 32 + 1;
       if (file.size() < head || !file.starts_with(mark)) return std::nullopt;
       std::string object = file.substr(head);
       if (file.substr(mark.size(), 32) != digest_of(object)) return std::nullopt;
       return object;
-    } catch (const Error&) {
+    } catch (const std::exception&) {
       return std::nullopt;
     }
   }

@@ -106,6 +106,18 @@ TEST_F(GeneratedCodes, EndWithTheProgram) {
   EXPECT_EXIT(end_early(), testing::ExitedWithCode(3), "");
 }
 
+// A user without a home, as containers run programs.
+TEST_F(GeneratedCodes, NeedNoFolder) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  if (geteuid() != 0) GTEST_SKIP() << "only root becomes a user without a home";
+  const auto without_home = [] {
+    unsetenv("XDG_DATA_HOME");
+    unsetenv("HOME");
+    std::exit(setuid(54321) == 0 && of_two(text_of("v0 = mul(i0, 7.25); out(v0)")) == 14.5 ? 0 : 1);
+  };
+  EXPECT_EXIT(without_home(), testing::ExitedWithCode(0), "");
+}
+
 TEST_F(GeneratedCodes, SayWhyTheyDoNotCompile) {
   const auto code = generate("define void @fused() { nonsense }");
   try {
