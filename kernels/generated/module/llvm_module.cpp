@@ -23,6 +23,9 @@
 
 namespace {
 
+// To be raised with every change to how text becomes an object below.
+constexpr const char* way = "way 1";
+
 void tell(const std::string& message, char* error, std::size_t error_bytes) {
   if (error_bytes == 0) return;
   const std::size_t count = std::min(message.size(), error_bytes - 1);
@@ -91,7 +94,7 @@ llvm::orc::LLJIT* jit(std::string& error) {
 extern "C" {
 
 const char* paceline_llvm_target() {
-  static const std::string text = std::string(LLVM_VERSION_STRING) + " " +
+  static const std::string text = std::string(LLVM_VERSION_STRING) + " " + way + " " +
                                   llvm::sys::getHostCPUName().str() + " " + host_features();
   return text.c_str();
 }

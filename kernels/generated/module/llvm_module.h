@@ -7,7 +7,8 @@
 // write one line into `error`.
 extern "C" {
 
-// LLVM's version and the processor that it compiles for: "19.1.7 sapphirerapids +avx512f,...".
+// All that an object depends on besides its text: LLVM's version, the way this module compiles with
+// it, and the processor that it compiles for: "19.1.7 way 1 sapphirerapids +avx512f,...".
 const char* paceline_llvm_target();
 
 // Compiles LLVM's text for this machine, and hands the relocatable object to `sink`.
