@@ -16,6 +16,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/subprocess.h"
+#include "kernels/generated/loadable.h"
 #include "kernels/generated/module/llvm_module.h"
 
 namespace paceline::kernels {
@@ -241,9 +242,12 @@ void GeneratedCode::finish(RowFunction function, std::string failure) {
 }
 
 std::optional<std::string> generated_code_absence() {
-  std::error_code error;
-  if (std::filesystem::exists(module_path(), error)) return std::nullopt;
-  return fmt::format("no module {}", module_path().string());
+  static const auto absence = []() -> std::optional<std::string> {
+    std::error_code error;
+    if (std::filesystem::exists(module_path(), error)) return load_obstacle(module_path());
+    return fmt::format("no module {}", module_path().string());
+  }();
+  return absence;
 }
 
 std::string generated_code_version() { return "LLVM " PACELINE_LLVM_VERSION; }

@@ -33,7 +33,8 @@ class GeneratedCode {
   std::string failure_;
 };
 
-// Why there is no generated code on this machine; nullopt when there is. Loads nothing.
+// Why there is no generated code on this machine; nullopt when there is: the
+// module and all that it needs were found. Loads nothing where they are in the loader's folders.
 std::optional<std::string> generated_code_absence();
 // "LLVM 19.1.7"; empty where this program was built without.
 std::string generated_code_version();
