@@ -38,6 +38,12 @@ Arguments parse(int count, char** words) {
       *option = words[++i];
     }
   }
+  const bool tells_of_all =
+      !arguments.table.empty() || !arguments.passing.empty() || !arguments.baseline.empty();
+  if (!arguments.only.empty() && tells_of_all) {
+    throw invalid("--table, --passing and --baseline are of all tests, not of --only {}",
+                  arguments.only);
+  }
   return arguments;
 }
 

@@ -40,6 +40,15 @@ Terms fused_matmul(Call& call) {
   return {alpha == 1 ? y : y * alpha};
 }
 
+// What would change the result and is not computed here.
+void refuse_attribute(const Call& call, std::string_view name) {
+  const std::int64_t given = call.integer(name, 0);
+  if (given > 0) throw unsupported("{}={}", name, given);
+}
+void refuse_input(const Call& call, std::size_t i, std::string_view what) {
+  if (call.has(i)) throw unsupported("{} (input {})", what, i);
+}
+
 // The sum that is normalised: of input, skip and, as operand `bias`, one more.
 Value skipped_sum(const Call& call, std::size_t bias) {
   const Value sum = call.in(0) + call.in(1);
@@ -111,6 +120,7 @@ Terms multi_head_attention(Call& call) {
 
 // One product gives query, key and value.
 Terms packed_attention(Call& call) {
+  refuse_attribute(call, "do_rotary");
   const Value x = call.in(0);
   if (call.has(4)) throw unsupported("past keys and values in one operand");
   const Value weight = call.in(1);
@@ -135,14 +145,37 @@ Terms packed_attention(Call& call) {
   return {join_heads(attend(heads, attention))};
 }
 
-// Causal, with fewer heads of keys. Sequences of one batch are equally long: what a shorter one has
-// beyond its length only reaches queries beyond it.
+// What a sequence has beyond its own length only reaches queries beyond it, so lengths (seqlens_k,
+// one less each) need not be looked at; but beside a past, new keys of a shorter sequence would
+// follow its own past, so that all of them must be equally long.
+void refuse_unequal_lengths(const Call& call, const Dim& batch, const Dim& past,
+                            const Dim& queries) {
+  if (past == Dim(0) || !call.has(5)) return;
+  const Known* lengths = call.term(5).known();
+  if (lengths == nullptr && batch == Dim(1)) return;
+  if (lengths == nullptr) {
+    throw unsupported(
+        "a past of several sequences whose lengths (seqlens_k, input 5) are known in a run only: "
+        "export it for a batch of 1");
+  }
+  for (std::int64_t i = 0; i < lengths->element_count(); ++i) {
+    if (lengths->dim(i) == past + queries - Dim(1)) continue;
+    throw unsupported("a sequence shorter than others, beside a past: seqlens_k is {}, {} past",
+                      lengths->dim(i).to_string(), past.to_string());
+  }
+}
+
+// Causal, with fewer heads of keys.
 Terms group_query_attention(Call& call) {
+  for (const char* name : {"smooth_softmax", "kv_cache_bit_width"}) refuse_attribute(call, name);
+  refuse_input(call, 9, "positions given by themselves");
+  refuse_input(call, 11, "sinks of heads");
   Value q = call.in(0);
   if (!call.has(1) || !call.has(2))
     throw unsupported("query, key and value packed into one operand");
   Heads heads = heads_of(call, q, call.in(1), call.in(2));
   const Dim past = call.has(3) ? call.shape(3).at(2) : Dim(0);
+  refuse_unequal_lengths(call, q.dim(0), past, heads.q.dim(2));
   if (call.integer("do_rotary", 0) != 0) {
     const Dim queries = heads.q.dim(2);
     const Value cosines = call.in(7).slice(0, past, past + queries);
@@ -162,15 +195,22 @@ Terms group_query_attention(Call& call) {
 }
 
 Terms rotary_embedding(Call& call) {
+  if (const double scale = call.real("scale", 1); scale != 1) throw unsupported("scale={}", scale);
+  refuse_attribute(call, "is_packed_batching");
   const Value x = call.in(0);
   const Value positions = call.in(1);
   const std::int64_t given = call.integer("num_heads", 0);
   const bool is_interleaved = call.integer("interleaved", 0) != 0;
   const Value cosines = call.in(2), sines = call.in(3);
   if (x.rank() == 4) return {rotated_at(x, cosines, sines, positions, is_interleaved)};
-  const std::int64_t heads =
-      given > 0 ? given
-                : fixed(x.dim(2), "the width of heads") / (2 * fixed(cosines.dim(1), "a table"));
+  const std::int64_t half = given > 0 ? 1 : fixed(cosines.dim(1), "a table");
+  if (half < 1 || half > (1 << 30)) {
+    throw invalid("num_heads is missing and the table's rows are of no head: {} wide", half);
+  }
+  const std::int64_t heads = given > 0 ? given : fixed(x.dim(2), "the width of heads") / (2 * half);
+  if (heads < 1) {
+    throw invalid("{} holds no head of {}: the table is too wide", x.type().to_string(), 2 * half);
+  }
   return {join_heads(rotated_at(split_heads(x, heads), cosines, sines, positions, is_interleaved))};
 }
 

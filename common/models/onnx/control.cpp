@@ -32,7 +32,7 @@ bool holds(const Term& condition) {
 }
 
 // A loop whose number of rounds is known, round after round. Without a condition it never ends
-// early.
+// early, whatever its body says.
 Terms loop(Call& call) {
   const GraphRecord& body = call.graph("body");
   const std::size_t carried = call.input_count() < 2 ? 0 : call.input_count() - 2;
@@ -53,7 +53,7 @@ Terms loop(Call& call) {
     condition = outputs[0];
     for (std::size_t i = 0; i < carried; ++i) state[i] = outputs[1 + i];
     for (std::size_t i = 0; i < scans.size(); ++i) scans[i].push_back(outputs[1 + carried + i]);
-    if (round + 1 < trips) is_going = holds(condition);
+    if (call.has(1) && round + 1 < trips) is_going = holds(condition);
   }
   Terms results = state;
   for (const auto& rounds : scans) {

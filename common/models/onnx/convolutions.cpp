@@ -70,13 +70,14 @@ Trim trim_of(const Call& call, const Shape& x, const Windows& windows) {
     const std::int64_t stride = windows.strides[axis];
     const std::int64_t reach = (windows.kernel[axis] - 1) * windows.dilations[axis] + 1;
     // stride * (extent - 1) + reach + added - wanted; extents times strides cancel when SAME.
-    std::int64_t total = reach - stride + trim.added[axis];
+    Dim whole = Dim(reach - stride) + Dim(trim.added[axis]);
     if (wanted) {
       const std::int64_t extent = fixed(x[axis + 2], "an axis with a wanted output");
-      total += fixed(Dim(stride) * Dim(extent) - Dim((*wanted)[axis + skip]), "output_shape");
+      whole += Dim(stride) * Dim(extent) - Dim((*wanted)[axis + skip]);
     }
+    std::int64_t total = fixed(whole, "output_shape");
     if (total < 0) {
-      trim.added[axis] -= total;
+      trim.added[axis] = fixed(Dim(trim.added[axis]) - whole, "output_shape");
       total = 0;
     }
     const std::int64_t half = total / 2;

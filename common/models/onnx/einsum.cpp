@@ -112,8 +112,9 @@ Named without_repeats(Named named) {
     const std::int64_t extent = fixed(value.dim(static_cast<int>(i)), "a diagonal");
     Shape shape = value.shape();
     shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(i));
-    shape[i] = extent * extent;
-    value = value.reshape(shape).slice(static_cast<int>(i), 0, extent * extent, extent + 1);
+    const Dim square = Dim(extent) * Dim(extent);
+    shape[i] = square;
+    value = value.reshape(shape).slice(static_cast<int>(i), 0, square, extent + 1);
     named.value = value;
     named.axes.erase(again, 1);
     return without_repeats(named);

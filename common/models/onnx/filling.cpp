@@ -114,9 +114,10 @@ Terms triangle(Call& call) {
 
 Terms one_hot(Call& call) {
   const Value indices = call.in(0);
-  const std::int64_t depth =
-      !is_float(call.dtype(1)) ? call.integer(1) : static_cast<std::int64_t>(call.real(1));
-  if (depth < 0) throw invalid("the depth is negative: {}", depth);
+  const double given =
+      is_float(call.dtype(1)) ? call.real(1) : static_cast<double>(call.integer(1));
+  if (!(given >= 0 && given <= far)) throw invalid("a depth of {}", given);
+  const auto depth = static_cast<std::int64_t>(given);
   const int rank = indices.rank() + 1;
   const int axis = axis_of(call.integer("axis", -1), rank);
   Value places = indices.cast(Dtype::i64);

@@ -35,13 +35,14 @@ class Sampler {
     }
     height_ = fixed(x.dim(2), "an image");
     width_ = fixed(x.dim(3), "an image");
-    channels_last_ = x.permute({0, 2, 3, 1}).reshape({x.dim(0) * Dim(height_ * width_), x.dim(1)});
+    const Dim area = x.dim(2) * x.dim(3);
+    channels_last_ = x.permute({0, 2, 3, 1}).reshape({x.dim(0) * area, x.dim(1)});
     const Value coordinates = grid.cast(Dtype::f32);
     const auto part = [&](int i) { return drop_axes(coordinates.slice(3, i, i + 1), {3}); };
     column_ = place_of(part(0), width_, how.aligns_corners);
     row_ = place_of(part(1), height_, how.aligns_corners);
     first_ = counting(x.builder(), x.dim(0), Dtype::i64).reshape({x.dim(0), 1, 1}) *
-             static_cast<double>(height_ * width_);
+             static_cast<double>(fixed(area, "an image"));
     dtype_ = x.dtype();
   }
 

@@ -1,8 +1,11 @@
 #include "common/models/onnx/import.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -24,6 +27,11 @@ constexpr std::int64_t opset_max = 24;
 constexpr std::size_t complaints_max = 24;
 constexpr int nesting_max = 48;              // Functions within functions, bodies within bodies.
 constexpr std::int64_t nodes_max = 200'000;  // After functions are inlined and loops unrolled.
+constexpr std::int64_t names_a_node = 16;  // A node with more operands and results counts as more.
+constexpr std::int64_t built_max = 1'000'000;   // Nodes that these become.
+constexpr std::int64_t folded_max = 8'000'000;  // Nodes that are computed while the file is read.
+constexpr std::int64_t copied_bytes_max = std::int64_t{1} << 28;  // Of functions' nodes.
+constexpr std::int64_t table_bytes_max = std::int64_t{1} << 30;   // Of what nodes share.
 
 // The graph without what no output needs. Inputs stay: they are the file's interface.
 Graph without_dead(const Graph& graph, const OpSet& ops) {
@@ -81,6 +89,7 @@ class Importer : public Reader {
   std::vector<Term> read(const GraphRecord& graph, std::vector<Term> inputs,
                          const Scope& outer) override {
     const Nesting nesting(*this);
+    spend(graph.inputs.size() + graph.outputs.size() + graph.initialisers.size());
     Scope scope(&outer, outer.opsets());
     if (graph.inputs.size() > inputs.size()) {
       throw invalid("graph \"{}\" has {} inputs where {} are given", graph.name,
@@ -99,6 +108,17 @@ class Importer : public Reader {
 
   Tensor tensor(const TensorRecord& record) override { return storage_.tensor(record); }
 
+  Term shared(const std::string& name, const std::function<Known()>& make) override {
+    const auto made = shared_.find(name);
+    if (made != shared_.end()) return made->second;
+    const Term term(make());
+    shared_bytes_ += term.known()->numbers ? term.known()->numbers->size_bytes() : 0;
+    if (std::cmp_greater(shared_bytes_, table_bytes_max)) {
+      throw unsupported("tables of more than {} bytes in all", table_bytes_max);
+    }
+    return shared_.emplace(name, term).first->second;
+  }
+
   void want(const Value& value) override {
     if (&value.builder() != &builder_ || options_.wanted_inputs == nullptr) return;
     const auto origin = origins_.find(value.ref());
@@ -107,6 +127,11 @@ class Importer : public Reader {
   }
 
  private:
+  // Ends the reading at once, where other refusals are gathered.
+  struct Excess : Error {
+    explicit Excess(const std::string& message) : Error(ErrorKind::unsupported, message) {}
+  };
+
   // Thrown where a value is missing because its node is not supported, which is said already.
   struct Unknown {};
 
@@ -125,17 +150,22 @@ class Importer : public Reader {
   };
 
   void check_opsets() {
-    const auto standard = model_.opsets.find("");
-    if (standard == model_.opsets.end()) {
-      if (model_.opsets.empty()) {
-        throw invalid("{}: the file does not say which opset it uses", source());
-      }
-      model_.opsets[""] = opset_max;
-      return;
+    for (const auto& [name, function] : model_.functions) {
+      check_opset(function.opsets, fmt::format("function {}.{}: ", name.first, name.second));
     }
+    check_opset(model_.opsets, "");
+    if (model_.opsets.empty()) {
+      throw invalid("{}: the file does not say which opset it uses", source());
+    }
+    model_.opsets.emplace("", opset_max);
+  }
+
+  void check_opset(const Opsets& opsets, std::string_view place) const {
+    const auto standard = opsets.find("");
+    if (standard == opsets.end()) return;
     if (standard->second < opset_min || standard->second > opset_max) {
-      throw unsupported("{}: opsets {} to {} are supported: {}", source(), opset_min, opset_max,
-                        standard->second);
+      throw unsupported("{}: {}opsets {} to {} are supported: {}", source(), place, opset_min,
+                        opset_max, standard->second);
     }
   }
 
@@ -169,9 +199,7 @@ class Importer : public Reader {
     }
     std::string complaint = fmt::format("{}: {}", place, why);
     // An unrolled loop says the same in every round.
-    if (std::find(complaints_.begin(), complaints_.end(), complaint) == complaints_.end()) {
-      complaints_.push_back(std::move(complaint));
-    }
+    if (said_.insert(complaint).second) complaints_.push_back(std::move(complaint));
   }
 
   void refuse_complaints() const {
@@ -243,8 +271,9 @@ class Importer : public Reader {
         continue;
       }
       if (!onnx::dtype_of(record.element_type)) {
-        complaints_.push_back(fmt::format("tensor \"{}\": elements of {}", record.name,
-                                          name_of(record.element_type)));
+        std::string complaint =
+            fmt::format("tensor \"{}\": elements of {}", record.name, name_of(record.element_type));
+        if (said_.insert(complaint).second) complaints_.push_back(std::move(complaint));
         scope.define(record.name, std::nullopt);
         continue;
       }
@@ -254,12 +283,22 @@ class Importer : public Reader {
     }
   }
 
+  // What is the same whenever a graph is read.
+  struct Reading {
+    std::set<std::string> names;
+    std::optional<std::vector<const NodeRecord*>> order;
+  };
+
   void read_nodes(const GraphRecord& graph, Scope& scope) {
-    std::set<std::string> read;
-    for (const ValueRecord& output : graph.outputs) read.insert(output.name);
-    add_names(graph.nodes, read);
-    define_initialisers(graph, scope, read);
-    read_nodes(graph.nodes, scope);
+    const auto [place, is_new] = readings_.try_emplace(&graph);
+    Reading& reading = place->second;
+    if (is_new) {
+      for (const ValueRecord& output : graph.outputs) reading.names.insert(output.name);
+      add_names(graph.nodes, reading.names);
+    }
+    define_initialisers(graph, scope, reading.names);
+    if (!reading.order) reading.order = ordered(pointers_to(graph.nodes), scope);
+    for (const NodeRecord* node : *reading.order) read_node(*node, scope);
   }
 
   static void add_names(const std::vector<NodeRecord>& nodes, std::set<std::string>& names) {
@@ -273,16 +312,26 @@ class Importer : public Reader {
     }
   }
 
-  void read_nodes(const std::vector<NodeRecord>& nodes, Scope& scope) {
+  std::vector<const NodeRecord*> ordered(const std::vector<const NodeRecord*>& nodes,
+                                         const Scope& scope) const {
     const auto is_outside = [&](const std::string& name) { return scope.has(name); };
-    for (const NodeRecord* node : in_order(nodes, is_outside, source())) read_node(*node, scope);
+    return in_order(nodes, is_outside, source());
+  }
+
+  // Counts a node or a graph with so many names.
+  void spend(std::size_t names) {
+    node_count_ += 1 + static_cast<std::int64_t>(names) / names_a_node;
+    if (node_count_ > nodes_max) too_large(nodes_max);
+  }
+
+  void too_large(std::int64_t count_max) const {
+    throw Excess(
+        fmt::format("{}: more than {} nodes after functions are inlined and loops unrolled",
+                    source(), count_max));
   }
 
   void read_node(const NodeRecord& node, Scope& scope) {
-    if (++node_count_ > nodes_max) {
-      throw unsupported("{}: more than {} nodes after functions are inlined and loops unrolled",
-                        source(), nodes_max);
-    }
+    spend(node.inputs.size() + node.outputs.size());
     std::vector<std::optional<Term>> outputs(node.outputs.size());
     try {
       std::vector<Term> terms = translate(node, scope);
@@ -294,6 +343,8 @@ class Importer : public Reader {
         }
       }
     } catch (const Unknown&) {
+    } catch (const Excess&) {
+      throw;
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::unsupported) throw placed(node, error);
       complain(node, error.what());
@@ -331,9 +382,14 @@ class Importer : public Reader {
     }
     const auto function = model_.functions.find({node.domain, node.op});
     if (function != model_.functions.end()) return inlined(function->second, node, inputs);
+    const auto constant = constants_.find(&node);
+    if (constant != constants_.end()) return constant->second;
     const Translate translator = find_translator(node.domain, node.op);
     check(translator != nullptr, "unknown ops were found before");
     const auto opset = scope.opsets().find(node.domain);
+    if (opset == scope.opsets().end() && node.domain.empty()) {
+      throw invalid("a function that uses the standard's ops must say which opset it imports");
+    }
     const std::int64_t version = opset == scope.opsets().end() ? 1 : opset->second;
     places_.push_back(describe(node));
     const struct Leave {
@@ -343,8 +399,31 @@ class Importer : public Reader {
     if (auto folded = try_fold(translator, node, version, inputs, scope)) return *folded;
     Call call(node, version, inputs, materialiser_, *this, scope);
     std::vector<Term> outputs = translator(call);
+    if (node_of_last(outputs) >= built_max) too_large(built_max);
+    if (inputs.empty() && !has_graphs(node) && is_known(outputs)) {
+      constants_.emplace(&node, outputs);
+    }
     if (options_.wanted_inputs != nullptr) trace(inputs, outputs);
     return outputs;
+  }
+
+  static bool has_graphs(const NodeRecord& node) {
+    return std::any_of(node.attributes.begin(), node.attributes.end(),
+                       [](const AttributeRecord& attribute) { return attribute.graph != nullptr; });
+  }
+
+  static bool is_known(const std::vector<Term>& terms) {
+    return std::all_of(terms.begin(), terms.end(),
+                       [](const Term& term) { return term.known() != nullptr; });
+  }
+
+  // Builders append, so that this is about how many nodes there are.
+  static std::int64_t node_of_last(const std::vector<Term>& terms) {
+    std::int64_t last = 0;
+    for (const Term& term : terms) {
+      if (term.known() == nullptr) last = std::max<std::int64_t>(last, term.value().ref().node);
+    }
+    return last;
   }
 
   void trace(const std::vector<std::optional<Term>>& inputs, const std::vector<Term>& outputs) {
@@ -366,9 +445,7 @@ class Importer : public Reader {
                                             const std::vector<std::optional<Term>>& inputs,
                                             const Scope& scope) {
     if (inputs.empty()) return std::nullopt;
-    for (const AttributeRecord& attribute : node.attributes) {
-      if (attribute.graph) return std::nullopt;
-    }
+    if (has_graphs(node)) return std::nullopt;
     for (const std::optional<Term>& input : inputs) {
       if (!input) continue;
       const Known* known = input->known();
@@ -380,6 +457,8 @@ class Importer : public Reader {
     Materialiser materialiser(scratch);
     Call call(node, version, inputs, materialiser, *this, scope);
     std::vector<Term> terms = translator(call);
+    folded_count_ += node_of_last(terms);
+    if (folded_count_ > folded_max) too_large(folded_max);
     bool has_values = false;
     for (std::size_t i = 0; i < terms.size(); ++i) {
       if (terms[i].known() != nullptr) continue;
@@ -401,7 +480,6 @@ class Importer : public Reader {
     const Nesting nesting(*this);
     const Opsets& opsets = function.opsets.empty() ? model_.opsets : function.opsets;
     Scope scope(nullptr, opsets);
-    std::vector<NodeRecord> nodes = instantiate(function, node);
     std::set<std::string> absent;
     for (std::size_t i = 0; i < function.inputs.size(); ++i) {
       if (i < inputs.size() && inputs[i]) {
@@ -410,19 +488,20 @@ class Importer : public Reader {
         absent.insert(function.inputs[i]);
       }
     }
-    // An optional input that the call leaves out is left out by the nodes that read it.
-    for (NodeRecord& inner : nodes) {
-      for (std::string& name : inner.inputs) {
-        if (absent.contains(name)) name.clear();
-      }
+    Instance instance = instantiate(function, node, absent);
+    copied_bytes_ += instance.copied_bytes;
+    if (copied_bytes_ > copied_bytes_max) {
+      throw Excess(fmt::format("{}: calls of functions with attributes take more than {} bytes",
+                               source(), copied_bytes_max));
     }
     places_.push_back(describe(node));
     const struct Leave {
       std::vector<std::string>& places;
       ~Leave() { places.pop_back(); }
     } leave{places_};
-    kept_nodes_.push_back(std::make_unique<std::vector<NodeRecord>>(std::move(nodes)));
-    read_nodes(*kept_nodes_.back(), scope);
+    // Kept, since readings and constants are known by address.
+    std::move(instance.own.begin(), instance.own.end(), std::back_inserter(kept_nodes_));
+    for (const NodeRecord* inner : ordered(instance.nodes, scope)) read_node(*inner, scope);
     std::vector<Term> outputs;
     for (const std::string& output : function.outputs) {
       outputs.push_back(require(scope, output, "a function's output"));
@@ -452,11 +531,18 @@ class Importer : public Reader {
   // By value, the inputs that it is computed from; only where somebody asks for them.
   std::map<ValueRef, std::set<std::string>> origins_;
   std::map<const TensorRecord*, Term> initialisers_;
-  std::vector<std::unique_ptr<std::vector<NodeRecord>>> kept_nodes_;
+  std::map<const GraphRecord*, Reading> readings_;
+  std::map<const NodeRecord*, std::vector<Term>> constants_;  // Of nodes without operands.
+  std::map<std::string, Term> shared_;
+  std::vector<std::unique_ptr<NodeRecord>> kept_nodes_;
   std::set<std::pair<std::string, std::string>> seen_functions_;
   std::vector<std::string> complaints_;
+  std::set<std::string> said_;       // The same.
   std::vector<std::string> places_;  // From the outermost node that is being translated.
   std::int64_t node_count_ = 0;
+  std::int64_t folded_count_ = 0;
+  std::int64_t copied_bytes_ = 0;
+  std::size_t shared_bytes_ = 0;
   int nesting_ = 0;
 };
 

@@ -72,8 +72,9 @@ Terms batch_normalization_of_batch(Call& call) {
 }
 
 Terms batch_normalization(Call& call) {
-  const bool trains =
-      call.opset() < 14 ? call.output_count() > 1 : call.integer("training_mode", 0) != 0;
+  const bool wants_statistics =
+      call.wants_output(1) || call.wants_output(2) || call.wants_output(3) || call.wants_output(4);
+  const bool trains = call.opset() < 14 ? wants_statistics : call.integer("training_mode", 0) != 0;
   if (trains) return batch_normalization_of_batch(call);
   if (call.opset() < 9 && call.integer("spatial", 1) == 0) {
     throw unsupported("statistics for each place of a channel (spatial=0)");

@@ -63,10 +63,10 @@ Terms lp_pool(Call& call) {
   const auto p = static_cast<double>(call.integer("p", 2));
   Attributes attributes = pool_attributes(call, x);
   attributes.set("count_include_pad", true);
-  std::int64_t taps = 1;
-  for (const std::int64_t extent : kernel_of(call, x.shape())) taps *= extent;
+  double taps = 1;
+  for (const std::int64_t extent : kernel_of(call, x.shape())) taps *= static_cast<double>(extent);
   const Value average = x.builder().op("average_pool", {to_power(x, p)}, attributes);
-  return {root(average * static_cast<double>(taps), p)};
+  return {root(average * taps, p)};
 }
 
 Terms global_lp_pool(Call& call) {
@@ -84,7 +84,7 @@ Terms max_unpool(Call& call) {
   Shape pooled{x.dim(0), x.dim(1)};
   for (std::size_t axis = 0; axis < kernel.size(); ++axis) {
     pooled.push_back((x.dim(static_cast<int>(axis) + 2) - Dim(1)) * Dim(windows.strides[axis]) +
-                     Dim(kernel[axis] - windows.low[axis] - windows.high[axis]));
+                     Dim(kernel[axis]) - Dim(windows.low[axis]) - Dim(windows.high[axis]));
   }
   const Dim count = element_count(pooled);
   const Value zeros = like(x, 0).broadcast({count});

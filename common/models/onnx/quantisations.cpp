@@ -37,7 +37,10 @@ void refuse_blocks(const Call& call) {
 }
 
 int quantised_axis(const Call& call, int rank) {
-  return call.rank(1) == 0 || rank == 0 ? 0 : axis_of(call.integer("axis", 1), std::max(rank, 2));
+  if (call.rank(1) == 0 || rank == 0) return 0;
+  // The default is the second axis, which a vector lacks.
+  if (rank == 1 && call.integer("axis", 1) == 1) return 0;
+  return axis_of(call.integer("axis", 1), rank);
 }
 
 Terms quantize_linear(Call& call) {

@@ -10,6 +10,23 @@ namespace paceline::onnx {
 namespace {
 
 constexpr int nesting_max = 32;  // Of graphs in attributes of nodes, so no file exhausts the stack.
+constexpr std::size_t records_bytes_max = std::size_t{1} << 28;
+
+// Two bytes of a file may become hundreds in memory: counts what records take.
+class Room {
+ public:
+  template <typename Record>
+  void take(const Message& message) {
+    taken_ += sizeof(Record);
+    if (taken_ > records_bytes_max) {
+      message.fail(
+          fmt::format("nodes, attributes and tensors take more than {} bytes", records_bytes_max));
+    }
+  }
+
+ private:
+  std::size_t taken_ = 0;
+};
 
 std::pair<std::string, std::string> read_entry(Message message) {
   std::pair<std::string, std::string> entry;
@@ -20,7 +37,8 @@ std::pair<std::string, std::string> read_entry(Message message) {
   return entry;
 }
 
-TensorRecord read_tensor(Message message) {
+TensorRecord read_tensor(Message message, Room& room) {
+  room.take<TensorRecord>(message);
   TensorRecord tensor;
   for (Field field; message.next(field);) {
     switch (field.number) {
@@ -51,6 +69,7 @@ TensorRecord read_tensor(Message message) {
         message.reals(field, 8, tensor.reals);
         break;
       case 13:
+        room.take<std::pair<std::string, std::string>>(message);
         tensor.external.insert(read_entry(message.message(field)));
         break;
       case 14:
@@ -72,7 +91,7 @@ DimRecord read_dim(Message message) {
   return dim;
 }
 
-void read_tensor_type(Message message, ValueRecord& value) {
+void read_tensor_type(Message message, Room& room, ValueRecord& value) {
   value.kind = "tensor";
   for (Field field; message.next(field);) {
     if (field.number == 1) value.element_type = message.integer(field);
@@ -80,16 +99,18 @@ void read_tensor_type(Message message, ValueRecord& value) {
     value.shape.emplace();
     Message shape = message.message(field);
     for (Field dim; shape.next(dim);) {
-      if (dim.number == 1) value.shape->push_back(read_dim(shape.message(dim)));
+      if (dim.number != 1) continue;
+      room.take<DimRecord>(message);
+      value.shape->push_back(read_dim(shape.message(dim)));
     }
   }
 }
 
-void read_type(Message message, ValueRecord& value) {
+void read_type(Message message, Room& room, ValueRecord& value) {
   for (Field field; message.next(field);) {
     switch (field.number) {
       case 1:
-        read_tensor_type(message.message(field), value);
+        read_tensor_type(message.message(field), room, value);
         break;
       case 4:
         value.kind = "sequence";
@@ -109,11 +130,12 @@ void read_type(Message message, ValueRecord& value) {
   }
 }
 
-ValueRecord read_value(Message message) {
+ValueRecord read_value(Message message, Room& room) {
+  room.take<ValueRecord>(message);
   ValueRecord value;
   for (Field field; message.next(field);) {
     if (field.number == 1) value.name = message.text(field);
-    if (field.number == 2) read_type(message.message(field), value);
+    if (field.number == 2) read_type(message.message(field), room, value);
   }
   return value;
 }
@@ -127,7 +149,7 @@ std::pair<std::string, std::int64_t> read_opset(Message message) {
   return opset;
 }
 
-GraphRecord read_graph(Message message, int nesting);
+GraphRecord read_graph(Message message, Room& room, int nesting);
 
 // Files before IR version 2 leave out the type.
 std::int64_t guessed_type(const AttributeRecord& attribute, bool has_real, bool has_integer) {
@@ -141,7 +163,8 @@ std::int64_t guessed_type(const AttributeRecord& attribute, bool has_real, bool 
   return attribute.text.empty() ? 0 : 3;
 }
 
-AttributeRecord read_attribute(Message message, int nesting) {
+AttributeRecord read_attribute(Message message, Room& room, int nesting) {
+  room.take<AttributeRecord>(message);
   AttributeRecord attribute;
   std::vector<std::byte> reals;
   bool has_real = false;
@@ -163,11 +186,12 @@ AttributeRecord read_attribute(Message message, int nesting) {
         attribute.text = message.text(field);
         break;
       case 5:
-        attribute.tensor = std::make_shared<TensorRecord>(read_tensor(message.message(field)));
+        attribute.tensor =
+            std::make_shared<TensorRecord>(read_tensor(message.message(field), room));
         break;
       case 6:
         attribute.graph =
-            std::make_shared<GraphRecord>(read_graph(message.message(field), nesting + 1));
+            std::make_shared<GraphRecord>(read_graph(message.message(field), room, nesting + 1));
         break;
       case 7:
         message.reals(field, 4, reals);
@@ -176,6 +200,7 @@ AttributeRecord read_attribute(Message message, int nesting) {
         message.integers(field, attribute.integers);
         break;
       case 9:
+        room.take<std::string>(message);
         attribute.texts.push_back(message.text(field));
         break;
       case 20:
@@ -194,14 +219,17 @@ AttributeRecord read_attribute(Message message, int nesting) {
   return attribute;
 }
 
-NodeRecord read_node(Message message, int nesting) {
+NodeRecord read_node(Message message, Room& room, int nesting) {
+  room.take<NodeRecord>(message);
   NodeRecord node;
   for (Field field; message.next(field);) {
     switch (field.number) {
       case 1:
+        room.take<std::string>(message);
         node.inputs.push_back(message.text(field));
         break;
       case 2:
+        room.take<std::string>(message);
         node.outputs.push_back(message.text(field));
         break;
       case 3:
@@ -211,7 +239,7 @@ NodeRecord read_node(Message message, int nesting) {
         node.op = message.text(field);
         break;
       case 5:
-        node.attributes.push_back(read_attribute(message.message(field), nesting));
+        node.attributes.push_back(read_attribute(message.message(field), room, nesting));
         break;
       case 7:
         node.domain = canonical_domain(message.text(field));
@@ -223,25 +251,25 @@ NodeRecord read_node(Message message, int nesting) {
   return node;
 }
 
-GraphRecord read_graph(Message message, int nesting) {
+GraphRecord read_graph(Message message, Room& room, int nesting) {
   if (nesting > nesting_max) message.fail("graphs are nested too deeply");
   GraphRecord graph;
   for (Field field; message.next(field);) {
     switch (field.number) {
       case 1:
-        graph.nodes.push_back(read_node(message.message(field), nesting));
+        graph.nodes.push_back(read_node(message.message(field), room, nesting));
         break;
       case 2:
         graph.name = message.text(field);
         break;
       case 5:
-        graph.initialisers.push_back(read_tensor(message.message(field)));
+        graph.initialisers.push_back(read_tensor(message.message(field), room));
         break;
       case 11:
-        graph.inputs.push_back(read_value(message.message(field)));
+        graph.inputs.push_back(read_value(message.message(field), room));
         break;
       case 12:
-        graph.outputs.push_back(read_value(message.message(field)));
+        graph.outputs.push_back(read_value(message.message(field), room));
         break;
       case 15:
         graph.has_sparse_initialisers = true;
@@ -253,7 +281,8 @@ GraphRecord read_graph(Message message, int nesting) {
   return graph;
 }
 
-FunctionRecord read_function(Message message) {
+FunctionRecord read_function(Message message, Room& room) {
+  room.take<FunctionRecord>(message);
   FunctionRecord function;
   for (Field field; message.next(field);) {
     switch (field.number) {
@@ -261,13 +290,15 @@ FunctionRecord read_function(Message message) {
         function.name = message.text(field);
         break;
       case 4:
+        room.take<std::string>(message);
         function.inputs.push_back(message.text(field));
         break;
       case 5:
+        room.take<std::string>(message);
         function.outputs.push_back(message.text(field));
         break;
       case 7:
-        function.nodes.push_back(read_node(message.message(field), 0));
+        function.nodes.push_back(read_node(message.message(field), room, 0));
         break;
       case 9:
         function.opsets.insert(read_opset(message.message(field)));
@@ -276,7 +307,7 @@ FunctionRecord read_function(Message message) {
         function.domain = canonical_domain(message.text(field));
         break;
       case 11:
-        function.defaults.push_back(read_attribute(message.message(field), 0));
+        function.defaults.push_back(read_attribute(message.message(field), room, 0));
         break;
       default:
         break;
@@ -299,6 +330,7 @@ ModelRecord read_model(std::span<const std::byte> bytes, std::string_view source
   if (bytes.empty()) throw invalid("{}: an empty file is no ONNX model", source);
   ModelRecord model;
   bool has_graph = false;
+  Room room;
   Message message(bytes, bytes, source);
   for (Field field; message.next(field);) {
     switch (field.number) {
@@ -309,14 +341,14 @@ ModelRecord read_model(std::span<const std::byte> bytes, std::string_view source
         model.producer = message.text(field);
         break;
       case 7:
-        model.graph = read_graph(message.message(field), 0);
+        model.graph = read_graph(message.message(field), room, 0);
         has_graph = true;
         break;
       case 8:
         model.opsets.insert(read_opset(message.message(field)));
         break;
       case 25: {
-        FunctionRecord function = read_function(message.message(field));
+        FunctionRecord function = read_function(message.message(field), room);
         const auto key = std::pair(function.domain, function.name);
         model.functions.insert({key, std::move(function)});
         break;
@@ -333,7 +365,8 @@ ModelRecord read_model(std::span<const std::byte> bytes, std::string_view source
 }
 
 TensorRecord read_tensor(std::span<const std::byte> bytes, std::string_view source) {
-  return read_tensor(Message(bytes, bytes, source));
+  Room room;
+  return read_tensor(Message(bytes, bytes, source), room);
 }
 
 }  // namespace paceline::onnx

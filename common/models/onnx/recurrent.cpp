@@ -19,11 +19,28 @@ struct Slopes {
   double beta;
 };
 
-Activation activation(const std::string& name, const std::optional<double>& alpha,
-                      const std::optional<double>& beta) {
-  const auto slopes = [&](double a, double b) {
-    return Slopes{alpha.value_or(a), beta.value_or(b)};
-  };
+// activation_alpha or activation_beta: each activation that has such a number takes the next.
+class Numbers {
+ public:
+  Numbers(const Call& call, std::string_view name)
+      : name_(name), numbers_(call.reals(name).value_or(std::vector<double>())) {}
+
+  double next(double missing) { return next_ < numbers_.size() ? numbers_[next_++] : missing; }
+  // Where some are left over, it is open which belong to whom.
+  void refuse_rest() const {
+    if (next_ == 0 || next_ == numbers_.size()) return;
+    throw invalid("{} has {} numbers where the activations take {}", name_, numbers_.size(), next_);
+  }
+
+ private:
+  std::string_view name_;
+  std::vector<double> numbers_;
+  std::size_t next_ = 0;
+};
+
+Activation activation(const std::string& name, Numbers& alphas, Numbers& betas) {
+  const auto slope = [&](double a) { return Slopes{alphas.next(a), 0}; };
+  const auto slopes = [&](double a, double b) { return Slopes{alphas.next(a), betas.next(b)}; };
   std::string word = name;
   for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (word == "sigmoid" || word == "tanh" || word == "relu") {
@@ -41,17 +58,16 @@ Activation activation(const std::string& name, const std::optional<double>& alph
     };
   }
   if (word == "leakyrelu") {
-    return [s = slopes(0.01, 0)](const Value& x) {
-      return select(apply("less", x, 0), x * s.alpha, x);
-    };
+    return
+        [s = slope(0.01)](const Value& x) { return select(apply("less", x, 0), x * s.alpha, x); };
   }
   if (word == "thresholdedrelu") {
-    return [s = slopes(1, 0)](const Value& x) {
+    return [s = slope(1)](const Value& x) {
       return select(apply("greater", x, s.alpha), x, like(x, 0));
     };
   }
   if (word == "elu") {
-    return [s = slopes(1, 0)](const Value& x) {
+    return [s = slope(1)](const Value& x) {
       return apply("maximum", x, 0) + apply("expm1", apply("minimum", x, 0)) * s.alpha;
     };
   }
@@ -160,14 +176,11 @@ class Network {
     if (std::ssize(names) != directions * per_direction_) {
       throw invalid("{} activations for {} directions", names.size(), directions);
     }
-    const auto alphas = call_.reals("activation_alpha").value_or(std::vector<double>());
-    const auto betas = call_.reals("activation_beta").value_or(std::vector<double>());
-    const auto at = [](const std::vector<double>& list, std::size_t i) {
-      return i < list.size() ? std::optional(list[i]) : std::nullopt;
-    };
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      activations_.push_back(activation(names[i], at(alphas, i), at(betas, i)));
-    }
+    Numbers alphas(call_, "activation_alpha");
+    Numbers betas(call_, "activation_beta");
+    for (const std::string& name : names) activations_.push_back(activation(name, alphas, betas));
+    alphas.refuse_rest();
+    betas.refuse_rest();
   }
 
   Value initial(std::size_t i, std::int64_t d) const {

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,14 +43,25 @@ class Scope {
 // The nodes in an order in which each follows what it reads, as files should have them and not all
 // do. `is_outside` says which names come from elsewhere. Throws `invalid` naming the node for names
 // that nobody gives, that two give, and for cycles; `source` stands before it.
-std::vector<const NodeRecord*> in_order(const std::vector<NodeRecord>& nodes,
+std::vector<const NodeRecord*> in_order(const std::vector<const NodeRecord*>& nodes,
                                         const std::function<bool(const std::string&)>& is_outside,
                                         const std::string& source);
 
 // The node's op and, when it has one, its name: how errors call it.
 std::string describe(const NodeRecord& node);
 
-// A function's nodes with the attributes of a call in the places that refer to them.
-std::vector<NodeRecord> instantiate(const FunctionRecord& function, const NodeRecord& call);
+std::vector<const NodeRecord*> pointers_to(const std::vector<NodeRecord>& nodes);
+
+// A function's nodes as one call has them.
+struct Instance {
+  std::vector<const NodeRecord*> nodes;          // The function's, or of `own`.
+  std::vector<std::unique_ptr<NodeRecord>> own;  // Those that the call changes.
+  std::int64_t copied_bytes = 0;                 // About what these take.
+};
+
+// A function's nodes with the attributes of a call in the places that refer to them, and without
+// the operands named in `absent`, which the call leaves out.
+Instance instantiate(const FunctionRecord& function, const NodeRecord& call,
+                     const std::set<std::string>& absent);
 
 }  // namespace paceline::onnx

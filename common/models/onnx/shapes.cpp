@@ -322,8 +322,11 @@ Terms depth_to_space(Call& call) {
     throw invalid("a blocksize above 0 and a tensor of rank 4 are needed: {} and {}", block,
                   x.type().to_string());
   }
-  const auto depth = x.dim(1).divide_exactly(block * block);
-  if (!depth) throw invalid("{} channels do not divide by {}", x.dim(1).to_string(), block * block);
+  const Dim places = Dim(block) * Dim(block);
+  const auto depth = x.dim(1).divide_exactly(places);
+  if (!depth) {
+    throw invalid("{} channels do not divide by {}", x.dim(1).to_string(), places.to_string());
+  }
   const Dim n = x.dim(0), h = x.dim(2), w = x.dim(3);
   const Value split = mode == "CRD"
                           ? x.reshape({n, *depth, block, block, h, w}).permute({0, 1, 4, 2, 5, 3})
@@ -344,7 +347,7 @@ Terms space_to_depth(Call& call) {
   const Dim n = x.dim(0), c = x.dim(1);
   return {x.reshape({n, c, *h, block, *w, block})
               .permute({0, 3, 5, 1, 2, 4})
-              .reshape({n, c * Dim(block * block), *h, *w})};
+              .reshape({n, c * Dim(block) * Dim(block), *h, *w})};
 }
 
 // Crops or pads the middle of axes.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numbers>
@@ -14,6 +15,7 @@ using Terms = std::vector<Term>;
 using std::numbers::pi;
 
 constexpr std::int64_t table_extent_max = 4096;
+constexpr std::int64_t framed_max = std::int64_t{1} << 23;  // Ten minutes in steps of 10 ms.
 
 // a0 - a1 cos(2 pi n / N) + a2 cos(4 pi n / N)
 Terms window(Call& call, double a0, double a1, double a2) {
@@ -41,35 +43,43 @@ double hertz_of(double mel) { return 700 * (std::pow(10, mel / 2595) - 1); }
 Terms mel_weights(Call& call) {
   const std::int64_t bands = call.integer(0);
   const std::int64_t length = call.integer(1);
-  const auto rate = static_cast<double>(call.integer(2));
+  const std::int64_t rate = call.integer(2);
   const double low = mel_of(call.real(3));
   const double high = mel_of(call.real(4));
   if (bands < 1 || length < 1 || bands > table_extent_max || length > 2 * table_extent_max) {
     throw invalid("{} bands of a transform of {}", bands, length);
   }
+  if (rate < 1) throw invalid("the sample rate must be 1 or more: {}", rate);
+  const auto bin_of = [&](double hertz) {
+    const double bin =
+        std::floor(static_cast<double>(length + 1) * hertz / static_cast<double>(rate));
+    if (!(std::abs(bin) < 1e12)) {
+      throw invalid("edges from {} to {} Hz at {} samples a second", call.real(3), call.real(4),
+                    rate);
+    }
+    return static_cast<std::int64_t>(bin);
+  };
   const std::int64_t bins = length / 2 + 1;
   std::vector<std::int64_t> edges;
   for (std::int64_t i = 0; i < bands + 2; ++i) {
     const double mel = low + static_cast<double>(i) * (high - low) / static_cast<double>(bands + 2);
-    edges.push_back(static_cast<std::int64_t>(
-        std::floor(static_cast<double>(length + 1) * hertz_of(mel) / rate)));
+    edges.push_back(bin_of(hertz_of(mel)));
   }
   std::vector<double> weights(bins * bands);
   for (std::int64_t band = 0; band < bands; ++band) {
     const std::int64_t first = edges[band], middle = edges[band + 1], last = edges[band + 2];
-    const auto set = [&](std::int64_t bin, double weight) {
-      if (bin >= 0 && bin < bins) weights[bin * bands + band] = weight;
-    };
-    if (middle == first) {
-      set(middle, 1);
-    } else {
-      for (std::int64_t bin = first; bin <= middle; ++bin) {
-        set(bin, static_cast<double>(bin - first) / static_cast<double>(middle - first));
+    const auto slope = [&](std::int64_t from, std::int64_t to, const auto& weight) {
+      for (std::int64_t bin = std::max<std::int64_t>(from, 0); bin < std::min(to, bins); ++bin) {
+        weights[bin * bands + band] = weight(bin);
       }
-    }
-    for (std::int64_t bin = middle; last > middle && bin < last; ++bin) {
-      set(bin, static_cast<double>(last - bin) / static_cast<double>(last - middle));
-    }
+    };
+    slope(first, middle + 1, [&](std::int64_t bin) {
+      if (middle == first) return 1.0;
+      return static_cast<double>(bin - first) / static_cast<double>(middle - first);
+    });
+    slope(middle, last, [&](std::int64_t bin) {
+      return static_cast<double>(last - bin) / static_cast<double>(last - middle);
+    });
   }
   const Dtype dtype = require_dtype(call.integer("output_datatype", 1), "mel weights");
   return {Known::of(Tensor::of<double>({bins, bands}, weights).cast(dtype))};
@@ -88,22 +98,24 @@ Spectrum transform(const Call& call, const Value& real, const std::optional<Valu
   if (extent > table_extent_max || bins > table_extent_max) {
     throw unsupported("a transform of more than {} elements: {}", table_extent_max, extent);
   }
-  std::vector<double> cosines, sines;
-  for (std::int64_t n = 0; n < extent; ++n) {
-    for (std::int64_t k = 0; k < bins; ++k) {
-      const double angle =
-          2 * pi * static_cast<double>(n * k % length) / static_cast<double>(length);
-      const double scale = is_inverse ? 1.0 / static_cast<double>(length) : 1;
-      cosines.push_back(std::cos(angle) * scale);
-      sines.push_back((is_inverse ? std::sin(angle) : -std::sin(angle)) * scale);
-    }
-  }
-  const auto matrix = [&](const std::vector<double>& elements) {
-    return call.value(
-        Term(Known::of(Tensor::of<double>({extent, bins}, elements).cast(real.dtype()))));
+  const double scale = is_inverse ? 1.0 / static_cast<double>(length) : 1;
+  const auto matrix = [&](const char* name, double (*wave)(double), double factor) {
+    const auto make = [&] {
+      std::vector<double> elements;
+      for (std::int64_t n = 0; n < extent; ++n) {
+        for (std::int64_t k = 0; k < bins; ++k) {
+          const double turn = static_cast<double>(n * k % length) / static_cast<double>(length);
+          elements.push_back(wave(2 * pi * turn) * factor);
+        }
+      }
+      return Known::of(Tensor::of<double>({extent, bins}, elements).cast(real.dtype()));
+    };
+    return call.value(call.shared(fmt::format("{} {} {} {} {} {}", name, extent, length, bins,
+                                              factor, to_string(real.dtype())),
+                                  make));
   };
-  const Value c = matrix(cosines);
-  const Value s = matrix(sines);
+  const Value c = matrix("cosines", std::cos, scale);
+  const Value s = matrix("sines", std::sin, is_inverse ? scale : -scale);
   if (!imaginary) return {matmul(real, c), matmul(real, s)};
   return {matmul(real, c) - matmul(*imaginary, s), matmul(real, s) + matmul(*imaginary, c)};
 }
@@ -157,6 +169,10 @@ Terms short_time_fourier(Call& call) {
     throw invalid("frames of {} every {} elements of {}", length, step, extent);
   }
   const std::int64_t frames = (extent - length) / step + 1;
+  if (length > table_extent_max || frames > framed_max / length) {
+    throw unsupported("{} frames of {} elements: {} at most, {} in all", frames, length,
+                      table_extent_max, framed_max);
+  }
   std::vector<std::int64_t> places;
   for (std::int64_t frame = 0; frame < frames; ++frame) {
     for (std::int64_t n = 0; n < length; ++n) places.push_back(frame * step + n);

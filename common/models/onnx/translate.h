@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -58,6 +59,8 @@ class Reader {
   virtual std::vector<Term> read(const GraphRecord& graph, std::vector<Term> inputs,
                                  const Scope& outer) = 0;
   virtual Tensor tensor(const TensorRecord& record) = 0;
+  // Elements that many nodes need alike, made once for each `name`.
+  virtual Term shared(const std::string& name, const std::function<Known()>& make) = 0;
   // Told of a value whose elements would have to be known.
   virtual void want(const Value& value) = 0;
 };
@@ -119,6 +122,9 @@ class Call {
 
   std::vector<Term> read(const GraphRecord& body, std::vector<Term> inputs) const {
     return reader_.read(body, std::move(inputs), scope_);
+  }
+  Term shared(const std::string& name, const std::function<Known()>& make) const {
+    return reader_.shared(name, make);
   }
 
  private:

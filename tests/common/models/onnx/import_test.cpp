@@ -5,9 +5,7 @@
 
 #include <fstream>
 
-#include "common/base/error.h"
-#include "tests/common/models/onnx/onnx_writer.h"
-#include "tests/support/evaluate.h"
+#include "tests/common/models/onnx/importing.h"
 #include "tests/support/scratch.h"
 
 namespace paceline {
@@ -21,40 +19,8 @@ using ::testing::HasSubstr;
 constexpr std::int64_t f32 = 1;
 constexpr std::int64_t i64 = 7;
 
-Model import(const std::string& bytes, const OnnxOptions& options = {}) {
-  const auto owned = std::make_shared<std::string>(bytes);
-  return parse_onnx(std::as_bytes(std::span(*owned)), owned, "m.onnx", options);
-}
-
-Model import(const OnnxGraph& graph, std::int64_t opset = 17) {
-  return import(onnx_model(graph, opset));
-}
-
-std::string refusal(const std::string& bytes, ErrorKind kind) {
-  try {
-    import(bytes);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    EXPECT_THAT(error.what(), HasSubstr("m.onnx"));
-    return error.what();
-  }
-  return "accepted";
-}
-std::string refusal(const OnnxGraph& graph, ErrorKind kind, std::int64_t opset = 17) {
-  return refusal(onnx_model(graph, opset), kind);
-}
-
 std::string type_of_output(const Model& model) {
   return model.graph.type(model.graph.outputs()[0].value).to_string();
-}
-
-std::vector<double> run(const Model& model, std::vector<Tensor> inputs,
-                        const Bindings& bindings = {}) {
-  return evaluate(model.graph, inputs, bindings)[0].to_doubles();
-}
-
-Tensor longs(const std::vector<std::int64_t>& elements) {
-  return Tensor::of<std::int64_t>({std::ssize(elements)}, elements);
 }
 
 TEST(OnnxImport, CallsThingsAsTheFileDoes) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <memory>
@@ -25,6 +26,10 @@ inline std::string number_field(int field, std::int64_t value) {
 inline std::string text_field(int field, std::string_view text) {
   return varint(static_cast<std::uint64_t>(field) << 3 | 2) + varint(text.size()) +
          std::string(text);
+}
+inline std::string fixed32_field(int field, float value) {
+  const auto bits = std::bit_cast<std::array<char, 4>>(value);
+  return varint(static_cast<std::uint64_t>(field) << 3 | 5) + std::string(bits.data(), bits.size());
 }
 
 // Numbers of TensorProto.DataType.
@@ -77,6 +82,19 @@ inline std::string onnx_value(std::string_view name, std::int64_t type,
 
 inline std::string onnx_integer(std::string_view name, std::int64_t value) {
   return text_field(1, name) + number_field(3, value) + number_field(20, 2);
+}
+inline std::string onnx_real(std::string_view name, float value) {
+  return text_field(1, name) + fixed32_field(2, value) + number_field(20, 1);
+}
+inline std::string onnx_reals(std::string_view name, const std::vector<float>& values) {
+  std::string bytes = text_field(1, name);
+  for (const float value : values) bytes += fixed32_field(7, value);
+  return bytes + number_field(20, 6);
+}
+inline std::string onnx_texts(std::string_view name, const std::vector<std::string>& values) {
+  std::string bytes = text_field(1, name);
+  for (const std::string& value : values) bytes += text_field(9, value);
+  return bytes + number_field(20, 8);
 }
 inline std::string onnx_integers(std::string_view name, const std::vector<std::int64_t>& values) {
   std::string bytes = text_field(1, name);
