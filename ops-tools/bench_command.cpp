@@ -12,6 +12,7 @@
 #include "common/base/file.h"
 #include "common/base/stop_signal.h"
 #include "common/ops/all_ops.h"
+#include "ops-tools/bench/answers.h"
 #include "ops-tools/bench/children.h"
 #include "ops-tools/bench/limits.h"
 #include "ops-tools/bench/peers.h"
@@ -80,6 +81,18 @@ void pin_to_cpus(int threads) {
   }
 }
 
+// What a contestant says of itself. Not all speak by the protocol.
+std::string text_of(const nlohmann::json& said, const char* key) {
+  const auto found = said.find(key);
+  if (found == said.end()) return "";
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+// Words of a dying process may be of any bytes.
+std::string dumped(const nlohmann::json& document) {
+  return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 class Bench {
  public:
   explicit Bench(const BenchArguments& arguments) : arguments_(arguments) {
@@ -102,7 +115,7 @@ class Bench {
     bench::race(entrants, options);
     if (options.is_stopped()) throw CLI::RuntimeError(exit_interrupted);
     report(entrants);
-    fmt::print("{}", arguments_.request.json ? to_json(report_).dump(2) + "\n" : to_text(report_));
+    fmt::print("{}", arguments_.request.json ? dumped(to_json(report_)) : to_text(report_));
     if (report_.rows.front().phases.empty()) {
       throw Error(ErrorKind::internal, "Paceline: " + report_.rows.front().failure);
     }
@@ -119,8 +132,8 @@ class Bench {
     report_.model = request.model;
     report_.threads = request.threads;
     report_.rounds = arguments_.race.rounds;
-    report_.tokens_per_prefill = task_.prompt;
     if (task_.generates) {
+      report_.tokens_per_prefill = task_.prompt;
       if (!arguments_.input.empty()) {
         throw invalid("prompts of .gguf files are made here, leave out --input: {}",
                       arguments_.input);
@@ -168,19 +181,20 @@ class Bench {
     own["kind"] = "paceline";
     own["outputs"] = (scratch_.path() / "paceline.safetensors").string();
     std::vector<Entrant> entrants;
-    enter(entrants, own_launch("paceline", "", own, scratch_.path()));
+    enter(entrants, own_launch("paceline", "", own, scratch_.path()), options.is_stopped);
     for (const Peer& peer : peers_) {
       for (const Launch& form : peer.forms) {
-        if (!options.is_stopped()) enter(entrants, form);
+        if (!options.is_stopped()) enter(entrants, form, options.is_stopped);
       }
     }
     return entrants;
   }
 
-  void enter(std::vector<Entrant>& entrants, const Launch& launch) {
+  void enter(std::vector<Entrant>& entrants, const Launch& launch,
+             const std::function<bool()>& is_stopped) {
     fmt::print(stderr, "starts {} {}\n", launch.peer, launch.form);
-    entrants.push_back(
-        {.contestant = bench::Contestant(launch, scratch_.path(), arguments_.answer_seconds_max)});
+    entrants.push_back({.contestant = bench::Contestant(
+                            launch, scratch_.path(), arguments_.answer_seconds_max, is_stopped)});
   }
 
   void report(const std::vector<Entrant>& entrants) {
@@ -197,12 +211,16 @@ class Bench {
     Row row{.peer = contestant.launch().peer, .title = title_of(contestant.launch().peer)};
     const nlohmann::json& ready = contestant.ready();
     if (ready.is_object()) {
-      row.version = ready.value("version", "");
-      row.settings = ready.value("settings", "");
+      row.version = text_of(ready, "version");
+      row.settings = text_of(ready, "settings");
       if (ready.contains("activation_bytes") && ready["activation_bytes"].is_number()) {
         row.activation_bytes = ready["activation_bytes"].get<std::int64_t>();
       }
-      if (&entrant != &own) compare_outputs(ready, own.contestant.ready(), row);
+      const nlohmann::json& ours = own.contestant.ready();
+      if (&entrant != &own && ours.is_object()) {
+        row.answer = compare_answers(ready, ours,
+                                     std::max(same_answer_max, 2 * arguments_.request.tolerance));
+      }
     }
     row.failure = contestant.failure();
     if (const auto found = slower_.find(row.peer); found != slower_.end()) {
@@ -224,24 +242,6 @@ class Bench {
       result.roofline_fraction = *report_.roofline_s / result.seconds.median_s;
     }
     return result;
-  }
-
-  void compare_outputs(const nlohmann::json& theirs, const nlohmann::json& ours, Row& row) const {
-    if (!theirs.contains("outputs") || !ours.is_object() || !ours.contains("outputs")) return;
-    const TensorMap reference = read_safetensors(ours["outputs"].get<std::string>()).tensors;
-    const TensorMap outputs = read_safetensors(theirs["outputs"].get<std::string>()).tensors;
-    for (const auto& [name, tensor] : reference) {
-      const auto found = outputs.find(name);
-      if (found == outputs.end() || found->second.extents() != tensor.extents()) {
-        row.failure = fmt::format("has no output {}{}", name, to_string(tensor.extents()));
-        row.differs = true;
-        continue;
-      }
-      const TensorError error = compare(tensor.view(), found->second.view());
-      if (!row.difference || error.relative > row.difference->relative) row.difference = error;
-    }
-    row.differs = row.difference && !(row.difference->relative <=
-                                      std::max(same_answer_max, 2 * arguments_.request.tolerance));
   }
 
   std::string title_of(const std::string& name) const {

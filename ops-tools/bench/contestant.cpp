@@ -20,7 +20,11 @@
 namespace paceline::bench {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::size_t last_words_max = 300;
+constexpr std::int64_t look_up_ms = 100;  // How often a wait looks whether it is to stop.
+constexpr auto seconds_to_die = 5s;
 
 std::array<int, 2> make_pipe() {
   std::array<int, 2> ends;
@@ -57,9 +61,10 @@ std::optional<Calls> read_calls(const nlohmann::json& said) {
 }  // namespace
 
 Contestant::Contestant(Launch launch, const std::filesystem::path& folder,
-                       double answer_seconds_max)
+                       double answer_seconds_max, std::function<bool()> is_stopped)
     : launch_(std::move(launch)),
       answer_seconds_max_(answer_seconds_max),
+      is_stopped_(std::move(is_stopped)),
       ready_(std::make_unique<nlohmann::json>()) {
   static int count = 0;
   errors_ = folder / fmt::format("{}-{}.errors", launch_.peer, ++count);
@@ -86,6 +91,7 @@ Contestant::Contestant(Contestant&& other) noexcept
     : launch_(std::move(other.launch_)),
       errors_(std::move(other.errors_)),
       answer_seconds_max_(other.answer_seconds_max_),
+      is_stopped_(std::move(other.is_stopped_)),
       to_child_(std::exchange(other.to_child_, -1)),
       from_child_(std::exchange(other.from_child_, -1)),
       buffer_(std::move(other.buffer_)),
@@ -122,7 +128,7 @@ std::optional<nlohmann::json> Contestant::answer() {
     return std::nullopt;
   }
   if (said.contains("error")) {
-    fail(said["error"].get<std::string>());
+    fail(said["error"].is_string() ? said["error"].get<std::string>() : said["error"].dump());
     return std::nullopt;
   }
   return said;
@@ -142,8 +148,12 @@ std::optional<std::string> Contestant::read_line() {
       fail(fmt::format("gave no answer in {} s", answer_seconds_max_));
       return std::nullopt;
     }
+    if (is_stopped_ && is_stopped_()) {
+      fail("was stopped");
+      return std::nullopt;
+    }
     pollfd entry{.fd = from_child_, .events = POLLIN, .revents = 0};
-    if (::poll(&entry, 1, static_cast<int>(std::min<std::int64_t>(left_ms, 1000000))) <= 0) {
+    if (::poll(&entry, 1, static_cast<int>(std::min(left_ms, look_up_ms))) <= 0) {
       continue;
     }
     std::array<char, 65536> chunk;
@@ -151,12 +161,19 @@ std::optional<std::string> Contestant::read_line() {
     if (size > 0) {
       buffer_.append(chunk.data(), size);
     } else if (size == 0 || errno != EINTR) {
-      const int status = process_->wait();
-      const std::string words = last_words();
-      fail("died: " + describe_wait_status(status) + (words.empty() ? "" : ": " + words));
+      fail_by_end();
       return std::nullopt;
     }
   }
+}
+
+// It closed its standard output, and that is to die.
+void Contestant::fail_by_end() {
+  const auto status = process_->wait(seconds_to_die);
+  const std::string words = last_words();
+  fail((status ? "died: " + describe_wait_status(*status)
+               : std::string("closed its standard output and lived on")) +
+       (words.empty() ? "" : ": " + words));
 }
 
 void Contestant::fail(std::string reason) {

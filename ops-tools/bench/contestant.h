@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,7 +31,9 @@ using Calls = std::map<std::string, std::vector<double>>;
 class Contestant {
  public:
   // Starts it and waits until it is ready. `folder` takes what it writes to standard error.
-  Contestant(Launch launch, const std::filesystem::path& folder, double answer_seconds_max);
+  // `is_stopped` may be null; whoever is waited for when it becomes true has failed.
+  Contestant(Launch launch, const std::filesystem::path& folder, double answer_seconds_max,
+             std::function<bool()> is_stopped = {});
   ~Contestant();
   Contestant(Contestant&& other) noexcept;
   Contestant& operator=(Contestant&&) = delete;
@@ -49,11 +52,13 @@ class Contestant {
   std::optional<nlohmann::json> answer();
   std::optional<std::string> read_line();
   void fail(std::string reason);
+  void fail_by_end();
   std::string last_words() const;
 
   Launch launch_;
   std::filesystem::path errors_;
   double answer_seconds_max_;
+  std::function<bool()> is_stopped_;
   int to_child_ = -1;
   int from_child_ = -1;
   std::string buffer_;

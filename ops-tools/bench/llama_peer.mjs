@@ -11,20 +11,29 @@ import { pathToFileURL } from "node:url";
 const say = (answer) => fs.writeSync(1, JSON.stringify(answer) + "\n");
 const request = JSON.parse(process.argv[2]);
 
-function activationBytes(log) {
-  let bytes = 0;
-  for (const found of log.matchAll(/compute buffer size\s*=\s*([\d.]+) MiB/g)) bytes += found[1] * 2 ** 20;
-  return bytes > 0 ? Math.round(bytes) : null;
+// As MemoryRise of protocol.h.
+function statusBytes(key) {
+  const found = fs.readFileSync("/proc/self/status", "utf8").match(new RegExp(`^${key}:\\s*(\\d+) kB`, "m"));
+  return found[1] * 1024;
+}
+function watchMemory() {
+  try {
+    const resident = statusBytes("VmRSS"), file = statusBytes("RssFile");
+    fs.writeFileSync("/proc/self/clear_refs", "5");
+    return () => Math.max(statusBytes("VmHWM") - resident - Math.max(statusBytes("RssFile") - file, 0), 0);
+  } catch {
+    return () => null;  // Where the system does not tell.
+  }
 }
 
 async function main() {
   const resolved = createRequire(request.modules + "/").resolve("node-llama-cpp");
   const { getLlama, LlamaLogLevel } = await import(pathToFileURL(resolved));
-  const log = [];
   const llama = await getLlama({ gpu: false, build: "never", skipDownload: true, maxThreads: request.threads,
-    logLevel: LlamaLogLevel.debug, logger: (_, text) => log.push(text) });
+    logLevel: LlamaLogLevel.disabled });
   const model = await llama.loadModel({ modelPath: request.model, gpuLayers: 0 });
   const contextSize = Math.max(request.prompt, request.decode_prompt + request.decoded) + 8;
+  const risenBytes = watchMemory();
   const context = await model.createContext({ contextSize, batchSize: request.prompt, threads: request.threads,
     flashAttention: request.flash });
   const sequence = context.getSequence();
@@ -53,7 +62,7 @@ async function main() {
   await decode(chosen);
   const version = JSON.parse(fs.readFileSync(request.modules + "/node-llama-cpp/package.json")).version;
   say({ version: `(node-llama-cpp ${version})`, settings: request.flash ? "flash attention" : "no flash attention",
-    activation_bytes: activationBytes(log.join("")), tokens: chosen });
+    activation_bytes: risenBytes(), tokens: chosen });
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const seconds = { prefill: [], decode: [] };
     for (let i = -1; i < +line.split(" ")[1]; i++) {

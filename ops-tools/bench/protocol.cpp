@@ -23,12 +23,6 @@ std::optional<std::int64_t> status_bytes(std::string_view key) {
   return std::stoll(*value) * 1024;
 }
 
-std::optional<std::int64_t> difference(std::optional<std::int64_t> now,
-                                       std::optional<std::int64_t> before) {
-  if (!now || !before) return std::nullopt;
-  return std::max<std::int64_t>(*now - *before, 0);
-}
-
 }  // namespace
 
 Server::Server() : answers_(::dup(STDOUT_FILENO)) { ::dup2(STDERR_FILENO, STDOUT_FILENO); }
@@ -66,18 +60,16 @@ std::vector<double> time_calls(const std::function<void()>& call, int count) {
 MemoryRise::MemoryRise() {
   ::malloc_trim(0);
   resident_ = status_bytes("VmRSS");
-  anonymous_ = status_bytes("RssAnon");
+  file_ = status_bytes("RssFile");
   std::ofstream clear("/proc/self/clear_refs");
   is_watched_ = static_cast<bool>(clear << "5" << std::flush);  // Resets the peak, see proc(5).
 }
 
 std::optional<std::int64_t> MemoryRise::peak_bytes() const {
-  if (!is_watched_) return std::nullopt;
-  return difference(status_bytes("VmHWM"), resident_);
-}
-
-std::optional<std::int64_t> MemoryRise::anonymous_bytes() const {
-  return difference(status_bytes("RssAnon"), anonymous_);
+  const auto peak = status_bytes("VmHWM"), file = status_bytes("RssFile");
+  if (!is_watched_ || !peak || !file || !resident_ || !file_) return std::nullopt;
+  const std::int64_t file_rise = std::max<std::int64_t>(*file - *file_, 0);
+  return std::max<std::int64_t>(*peak - *resident_ - file_rise, 0);
 }
 
 }  // namespace paceline::bench

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -30,19 +31,20 @@ class Server {
 // Seconds of each of `count` calls, after a tenth as many and at least one that are not timed.
 std::vector<double> time_calls(const std::function<void()>& call, int count);
 
-// How much a first run adds to resident memory: the peak of its time over what was there before.
-// Nullopt where the system does not tell.
+// How much memory a first run takes: the peak of its time over what was there before, less what
+// files came to back, such as weights that are read through a map. Exact when such pages are
+// touched before; else too low where they come after the peak. `torch_peer.py` and `llama_peer.mjs`
+// count in the same way.
 class MemoryRise {
  public:
   MemoryRise();  // Hands free memory back to the system, and starts to watch.
 
+  // Nullopt where the system does not tell.
   std::optional<std::int64_t> peak_bytes() const;
-  // What stays, of memory that no file backs: weights that are read through a map do not count.
-  std::optional<std::int64_t> anonymous_bytes() const;
 
  private:
   std::optional<std::int64_t> resident_;
-  std::optional<std::int64_t> anonymous_;
+  std::optional<std::int64_t> file_;
   bool is_watched_ = false;
 };
 

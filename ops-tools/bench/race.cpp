@@ -65,7 +65,10 @@ void race(std::vector<Entrant>& entrants, const RaceOptions& options) {
   Random random(options.seed);
   std::vector<std::size_t> order(entrants.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  for (Entrant& entrant : entrants) set_pace(entrant, options);
+  for (Entrant& entrant : entrants) {
+    if (options.is_stopped && options.is_stopped()) return;
+    set_pace(entrant, options);
+  }
   for (int round = 0; round < options.rounds; ++round) {
     shuffle(order, random);
     for (const std::size_t i : order) {

@@ -31,19 +31,24 @@ nlohmann::json to_json(const Row& row) {
                              {"version", row.version}, {"settings", row.settings},
                              {"phases", phases},       {"slower_forms", row.slower_forms}};
   if (row.activation_bytes) document["activation_bytes"] = *row.activation_bytes;
-  if (row.difference) {
-    document["difference"] = {{"relative", row.difference->relative},
-                              {"elementwise", row.difference->elementwise},
-                              {"is_another_answer", row.differs}};
+  if (const auto& difference = row.answer.difference) {
+    document["difference"] = {{"relative", difference->relative},
+                              {"elementwise", difference->elementwise},
+                              {"is_another_answer", row.answer.differs}};
   }
+  if (row.answer.tokens_alike) document["tokens_alike"] = *row.answer.tokens_alike;
+  if (row.answer.differs) document["other_answer"] = row.answer.where;
   if (!row.failure.empty()) document["failure"] = row.failure;
   return document;
 }
 
 std::string difference_cell(const Row& row) {
-  if (!row.difference) return "-";
-  const std::string figure = fmt::format("{:.1e}", row.difference->relative);
-  return row.differs ? "OTHER ANSWER " + figure : figure;
+  const AnswerComparison& answer = row.answer;
+  std::string figure;
+  if (answer.difference) figure = fmt::format("{:.1e}", answer.difference->relative);
+  if (answer.tokens_alike) figure = fmt::format("{} tokens alike", *answer.tokens_alike);
+  if (answer.differs) return figure.empty() ? "OTHER ANSWER" : "OTHER ANSWER " + figure;
+  return figure.empty() ? "-" : figure;
 }
 
 // "1.32x [1.30, 1.35]"; ours is the one that others are measured by.
@@ -59,7 +64,8 @@ std::string roofline_cell(const PhaseResult& phase) {
 }
 
 double tokens_per_s(const std::string& phase, const Report& report, double seconds) {
-  return (phase == "prefill" ? static_cast<double>(report.tokens_per_prefill) : 1.0) / seconds;
+  return (phase == "prefill" ? static_cast<double>(report.tokens_per_prefill.value_or(1)) : 1.0) /
+         seconds;
 }
 
 std::vector<std::string> cells_of(const Row& row, const std::string& name, const PhaseResult& phase,
@@ -103,6 +109,7 @@ nlohmann::json to_json(const Report& report) {
                              {"rounds", report.rounds},
                              {"rows", rows},
                              {"missing", report.missing}};
+  if (report.tokens_per_prefill) document["tokens_per_prefill"] = *report.tokens_per_prefill;
   if (report.roofline_s) document["roofline_s"] = *report.roofline_s;
   return document;
 }
@@ -123,9 +130,8 @@ std::string to_text(const Report& report) {
       text += fmt::format("  slower: {}\n", form);
     }
     if (!row.failure.empty()) text += fmt::format("{}: FAILED: {}\n", row.title, row.failure);
-    if (row.differs) {
-      text += fmt::format("{} gives another answer: {:.2g} relative, {:.2g} at most\n", row.title,
-                          row.difference->relative, row.difference->elementwise);
+    if (row.answer.differs) {
+      text += fmt::format("{} gives another answer: {}\n", row.title, row.answer.where);
     }
   }
   for (const std::string& line : report.missing) text += "missing: " + line + "\n";

@@ -7,7 +7,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "common/graph/tensor.h"
+#include "ops-tools/bench/answers.h"
 #include "worker/measure/interleave.h"
 
 namespace paceline::bench {
@@ -26,9 +26,8 @@ struct Row {
   std::string settings;
   std::map<std::string, PhaseResult> phases;
   std::optional<std::int64_t> activation_bytes;
-  std::optional<TensorError> difference;  // The largest of its outputs to ours.
-  bool differs = false;                   // By more than the tolerance explains.
-  std::string failure;                    // Why it has no times, or no more of them.
+  AnswerComparison answer;  // To ours.
+  std::string failure;      // Why it has no times, or no more of them.
   std::vector<std::string> slower_forms;
 };
 
@@ -36,7 +35,7 @@ struct Report {
   std::string model;
   int threads = 1;
   int rounds = 0;
-  std::int64_t tokens_per_prefill = 1;
+  std::optional<std::int64_t> tokens_per_prefill;  // Of generation.
   std::optional<double> roofline_s;
   std::vector<Row> rows;             // Paceline first.
   std::vector<std::string> missing;  // "ort (ONNX Runtime): no libonnxruntime.so ..."

@@ -511,12 +511,12 @@ def main():
             module(*arguments)  # The first calls profile and compile.
     ctypes.CDLL(None).malloc_trim(0)
     activation = None
-    loaded = status_bytes("VmRSS")
+    loaded, mapped = status_bytes("VmRSS"), status_bytes("RssFile")
     try:
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")
         outputs = module(*arguments)
-        activation = max(status_bytes("VmHWM") - loaded, 0)
+        activation = max(status_bytes("VmHWM") - loaded - max(status_bytes("RssFile") - mapped, 0), 0)
     except OSError:
         outputs = module(*arguments)
     outputs = outputs if isinstance(outputs, (tuple, list)) else [outputs]

@@ -39,7 +39,7 @@ def cells_of(document, name):
     phase = best["phases"][name]
     others = {row["peer"]: milliseconds(row["phases"][name]) for row in peers}
     worst = max((row.get("difference", {}).get("relative", 0) for row in peers), default=0)
-    other_answer = any(row.get("difference", {}).get("is_another_answer") for row in peers)
+    other_answer = any("other_answer" in row for row in peers)
     ort = next((row for row in document["rows"] if row["peer"] == "ort"), {})
     fraction = f"{100 * ours['roofline_fraction']:.0f} %" if "roofline_fraction" in ours else "-"
     cells = [label, str(document["threads"]), document["tolerance"], milliseconds(ours),

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <csignal>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "tests/support/scratch.h"
@@ -15,10 +16,11 @@ using ::testing::HasSubstr;
 
 class ContestantTest : public ::testing::Test {
  protected:
-  Contestant answering(const std::string& script, double answer_seconds_max = 60) {
+  Contestant answering(const std::string& script, double answer_seconds_max = 60,
+                       std::function<bool()> is_stopped = {}) {
     return Contestant(
         {.peer = "sh", .form = "", .command = {"/bin/sh", "-c", script}, .environment = {}},
-        scratch_.path(), answer_seconds_max);
+        scratch_.path(), answer_seconds_max, std::move(is_stopped));
   }
   testing::Scratch scratch_;
 };
@@ -70,6 +72,27 @@ TEST_F(ContestantTest, HangsForSoLongAndNoLonger) {
 
   EXPECT_EQ(contestant.run(1), std::nullopt);
   EXPECT_EQ(contestant.failure(), "gave no answer in 0.2 s");
+}
+
+TEST_F(ContestantTest, MayNotLiveOnWithoutOutput) {
+  Contestant contestant = answering("exec >&-; exec sleep 600");
+
+  EXPECT_EQ(contestant.failure(), "closed its standard output and lived on");
+}
+
+TEST_F(ContestantTest, IsNotWaitedForOnceStopped) {
+  bool is_stopped = false;
+  Contestant contestant =
+      answering("echo '{}'; exec sleep 600", 600, [&is_stopped] { return is_stopped; });
+  EXPECT_FALSE(contestant.has_failed());
+  is_stopped = true;
+
+  EXPECT_EQ(contestant.run(1), std::nullopt);
+  EXPECT_EQ(contestant.failure(), "was stopped");
+}
+
+TEST_F(ContestantTest, MaySayItsErrorAsItLikes) {
+  EXPECT_EQ(answering(R"(echo '{"error": {"code": 5}}')").failure(), R"({"code":5})");
 }
 
 TEST_F(ContestantTest, IsNotBelievedWithoutTimes) {
