@@ -374,6 +374,11 @@ std::vector<std::int64_t> end_tokens_of(const Gguf& file) {
   return tokens;
 }
 
+bool is_of_rope(std::string_view own) {
+  return own == "rope_freqs.weight" || own == "rope_factors_long.weight" ||
+         own == "rope_factors_short.weight";
+}
+
 // "NAME" and "NAME[0:64]" are of one tensor.
 std::string_view whole_name(std::string_view weight) { return weight.substr(0, weight.find('[')); }
 
@@ -383,7 +388,7 @@ void check_all_read(const Gguf& file, const Architecture& architecture, const Te
   for (const auto& [weight, tensor] : bound) read.insert(whole_name(weight));
   std::string unread;
   for (const auto& [own, entry] : file.tensors) {
-    if (own.starts_with("rope_") || read.contains(published_name(own, architecture))) continue;
+    if (is_of_rope(own) || read.contains(published_name(own, architecture))) continue;
     unread += fmt::format("{}{}", unread.empty() ? "" : ", ", own);
   }
   if (unread.empty()) return;

@@ -149,10 +149,12 @@ TEST(GgufModel, RefusesTensorsThatNothingReads) {
   MadeGguf made = whole("llama");
   made.floats("blk.0.attn_output.bias", {64}, std::vector<float>(64, 2));
   made.floats("blk.7.attn_norm.weight", {64}, std::vector<float>(64, 2));
+  made.floats("rope_freqs.weight", {16}, std::vector<float>(16, 1));
   made.floats("rope_else.weight", {1}, {1});
   const std::string said = refusal_of(made, ErrorKind::unsupported);
 
-  EXPECT_THAT(said, EndsWith("left over are: blk.0.attn_output.bias, blk.7.attn_norm.weight"));
+  EXPECT_THAT(said, EndsWith("left over are: blk.0.attn_output.bias, blk.7.attn_norm.weight, "
+                             "rope_else.weight"));
 }
 
 MadeGguf whole_phi3() {
