@@ -265,6 +265,14 @@ Sample masked_sample(const Case& c, Dtype mask, const Extents& extents,
   return masked;
 }
 
+// All keys hidden as exporters hide them.
+Sample lowest_sample(const Case& c) {
+  constexpr double lowest = std::numeric_limits<float>::lowest();
+  Sample masked = masked_sample(c, Dtype::f32, {c.n, c.l});
+  masked.inputs.back().domain = {Domain::Kind::uniform, lowest, lowest};
+  return masked;
+}
+
 std::vector<Sample> samples() {
   const Case grouped{.b = 2, .h = 4, .g = 2, .n = 5, .l = 5};
   const Case longer{.b = 2, .h = 4, .g = 2, .n = 3, .l = 11, .d = 16, .e = 5};
@@ -285,6 +293,8 @@ std::vector<Sample> samples() {
       masked_sample(grouped, Dtype::f32, {2, 1, 1, 5}),
       masked_sample(longer, Dtype::f32, {4, 3, 11}, {{"causal", true}}),
       masked_sample(longer, Dtype::f32, {2, 4, 3, 11}, {{"window", 3}, {"softcap", 3.0}}),
+      lowest_sample(longer),
+      lowest_sample({.h = 2, .n = 20, .l = 70}),
       masked_sample({.h = 2, .n = 4, .l = 64}, Dtype::boolean, {64}),
       masked_sample({.b = 2, .h = 2, .n = 4, .l = 64}, Dtype::boolean, {2, 1, 4, 64}),
       sample({.b = 2, .h = 4, .g = 2, .n = 5, .l = 7, .dtype = Dtype::f64}, {{"causal", true}}),

@@ -234,9 +234,14 @@ class Tile {
       }
     } else {
       transpose_mask<T>(key, count);
-      const Vector scale = fill(static_cast<float>(log2_of_e));
+      const Vector scale = fill(static_cast<float>(log2_of_e)), below = fill(hidden);
       for (std::int64_t i = 0; i < count * lanes; i += lane_count) {
-        store(hn::MulAdd(load(masks_ + i), scale, load(scores_ + i)), scores_ + i);
+        const Vector mask = load(masks_ + i), score = load(scores_ + i);
+        const Vector sum = hn::MulAdd(mask, scale, score);
+        // The lowest number hides a key as exporters mean it, and is no infinity after the factor.
+        const auto overflows =
+            hn::And(hn::Eq(sum, below), hn::And(hn::Gt(mask, below), hn::Gt(score, below)));
+        store(hn::IfThenElse(overflows, fill(lowest), sum), scores_ + i);
       }
     }
   }

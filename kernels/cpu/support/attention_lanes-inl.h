@@ -125,17 +125,20 @@ HWY_INLINE void transpose_four(const float* const (&from)[4], float* const (&to)
 }
 #endif
 
+inline constexpr float lowest = std::numeric_limits<float>::lowest();
+
 // What a lane has seen of its keys by now: the largest score and the sum of 2^(score - largest).
 template <int vectors>
 struct Seen {
   Vector largest[vectors];
   Vector sum[vectors];
 
-  // Finite, so that lanes which see nothing have a sum of 0 and no NaN on the way.
+  // Finite, so that lanes which see nothing have a sum of 0 and no NaN on the way; the lowest, so
+  // that lanes which see only such scores have their mean.
   HWY_INLINE void clear() {
     HWY_UNROLL(4)
     for (int v = 0; v < vectors; ++v) {
-      largest[v] = fill(-1e30f);
+      largest[v] = fill(lowest);
       sum[v] = hn::Zero(floats32);
     }
   }

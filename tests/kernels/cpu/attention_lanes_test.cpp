@@ -146,6 +146,19 @@ TEST(AttentionLanes, TakesHalves) {
   }
 }
 
+// As exporters hide keys: with the lowest number, also all of a row that is padding.
+TEST(AttentionLanes, TakesTheLowestNumberForAMask) {
+  for (const float low : {std::numeric_limits<float>::lowest(), -1e30f, -1e9f}) {
+    SCOPED_TRACE(low);
+    auto inputs = drawn({{1, 2, 17, 16}, {1, 2, 70, 16}, {1, 2, 70, 16}, {17, 70}});
+    float* mask = inputs[3].as<float>();
+    for (int i = 0; i < 17; ++i) {
+      for (int j = 0; j < 70; ++j) mask[i * 70 + j] = i < 2 || j > 3 * i ? low : 0;
+    }
+    expect_equal(inputs, {{"scale", 0.25}}, 2e-6);
+  }
+}
+
 TEST(AttentionLanes, GivesNanWhereAMaskHidesEverything) {
   const std::vector<Tensor> inputs = drawn({{1, 1, 2, 4}, {1, 1, 70, 4}, {1, 1, 70, 4}});
   Tensor mask(Dtype::f32, {2, 70});
