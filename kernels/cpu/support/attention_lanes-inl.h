@@ -6,6 +6,8 @@
 #define PACELINE_ATTENTION_LANES_INL_H_
 #endif
 
+#include <limits>
+
 #include "kernels/cpu/support/simd_math-inl.h"
 
 // Attention in which each lane is a query: scores, weights and outputs lie transposed, so nothing
