@@ -5,6 +5,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "common/graph/same_attributes.h"
+
 namespace paceline {
 
 namespace {
@@ -50,7 +52,7 @@ bool have_one_form(const Graph& graph, const Node& a, const Node& b) {
          std::ranges::equal(
              a.inputs, b.inputs,
              [&](ValueRef x, ValueRef y) { return graph.type(x) == graph.type(y); }) &&
-         a.attributes == b.attributes;
+         are_same(a.attributes, b.attributes);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <functional>
 #include <string_view>
 
+#include "common/graph/same_attributes.h"
 #include "scheduler/passes/equal_nodes.h"
 #include "scheduler/passes/passes.h"
 #include "scheduler/passes/rebuild.h"
@@ -38,7 +39,7 @@ std::size_t hash_of(const Node& node, std::span<const Value> inputs) {
 
 bool are_equal(const Node& a, const Node& b) {
   if (&a == &b) return true;
-  if (a.kind != b.kind || a.op != b.op || a.attributes != b.attributes) return false;
+  if (a.kind != b.kind || a.op != b.op || !are_same(a.attributes, b.attributes)) return false;
   if (a.kind != NodeKind::constant) return true;
   return a.outputs == b.outputs && a.constant.size_bytes() == b.constant.size_bytes() &&
          std::memcmp(a.constant.data(), b.constant.data(), a.constant.size_bytes()) == 0;

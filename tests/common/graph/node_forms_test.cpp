@@ -36,5 +36,14 @@ TEST(NodeForms, DifferInAttributesAndTypes) {
   EXPECT_THAT(first_of_form(builder.finish()), ElementsAre(-1, -1, -1, 3, 4, 5, 6, 7, 8));
 }
 
+TEST(NodeForms, TellZerosOfEitherSignApart) {
+  const Graph graph = parse_graph(
+      "graph \"g\" { input x: f32[4] a = pad(x, low=[1], high=[0], value=0.0) "
+      "b = pad(x, low=[1], high=[0], value=-0.0) c = pad(x, low=[1], high=[0], value=0.0) "
+      "output p = a output q = b output r = c }",
+      ops::all_ops());
+  EXPECT_THAT(first_of_form(graph), ElementsAre(-1, 1, 2, 1));
+}
+
 }  // namespace
 }  // namespace paceline

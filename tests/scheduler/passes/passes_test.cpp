@@ -54,6 +54,14 @@ TEST(MergeEqual, KeepsWhatDiffersInAttributesOrConstants) {
   EXPECT_EQ(graph.nodes().size(), 5u);
 }
 
+TEST(MergeEqual, KeepsZerosOfEitherSign) {
+  const Graph graph = merge_equal(
+      graph_of("a = pad(x, low=[1,0], high=[0,0], value=0.0)\n"
+               "b = pad(x, low=[1,0], high=[0,0], value=-0.0) output p = a output q = b"),
+      all);
+  EXPECT_THAT(ops_of(graph), ElementsAre("pad", "pad"));
+}
+
 TEST(DropIdentities, DropsViewsAndCastsThatChangeNothing) {
   const Graph graph = drop_identities(
       graph_of("a = reshape(x, shape=[N,4]) b = permute(a, order=[0,1])\n"
