@@ -37,29 +37,68 @@ double flops_of(const Graph& graph, const OpSet& ops, const Bindings& bindings) 
 
 double median_of(const std::vector<double>& samples) { return summary_of(samples).median_s; }
 
+// Of the second session of the default, whose difference from the first is noise.
+constexpr std::size_t pair_place = std::numeric_limits<std::size_t>::max();
+
 // Outputs and states may have one name.
 std::string state_key(const std::string& name) { return "state " + name; }
 
 struct FinalRound {
   int blocks = 1;
   int blocks_per_session = 1;
-  int calls = 1;  // Of each in a block.
+  int warm_ups = 1;  // Of each in a block.
+  int calls = 1;     // Of each in a block, timed.
+};
+
+// Fewer blocks give no interval worth its name.
+constexpr int blocks_least = 7;
+// A run this long fills the caches itself, whoever ran before it.
+constexpr double warm_run_s = 0.1;
+
+struct FinalCosts {
+  double open_s = 0, run_s = 0;  // Of all.
+  double longest_run_s = 0;
 };
 
 // As many blocks as the budget says and time allows, each with sessions of its own; where making
-// these takes too long, several blocks share them.
-FinalRound shape_of(double open_s, double run_s, double left_s, const RaceBudget& budget) {
+// these takes too long, several blocks share them; where all of it takes too long, there are fewer
+// blocks, but `least`.
+FinalRound shape_of(const FinalCosts& costs, double left_s, const RaceBudget& budget, int least) {
   const double left = std::max(left_s, 1e-3);
-  const double blocks = budget.blocks_last;
+  const double wanted = budget.blocks_last;
   constexpr double calls_max = 3;
   FinalRound shape;
-  shape.calls = static_cast<int>(std::clamp(left / (2 * blocks * run_s), 1.0, calls_max));
+  shape.warm_ups = costs.longest_run_s < warm_run_s ? 1 : 0;
+  shape.calls = static_cast<int>(std::clamp(left / (2 * wanted * costs.run_s), 1.0, calls_max));
   shape.blocks_per_session = static_cast<int>(
-      std::clamp(std::ceil(2 * blocks * open_s / left), 1.0, std::max(blocks / 3, 1.0)));
-  const double block_s = open_s / shape.blocks_per_session + (shape.calls + 1) * run_s;
-  shape.blocks = static_cast<int>(
-      std::clamp(left / block_s, blocks, std::max<double>(blocks, budget.blocks_most)));
+      std::clamp(std::ceil(2 * wanted * costs.open_s / left), 1.0, std::max(wanted / 3, 1.0)));
+  const double block_s =
+      costs.open_s / shape.blocks_per_session + (shape.calls + shape.warm_ups) * costs.run_s;
+  shape.blocks =
+      static_cast<int>(std::clamp<double>(left / block_s, std::min(least, budget.blocks_last),
+                                          std::max(budget.blocks_last, budget.blocks_most)));
+  // So that the fewer do not share one session.
+  const int shared_by_most = std::max(shape.blocks / 3, 1);
+  shape.blocks_per_session = std::min(shape.blocks_per_session, shared_by_most);
   return shape;
+}
+
+std::vector<double> medians_of(const std::vector<double>& samples,
+                               const std::vector<std::int32_t>& blocks) {
+  std::vector<double> medians;
+  for (const auto& [block, median] : block_medians(samples, blocks)) medians.push_back(median);
+  return medians;
+}
+
+double noise_between(const std::vector<double>& a, const std::vector<double>& b) {
+  return a.empty() || b.empty() ? 0 : std::abs(ratio_of(a, b).median - 1);
+}
+
+// What an A/A pair would say, of one alone: each block against the next.
+double noise_within(const std::vector<double>& medians) {
+  std::vector<double> even, odd;
+  for (std::size_t i = 0; i < medians.size(); ++i) (i % 2 == 0 ? even : odd).push_back(medians[i]);
+  return noise_between(even, odd);
 }
 
 Tensor drawn(const TensorType& type, const Bindings& bindings, std::int64_t index_bound,
@@ -88,6 +127,17 @@ struct PathRace::Runner {
   // Of the last round that it took part in.
   std::vector<double> samples;
   std::vector<std::int32_t> blocks;
+
+  void close() {
+    session.reset();
+    states.reset();
+  }
+
+  double timed_run() {
+    const std::int64_t begin_ns = monotonic_ns();
+    session->run();
+    return 1e-9 * static_cast<double>(monotonic_ns() - begin_ns);
+  }
 };
 
 PathRace::PathRace(const Graph& graph, const OpSet& ops, std::span<const Kernel> kernels,
@@ -129,11 +179,18 @@ void PathRace::start(Runner& runner, const PathCandidate& candidate) const {
     open(runner);
     runner.is_in = true;
   } catch (const Error& error) {
-    const bool exhausted = error.kind() == ErrorKind::exhausted;
-    runner.row.outcome = exhausted ? Outcome::out_of_memory : Outcome::unsupported;
-    runner.row.reason = error.what();
-    log::warning("path-refused", {{"path", runner.row.path.to_string()}, {"why", error.what()}});
+    refuse(runner, error);
   }
+}
+
+void PathRace::refuse(Runner& runner, const Error& error) {
+  runner.is_in = false;
+  runner.close();
+  const bool exhausted = error.kind() == ErrorKind::exhausted;
+  runner.row.outcome = exhausted ? Outcome::out_of_memory : Outcome::unsupported;
+  runner.row.reason = error.what();
+  log::warning(runner.place == pair_place ? "race-without-pair" : "path-refused",
+               {{"path", runner.row.path.to_string()}, {"why", error.what()}});
 }
 
 PathRace::Values PathRace::values_of(const Runner& runner) const {
@@ -185,7 +242,7 @@ std::vector<PathRace::Runner> PathRace::line_up(std::span<const PathCandidate> c
       runner.row.reason = fmt::format("error {:.2g} is above the tolerance {:.2g}",
                                       runner.row.error_relative, tolerance);
       runner.is_in = false;
-      runner.session.reset();
+      runner.close();
     }
   }
   return runners;
@@ -216,13 +273,32 @@ void PathRace::halve(std::span<Runner* const> in, const RaceBudget& budget) {
     const bool is_behind = place >= keep || order[place].first > hopeless_ratio * order[0].first;
     if (!is_behind || runner.place < budget.stay) continue;
     runner.is_in = false;
-    runner.session.reset();
+    runner.close();
+  }
+}
+
+void PathRace::reopen(std::vector<Runner*>& all) const {
+  for (Runner* runner : all) runner->close();
+  const auto is_closed = [](const Runner* runner) { return runner->session == nullptr; };
+  for (auto next = all.begin(); next != all.end(); next = std::ranges::find_if(all, is_closed)) {
+    Runner& runner = **next;
+    try {
+      open(runner);
+    } catch (const Error& error) {
+      runner.close();
+      const bool exhausted = error.kind() == ErrorKind::exhausted;
+      Runner& out = exhausted ? **std::ranges::max_element(all, {}, &Runner::place) : runner;
+      refuse(out, error);
+      std::erase(all, &out);
+    }
   }
 }
 
 double PathRace::final_round(std::span<Runner* const> in, const RaceBudget& budget, double left_s,
-                             std::uint64_t seed) const {
+                             int least, std::uint64_t seed) const {
   Runner again;  // The A/A pair of the sitting.
+  again.row.path = in.front()->row.path;
+  again.place = pair_place;
   again.plan = in.front()->plan;
   std::vector<Runner*> all(in.begin(), in.end());
   all.push_back(&again);
@@ -230,39 +306,42 @@ double PathRace::final_round(std::span<Runner* const> in, const RaceBudget& budg
     runner->samples.clear();
     runner->blocks.clear();
   }
-  const FinalRound shape = [&] {
-    const std::int64_t begin_ns = monotonic_ns();
-    for (Runner* runner : all) open(*runner);
-    const std::int64_t opened_ns = monotonic_ns();
-    for (Runner* runner : all) runner->session->run();
-    return shape_of(1e-9 * static_cast<double>(opened_ns - begin_ns),
-                    1e-9 * static_cast<double>(monotonic_ns() - opened_ns), left_s, budget);
-  }();
+  FinalCosts costs;
+  const std::int64_t begin_ns = monotonic_ns();
+  reopen(all);
+  costs.open_s = 1e-9 * static_cast<double>(monotonic_ns() - begin_ns);
+  for (Runner* runner : all) {
+    const double run_s = runner->timed_run();
+    costs.run_s += run_s;
+    costs.longest_run_s = std::max(costs.longest_run_s, run_s);
+  }
+  const FinalRound shape = shape_of(costs, left_s, budget, least);
+  if (shape.blocks < budget.blocks_last) {
+    log::warning("path-race-cut-short", {{"path", in.front()->row.path},
+                                         {"blocks", shape.blocks},
+                                         {"blocks_wanted", budget.blocks_last},
+                                         {"seconds", budget.seconds}});
+  }
   Random random(seed);
   for (int block = 0; block < shape.blocks; ++block) {
-    shuffle(all, random);
     if (block > 0 && block % shape.blocks_per_session == 0) {
-      for (Runner* runner : all) runner->session.reset();
-      for (Runner* runner : all) open(*runner);
+      shuffle(all, random);
+      reopen(all);
     }
-    for (Runner* runner : all) {
-      runner->session->run();
+    std::vector<Runner*> order = all;
+    shuffle(order, random);
+    for (Runner* runner : order) {
+      for (int call = 0; call < shape.warm_ups; ++call) runner->session->run();
       for (int call = 0; call < shape.calls; ++call) {
-        const std::int64_t begin_ns = monotonic_ns();
-        runner->session->run();
-        runner->samples.push_back(1e-9 * static_cast<double>(monotonic_ns() - begin_ns));
+        runner->samples.push_back(runner->timed_run());
         runner->blocks.push_back(block);
       }
     }
   }
-  const auto medians = [](const Runner& runner) {
-    std::vector<double> values;
-    for (const auto& [block, median] : block_medians(runner.samples, runner.blocks)) {
-      values.push_back(median);
-    }
-    return values;
-  };
-  return std::abs(ratio_of(medians(again), medians(*in.front())).median - 1);
+  const std::vector<double> first = medians_of(in.front()->samples, in.front()->blocks);
+  const bool is_paired = std::ranges::find(all, &again) != all.end();
+  return is_paired ? noise_between(medians_of(again.samples, again.blocks), first)
+                   : noise_within(first);
 }
 
 std::vector<PathMeasurement> PathRace::run(std::span<const PathCandidate> candidates,
@@ -275,6 +354,7 @@ std::vector<PathMeasurement> PathRace::run(std::span<const PathCandidate> candid
     return budget.seconds - 1e-9 * static_cast<double>(monotonic_ns() - start_ns);
   };
   double noise_floor = 0;
+  int least = blocks_least;  // More than whoever left early was timed, who so can be told.
   for (int blocks = budget.blocks_first;; blocks *= 2) {
     std::vector<Runner*> in;
     for (Runner& runner : runners) {
@@ -282,10 +362,13 @@ std::vector<PathMeasurement> PathRace::run(std::span<const PathCandidate> candid
     }
     if (in.empty()) break;
     if (std::ssize(in) <= budget.finalists || left_s() <= 0 || blocks >= budget.blocks_last) {
-      noise_floor = final_round(in, budget, left_s(), seed + static_cast<std::uint64_t>(blocks));
+      const double final_s = std::max(left_s(), budget.seconds / 2);  // What decides has its share.
+      noise_floor =
+          final_round(in, budget, final_s, least, seed + static_cast<std::uint64_t>(blocks));
       break;
     }
     round(in, blocks, seed + static_cast<std::uint64_t>(blocks));
+    least = std::max(least, blocks + 1);
     halve(in, budget);
   }
 

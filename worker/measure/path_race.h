@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/error.h"
 #include "common/graph/path.h"
 #include "common/graph/path_measurement.h"
 #include "kernels/kernel.h"
@@ -28,8 +29,10 @@ struct PathCandidate {
 struct RaceBudget {
   double seconds = 20;   // For timing; what compiling and checking take comes on top.
   int blocks_first = 3;  // Of the first round; doubled in each.
-  int blocks_last = 31;      // Of the final round, at least.
-  int blocks_most = 124;     // Of the final round, where time is left.
+  // Of the final round, where what is left, or half of `seconds`, covers them; else as many as it
+  // covers, but 7 (and more than the rounds before had): `blocks` of the rows' summaries tell.
+  int blocks_last = 31;
+  int blocks_most = 124;  // Of the final round, where time is left.
   int finalists = 3;
   std::size_t stay = 1;  // So many of the first candidates are in the final round in any case.
   // Graphs that need more work are checked against the default path and not the double reference.
@@ -49,7 +52,8 @@ inline constexpr std::int32_t path_method_default = 2;
 
 // Times whole paths of one graph, interleaved, and checks their outputs and updated states. The
 // first candidate is the default. One row for each candidate, in order: `wrong` above the
-// tolerance, `unsupported` or `out_of_memory` with the reason when it does not compile or run.
+// tolerance, `unsupported` or `out_of_memory` with the reason when it does not compile or run, or
+// no longer in the final round.
 // Holds the host's lock. Requires inputs for every input of the graph; states start at zero. One
 // thread calls; kernels use `threads`.
 class PathRace {
@@ -76,12 +80,17 @@ class PathRace {
   std::optional<Values> reference(double flops_max) const;
   Values values_of(const Runner& runner) const;
   void start(Runner& runner, const PathCandidate& candidate) const;
+  static void refuse(Runner& runner, const Error& error);
   void open(Runner& runner) const;
+  // All are closed before the first is opened. Who does not fit into memory leaves, with that as
+  // its outcome: the A/A pair first, then the later candidates.
+  void reopen(std::vector<Runner*>& all) const;
   void check(Runner& runner, const Values& expected) const;
   void round(std::span<Runner* const> in, int blocks, std::uint64_t seed) const;
-  // The last one. Returns the noise floor.
+  // The last one. Returns the noise floor: of an A/A pair, and where memory does not hold
+  // one, between the blocks of the default.
   double final_round(std::span<Runner* const> in, const RaceBudget& budget, double left_s,
-                     std::uint64_t seed) const;
+                     int least, std::uint64_t seed) const;
   static void halve(std::span<Runner* const> in, const RaceBudget& budget);
 
   const Graph& graph_;

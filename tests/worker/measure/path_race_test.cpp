@@ -2,10 +2,15 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <cmath>
 #include <set>
+#include <thread>
 
+#include "common/base/error.h"
 #include "common/ops/all_ops.h"
 #include "kernels/all_kernels.h"
+#include "tests/support/random_graph.h"
 #include "worker/dispatch/dispatch.h"
 
 namespace paceline {
@@ -72,6 +77,35 @@ TEST_F(PathRaceTest, EveryBlockOfTheFinalRoundIsTimedOften) {
   }
 }
 
+// Alone it fits; beside all the others of the final round it does not.
+TEST_F(PathRaceTest, WhatMemoryDoesNotHoldInTheFinalRoundLeavesAlone) {
+  static int runs;
+  runs = 0;
+  std::vector<Kernel> kernels(kernels_.begin(), kernels_.end());
+  const auto plain = std::ranges::find(kernels_, "neg_plain",
+                                       [](const Kernel& kernel) { return kernel.info.name; });
+  Kernel hungry = *plain;
+  hungry.info.name = "neg_hungry";
+  hungry.prepare = [inner = plain->prepare](const Attributes& attributes,
+                                            const Resources& resources) {
+    if (++runs > 1) throw exhausted("no room for another {} bytes", 64);
+    return inner ? inner(attributes, resources) : nullptr;
+  };
+  kernels.push_back(hungry);
+  const Path honest = path_of("input x: f32[N]\n y = neg(x) output o = y");
+  Path other = honest;
+  for (Choice& choice : other.choices) choice.kernel = "neg_hungry";
+  const std::vector<PathCandidate> candidates = {{honest, 0}, {other, 0}};
+  const Graph& graph = honest.graph;
+  const PathRace race(graph, ops_, kernels, bindings_, draw_race_data(graph, bindings_, 2, 1), 1);
+  const auto rows = race.run(candidates, 1e-5, {.seconds = 0.2, .blocks_last = 5}, 1);
+  ASSERT_THAT(rows, SizeIs(2));
+  EXPECT_EQ(rows[0].outcome, Outcome::ok);
+  EXPECT_GE(rows[0].summary.blocks, 5);
+  EXPECT_EQ(rows[1].outcome, Outcome::out_of_memory);
+  EXPECT_THAT(rows[1].reason, ::testing::HasSubstr("no room"));
+}
+
 TEST_F(PathRaceTest, WhoIsToStayIsInTheFinalRound) {
   // The third is much slower, and stays; the fourth is as slow, and need not.
   const std::string slow = [] {
@@ -119,6 +153,105 @@ TEST_F(PathRaceTest, OnlyWhatWasFasterIsTimedAgain) {
 
   std::swap(rows[0].samples_s, rows[1].samples_s);
   EXPECT_THAT(race.confirm(candidates, rows, budget, 1), IsEmpty());
+}
+
+// What every neg of a session takes while it lives: one of a few places.
+struct Memory {
+  int places = 1000;
+  int places_later = 1000;  // Once `runs` is above `runs_before`.
+  int runs_before = 0;
+  int taken = 0;
+  int runs = 0;
+  int run_ms = 0;
+} memory;
+
+struct Place : Prepared {
+  Place() {
+    const int places = memory.runs > memory.runs_before ? memory.places_later : memory.places;
+    if (memory.taken == places) throw exhausted("all {} places are taken", places);
+    ++memory.taken;
+  }
+  ~Place() override { --memory.taken; }
+};
+
+const std::vector<Kernel>& placing_kernels() {
+  static const std::vector<Kernel> all = [] {
+    std::vector<Kernel> kernels = kernels::all_kernels();
+    for (Kernel& kernel : kernels) {
+      if (kernel.info.op != "neg") continue;
+      kernel.prepare = [](const Attributes&, const Resources&) {
+        return std::make_unique<Place>();
+      };
+      kernel.bind = nullptr;
+      kernel.run = [](const Call& call) {
+        ++memory.runs;
+        std::this_thread::sleep_for(std::chrono::milliseconds(memory.run_ms));
+        const float* in = call.inputs[0].as<float>();
+        float* out = call.outputs[0].as<float>();
+        for (std::int64_t i = 0; i < call.outputs[0].element_count(); ++i) out[i] = -in[i];
+      };
+    }
+    return kernels;
+  }();
+  return all;
+}
+
+class CrampedRace : public ::testing::Test {
+ protected:
+  static Path path_of(const std::string& statements) {
+    const Graph graph =
+        parse_graph("graph \"g\" { input x: f32[N] " + statements + "}", ops::all_ops());
+    return test::plain_path(graph, ops::all_ops(), placing_kernels());
+  }
+  static std::vector<PathMeasurement> race(const Memory& given, const RaceBudget& budget) {
+    memory = given;
+    const std::vector<PathCandidate> candidates = {
+        {path_of("y = neg(x) output o = y"), 0},
+        {path_of("a = neg(x) b = neg(a) y = neg(b) output o = y"), 0},
+        {path_of("z = sub(x, x) a = neg(x) b = neg(a) c = sub(a, z) output o = c"), 0}};
+    const Graph& graph = candidates.front().path.graph;
+    const Bindings bindings = {{"N", 64}};
+    const PathRace race(graph, ops::all_ops(), placing_kernels(), bindings,
+                        draw_race_data(graph, bindings, 2, 1), 1);
+    return race.run(candidates, 1e-5, budget, 1);
+  }
+};
+
+// Six places hold the three paths, and no second session of any.
+TEST_F(CrampedRace, GoesWithoutItsPairWhereThatDoesNotFit) {
+  const auto rows = race({.places = 6}, {.seconds = 0.2, .blocks_last = 5});
+  for (const PathMeasurement& row : rows) {
+    ASSERT_EQ(row.outcome, Outcome::ok) << row.reason;
+    EXPECT_GE(row.summary.blocks, 5);
+    EXPECT_EQ(row.samples_s.size(), rows[0].samples_s.size());
+    EXPECT_TRUE(std::isfinite(row.noise_floor));
+  }
+}
+
+// Once all have run, two others' places are gone.
+TEST_F(CrampedRace, LosesWhoNoLongerFitsAndGoesOn) {
+  const auto rows =
+      race({.places = 6, .places_later = 4, .runs_before = 5}, {.seconds = 0.2, .blocks_last = 5});
+  ASSERT_THAT(rows, SizeIs(3));
+  EXPECT_EQ(rows[0].outcome, Outcome::ok);
+  EXPECT_EQ(rows[1].outcome, Outcome::ok);
+  EXPECT_EQ(rows[1].samples_s.size(), rows[0].samples_s.size());
+  EXPECT_EQ(rows[2].outcome, Outcome::out_of_memory);
+  EXPECT_THAT(rows[2].reason, ::testing::HasSubstr("places are taken"));
+  EXPECT_THAT(rows[2].samples_s, IsEmpty());
+}
+
+TEST_F(CrampedRace, TakesSevenBlocksOfSlowPathsWhereTimeIsShort) {
+  for (const PathMeasurement& row : race({.run_ms = 10}, {.seconds = 0.1})) {
+    ASSERT_EQ(row.outcome, Outcome::ok) << row.reason;
+    EXPECT_EQ(row.summary.blocks, 7);
+  }
+}
+
+TEST_F(CrampedRace, TimesFinalistsMoreOftenThanThoseWhoLeftWhereTimeIsShort) {
+  const auto rows = race({.run_ms = 5}, {.seconds = 0.1, .blocks_first = 8, .finalists = 1});
+  EXPECT_EQ(rows[0].summary.blocks, 9);
+  EXPECT_EQ(rows[1].summary.blocks, 8);  // Three times as slow.
 }
 
 }  // namespace
