@@ -92,11 +92,14 @@ std::vector<CachedFile> files_of(const fs::path& folder) {
 
 }  // namespace
 
-PackedCache::~PackedCache() { wait(); }
+PackedCache::~PackedCache() {
+  wait();
+  if (writer_.joinable()) writer_.join();
+}
 
 void PackedCache::wait() {
-  const std::lock_guard lock(mutex_);
-  if (writer_.joinable()) writer_.join();
+  std::unique_lock lock(mutex_);
+  written_.wait(lock, [&] { return queue_.empty(); });
 }
 
 fs::path PackedCache::path_of(const Digest& what) const {
@@ -114,6 +117,7 @@ PreparedTensors::Bytes PackedCache::find(const Digest& what, std::int64_t bytes)
       return nullptr;
     }
     fs::last_write_time(path, fs::file_time_type::clock::now(), failed);
+    use(what, bytes);
     return std::make_shared<const AlignedBytes>(file, file->bytes().subspan(header_bytes));
   } catch (const Error& error) {
     log::warning("packed-weight-ignored", {{"path", path.string()}, {"reason", error.what()}});
@@ -121,23 +125,67 @@ PreparedTensors::Bytes PackedCache::find(const Digest& what, std::int64_t bytes)
   }
 }
 
-void PackedCache::put(std::vector<Entry> entries) {
+void PackedCache::use(const Digest& what, std::int64_t bytes) const {
   const std::lock_guard lock(mutex_);
-  if (writer_.joinable()) writer_.join();
-  writer_ = std::thread([this, entries = std::move(entries)]() mutable {
-    try {
-      std::error_code failed;
-      fs::create_directories(folder_, failed);
-      for (Entry& entry : entries) {
-        write(entry);
-        entry.bytes = nullptr;
-      }
-      prune();
-    } catch (const std::exception& error) {
-      log::warning("packed-weight-not-written",
-                   {{"folder", folder_.string()}, {"reason", error.what()}});
+  if (used_.insert(what).second) used_bytes_ += header_bytes + bytes;
+}
+
+// Requires the lock.
+bool PackedCache::fits(const Entry& entry) {
+  if (used_.contains(entry.what)) return true;
+  const std::int64_t bytes = header_bytes + entry.bytes->size();
+  if (bytes > bytes_max_ - used_bytes_) return false;
+  used_.insert(entry.what);
+  used_bytes_ += bytes;
+  return true;
+}
+
+void PackedCache::put(std::vector<Entry> entries) {
+  std::int64_t left_out = 0;
+  const std::lock_guard lock(mutex_);
+  const bool is_idle = queue_.empty();
+  for (Entry& entry : entries) {
+    if (fits(entry)) {
+      queue_.push_back(std::move(entry));
+    } else {
+      left_out += entry.bytes->size();
     }
-  });
+  }
+  if (left_out > 0) {
+    log::info("packed-weights-left-out",
+              {{"folder", folder_.string()}, {"bytes", left_out}, {"bytes_max", bytes_max_}});
+  }
+  if (!is_idle || queue_.empty()) return;
+  if (writer_.joinable()) writer_.join();  // It has nothing left to do.
+  writer_ = std::thread([this] { write_all(); });
+}
+
+void PackedCache::write_all() {
+  std::unique_lock lock(mutex_);
+  while (!queue_.empty()) {
+    const Entry entry = queue_.front();
+    const bool is_last = queue_.size() == 1;
+    lock.unlock();
+    const bool is_written = try_write(entry, is_last);
+    lock.lock();
+    queue_.pop_front();
+    if (!is_written) queue_.clear();  // The rest would fare no better.
+  }
+  written_.notify_all();
+}
+
+bool PackedCache::try_write(const Entry& entry, bool is_last) const {
+  try {
+    std::error_code failed;
+    fs::create_directories(folder_, failed);
+    write(entry);
+    if (is_last) prune();
+    return true;
+  } catch (const std::exception& error) {
+    log::warning("packed-weight-not-written",
+                 {{"folder", folder_.string()}, {"reason", error.what()}});
+    return false;
+  }
 }
 
 void PackedCache::write(const Entry& entry) const {

@@ -1,10 +1,12 @@
 #pragma once
 
-#include <atomic>
+#include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -20,7 +22,8 @@ namespace paceline {
 // Any thread.
 class PackedCache {
  public:
-  // Beyond `bytes_max`, the files that were not used for the longest time go.
+  // Beyond `bytes_max`, the files that were not used for the longest time go. What this cache found
+  // or put is in use: no put displaces it, and what does not fit beside it is not kept.
   explicit PackedCache(std::filesystem::path folder,
                        std::int64_t bytes_max = std::int64_t{16} << 30)
       : folder_(std::move(folder)), bytes_max_(bytes_max) {}
@@ -31,7 +34,7 @@ class PackedCache {
   // `bytes` as they were computed, mapped from the file and checked against its sum; null when
   // there are none.
   PreparedTensors::Bytes find(const Digest& what, std::int64_t bytes) const;
-  // Writes them in the background, one after the other.
+  // Writes them in the background, one after the other, and returns at once.
   struct Entry {
     Digest what;
     PreparedTensors::Bytes bytes;
@@ -43,13 +46,21 @@ class PackedCache {
   std::filesystem::path path_of(const Digest& what) const;
 
  private:
+  bool fits(const Entry& entry);
+  void write_all();  // What the writer does, until there is nothing left to write.
+  bool try_write(const Entry& entry, bool is_last) const;
   void write(const Entry& entry) const;
   void prune() const;
+  void use(const Digest& what, std::int64_t bytes) const;
 
   const std::filesystem::path folder_;
   const std::int64_t bytes_max_;
-  std::mutex mutex_;  // Guards writer_.
-  std::thread writer_;
+  mutable std::mutex mutex_;  // Guards all below.
+  std::condition_variable written_;
+  std::deque<Entry> queue_;  // The first is being written.
+  std::thread writer_;       // Joinable once something was put, and done when the queue is empty.
+  mutable std::set<Digest> used_;
+  mutable std::int64_t used_bytes_ = 0;
 };
 
 }  // namespace paceline

@@ -38,12 +38,14 @@ std::optional<Digest> file_of(const Line& line) {
   if (::stat(line.path.c_str(), &status) != 0) return std::nullopt;
   if (static_cast<std::uint64_t>(status.st_ino) != line.inode) return std::nullopt;
   if (major(status.st_dev) != line.major || minor(status.st_dev) != line.minor) return std::nullopt;
-  return Hasher("weight file/1")
+  return Hasher("weight file/2")
       .add(line.path)
       .add(static_cast<std::int64_t>(line.inode))
       .add(static_cast<std::int64_t>(status.st_size))
       .add(static_cast<std::int64_t>(status.st_mtim.tv_sec))
       .add(static_cast<std::int64_t>(status.st_mtim.tv_nsec))
+      .add(static_cast<std::int64_t>(status.st_ctim.tv_sec))  // Which no copy carries over.
+      .add(static_cast<std::int64_t>(status.st_ctim.tv_nsec))
       .finish();
 }
 

@@ -99,11 +99,50 @@ TEST(PackedCache, LetsGoOfWhatWasNotUsedForLongest) {
     const auto long_ago = fs::file_time_type::clock::now() - std::chrono::minutes('d' - *name);
     fs::last_write_time(cache.path_of(digest(name)), long_ago);
   }
-  ASSERT_THAT(cache.find(digest("a"), 1000), NotNull());  // Used now.
-  keep(cache, digest("d"), bytes_of(1000, 3));
-  EXPECT_THAT(cache.find(digest("b"), 1000), IsNull());
+  PackedCache next(scratch / "packed", 3 * (4096 + 1000));
+  ASSERT_THAT(next.find(digest("a"), 1000), NotNull());  // Used now.
+  keep(next, digest("d"), bytes_of(1000, 3));
+  EXPECT_THAT(next.find(digest("b"), 1000), IsNull());
   for (const char* name : {"a", "c", "d"}) {
-    EXPECT_THAT(cache.find(digest(name), 1000), NotNull()) << name;
+    EXPECT_THAT(next.find(digest(name), 1000), NotNull()) << name;
+  }
+}
+
+TEST(PackedCache, KeepsOfALargeModelWhatFitsAndWritesItOnce) {
+  const Scratch scratch;
+  const std::vector<std::string> names = {"a", "b", "c", "d"};
+  const auto load = [&] {  // As every start of the model does.
+    PackedCache cache(scratch / "packed", 2 * (4096 + 1000));
+    std::vector<PackedCache::Entry> lacking;
+    for (const std::string& name : names) {
+      if (cache.find(digest(name), 1000)) continue;
+      lacking.push_back({digest(name), bytes_of(1000, 3)});
+    }
+    cache.put(lacking);
+    cache.wait();
+    return lacking.size();
+  };
+  EXPECT_EQ(load(), 4);
+  EXPECT_EQ(load(), 2);
+  EXPECT_EQ(load(), 2);
+  const PackedCache cache(scratch / "packed");
+  EXPECT_THAT(cache.find(digest("a"), 1000), NotNull());
+  EXPECT_THAT(cache.find(digest("b"), 1000), NotNull());
+  EXPECT_FALSE(fs::exists(cache.path_of(digest("c"))));
+}
+
+TEST(PackedCache, WritesAllThatWasPutOneAfterTheOther) {
+  const Scratch scratch;
+  PackedCache cache(scratch / "packed");
+  for (int i = 0; i < 20; ++i) {
+    cache.put({{digest(std::to_string(i)), bytes_of(1000 + i, i)}});
+    if (i == 10) cache.wait();
+  }
+  cache.wait();
+  for (int i = 0; i < 20; ++i) {
+    const auto found = cache.find(digest(std::to_string(i)), 1000 + i);
+    ASSERT_THAT(found, NotNull()) << i;
+    EXPECT_TRUE(are_equal(*found, *bytes_of(1000 + i, i))) << i;
   }
 }
 
@@ -202,6 +241,18 @@ TEST(WeightFiles, NameBytesOfMappedFilesAlone) {
   EXPECT_NE(files.identity(one->bytes().first(8)), files.identity(one->bytes().subspan(8, 8)));
   const std::vector<std::byte> own(100);
   EXPECT_EQ(files.identity(own), std::nullopt);
+}
+
+TEST(WeightFiles, TellAFileFromOneThatWasCopiedOverItWithItsTime) {
+  const Scratch scratch;
+  write_floats(scratch / "w", 1);
+  const auto file = MappedFile::open(scratch / "w");
+  const auto time = fs::last_write_time(scratch / "w");
+  const auto before = WeightFiles().identity(file->bytes());
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // A tick of the file system's clock.
+  write_floats(scratch / "w", 2);
+  fs::last_write_time(scratch / "w", time);
+  EXPECT_NE(WeightFiles().identity(file->bytes()), before);
 }
 
 TEST(WeightFiles, DoNotNameAFileThatWasReplaced) {
