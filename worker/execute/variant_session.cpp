@@ -72,7 +72,7 @@ TensorView VariantSession::output(std::string_view name) const {
   return sessions_[current_]->output(name);
 }
 
-void VariantSession::clear_states() { open(current_).clear_states(); }
+void VariantSession::clear_states() { options_.states->clear(); }
 
 Session& VariantSession::session() {
   check_bound();

@@ -83,6 +83,11 @@ TEST_F(Variants, ShareStatesAndKeepInputsOfTheSameType) {
   EXPECT_THAT(elements(session_.output("sum")), ElementsAre(9, 18));
 }
 
+TEST(VariantSession, OpensNoVariantToClearStates) {
+  VariantSession session(two_ways(), ops::all_ops(), kernels::all_kernels(), {}, {});
+  EXPECT_NO_THROW(session.clear_states());  // To open one it would need the weight.
+}
+
 TEST_F(Variants, WantInputsOfAnotherTypeAgain) {
   bind(2);
   set_x(2);
