@@ -1,17 +1,18 @@
 #include "scheduler/choose/same_work.h"
 
-#include <algorithm>
+#include <vector>
 
 namespace paceline {
 namespace {
 
-std::vector<TensorType> types_of_states(const Graph& graph) {
-  std::vector<TensorType> types;
+// By node: whether it is a state, or a state with some elements replaced.
+std::vector<bool> states_of(const Graph& graph, const OpSet& ops) {
+  std::vector<bool> states;
   for (const Node& node : graph.nodes()) {
-    if (node.kind != NodeKind::state) continue;
-    if (std::ranges::find(types, node.outputs[0]) == types.end()) types.push_back(node.outputs[0]);
+    const bool updates = node.kind == NodeKind::op && ops.get(node.op).updates_input;
+    states.push_back(node.kind == NodeKind::state || (updates && states[node.inputs[0].node]));
   }
-  return types;
+  return states;
 }
 
 Bindings without(Bindings bindings, const std::set<std::string>& symbols) {
@@ -21,13 +22,13 @@ Bindings without(Bindings bindings, const std::set<std::string>& symbols) {
 
 }  // namespace
 
-SameWork::SameWork(const Graph& graph) : reserved_(graph.symbols()) {
-  const std::vector<TensorType> states = types_of_states(graph);
-  for (const Node& node : graph.nodes()) {
+SameWork::SameWork(const Graph& graph, const OpSet& ops) : reserved_(graph.symbols()) {
+  const std::vector<bool> states = states_of(graph, ops);
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    const Node& node = graph.nodes()[i];
     for (const std::string& symbol : symbols_of(node.attributes)) reserved_.erase(symbol);
+    if (states[i]) continue;
     for (const TensorType& type : node.outputs) {
-      if (reserved_.empty()) return;
-      if (std::ranges::find(states, type) != states.end()) continue;
       for (const std::string& symbol : symbols_of(type.shape)) reserved_.erase(symbol);
     }
   }

@@ -9,10 +9,10 @@ namespace paceline {
 
 // Which bindings of a graph make it do the same work. A symbol that states alone have in their
 // types, as `capacity`, says how much is reserved: runs read and write what other symbols say of
-// it.
+// it. What ops write into a state in place is that state.
 class SameWork {
  public:
-  explicit SameWork(const Graph& graph);
+  SameWork(const Graph& graph, const OpSet& ops);
 
   bool is_same(const Bindings& a, const Bindings& b) const;
   const std::set<std::string>& reserved() const { return reserved_; }

@@ -128,12 +128,16 @@ std::unique_ptr<CostSource> GraphDispatcher::costs_for(std::span<const Workload>
 }
 
 Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& bindings) {
+  return dispatch(graph, bindings, ranges(graph, bindings));
+}
+
+Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& bindings,
+                                     const std::optional<MeasuredRanges>& ranges) {
   Decision standing = decide(graph, bindings);
   if (!options_.search.enabled || options_.choose.plain_only) return stand(std::move(standing));
   const PathId standing_id = standing.path.id();
   const double tolerance = tolerance_of(graph, options_.choose.tolerance);
   std::vector<PathMeasurement> timed = timed_whole(graph, bindings);
-  const std::optional<MeasuredRanges> ranges = this->ranges(graph, bindings);
   std::optional<Dispatched> chosen = raced(timed, ranges, bindings, standing, tolerance);
   if (chosen && !options_.search.explain) return *std::move(chosen);
   const std::int64_t begin_ns = monotonic_ns();
@@ -182,7 +186,7 @@ std::vector<PathMeasurement> GraphDispatcher::rows_of(const Graph& graph) {
 
 std::vector<PathMeasurement> GraphDispatcher::timed_whole(const Graph& graph,
                                                           const Bindings& bindings) {
-  const SameWork same(graph);
+  const SameWork same(graph, ops_);
   std::vector<PathMeasurement> timed;
   std::set<PathId> seen;
   for (PathMeasurement& row : rows_of(graph)) {
@@ -201,7 +205,7 @@ std::vector<PathMeasurement> GraphDispatcher::timed_whole(const Graph& graph,
 std::vector<RacedPoint> GraphDispatcher::points_along(const Graph& graph, const Bindings& bindings,
                                                       const std::string& symbol,
                                                       std::span<const PathMeasurement> rows) {
-  const SameWork same(graph);
+  const SameWork same(graph, ops_);
   const double tolerance = tolerance_of(graph, options_.choose.tolerance);
   std::map<std::int64_t, std::vector<PathMeasurement>> by_value;
   for (const PathMeasurement& row : rows) {
@@ -225,12 +229,14 @@ std::vector<RacedPoint> GraphDispatcher::points_along(const Graph& graph, const 
   return points;
 }
 
-std::optional<MeasuredRanges> GraphDispatcher::ranges(const Graph& graph,
-                                                      const Bindings& bindings) {
+std::optional<MeasuredRanges> GraphDispatcher::ranges(const Graph& graph, const Bindings& bindings,
+                                                      const std::string& along) {
   if (!options_.search.enabled || options_.choose.plain_only) return std::nullopt;
   const std::vector<PathMeasurement> rows = rows_of(graph);
   if (rows.empty()) return std::nullopt;
+  const SameWork same(graph, ops_);
   for (const auto& [symbol, at] : bindings) {
+    if (along.empty() ? same.reserved().contains(symbol) : symbol != along) continue;
     std::vector<RacedPoint> points = points_along(graph, bindings, symbol, rows);
     if (path_ranges(points, at).all.empty()) continue;
     for (RacedPoint& point : points) {
@@ -248,7 +254,11 @@ Dispatched GraphDispatcher::dispatch_path(PathId path, const Bindings& bindings)
   if (!text) throw unavailable("the store lacks the path: {}", path.to_string());
   Path parsed = parse_path(text->text, ops_);
   const auto costs = costs_for(workloads_of(parsed.graph, bindings, ops_));
-  return {.decision = describe(std::move(parsed), bindings, ops_, chooser(*costs)),
+  // A kernel that drops bits need not have been timed alone: the error of the whole is known.
+  ChooseOptions options = options_.choose;
+  options.takes_unmeasured = true;
+  const KernelChooser chooser(infos_, *costs, options);
+  return {.decision = describe(std::move(parsed), bindings, ops_, chooser),
           .basis = Basis::raced,
           .raced = std::nullopt};
 }

@@ -91,9 +91,14 @@ class GraphDispatcher {
   // one of the search that is predicted to be faster than the graph as it stands; else that.
   // Where paths were timed at several values of a symbol around the bound one: see path_ranges().
   Dispatched dispatch(const Graph& graph, const Bindings& bindings);
-  // The paths that serve a prepared graph where it was timed whole at values of some symbol below
-  // and above the one that is bound.
-  std::optional<MeasuredRanges> ranges(const Graph& graph, const Bindings& bindings);
+  // The same for who has asked for ranges() already.
+  Dispatched dispatch(const Graph& graph, const Bindings& bindings,
+                      const std::optional<MeasuredRanges>& ranges);
+  // The paths that serve a prepared graph where it was timed whole at values of a symbol below and
+  // above the one that is bound: of `along`, or when that is empty, of the first in alphabetical
+  // order that says how much work there is.
+  std::optional<MeasuredRanges> ranges(const Graph& graph, const Bindings& bindings,
+                                       const std::string& along = "");
   // A path of the store, as Basis::raced. Throws `unavailable` when the store lacks it,
   // `unsupported` when a kernel of it is out here.
   Dispatched dispatch_path(PathId path, const Bindings& bindings);

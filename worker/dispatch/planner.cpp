@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "scheduler/choose/same_work.h"
 #include "scheduler/rules/rules.h"
 #include "worker/compile/compile.h"
 #include "worker/dispatch/program_build.h"
@@ -111,6 +113,8 @@ struct CachedVariants {
   std::string symbol;
   std::int64_t first = 0;
   std::int64_t last = 0;
+  // Of the symbols that do not lead to the file and say how much work there is all the same.
+  Bindings others;
   std::vector<Variant> all;
   std::vector<Timed> timed;
 
@@ -135,7 +139,8 @@ std::string to_text(const CachedVariants& variants, GraphId graph) {
   Json header = {{"graph", graph.to_string()},
                  {"symbol", variants.symbol},
                  {"first", variants.first},
-                 {"last", variants.last}};
+                 {"last", variants.last},
+                 {"others", variants.others}};
   std::string plans;
   for (const auto& [from, summary, plan] : variants.all) {
     header["variants"].push_back(
@@ -153,8 +158,10 @@ std::string to_text(const CachedVariants& variants, GraphId graph) {
 
 CachedVariants parse_variants(std::string_view text, GraphId graph) {
   const Json header = take_header(text, graph);
-  CachedVariants variants{
-      .symbol = header.at("symbol"), .first = header.at("first"), .last = header.at("last")};
+  CachedVariants variants{.symbol = header.at("symbol"),
+                          .first = header.at("first"),
+                          .last = header.at("last"),
+                          .others = header.at("others").get<Bindings>()};
   for (const Json& variant : header.at("variants")) {
     const std::size_t bytes = variant.at("bytes");
     if (bytes > text.size()) throw invalid("plans that end early: {} bytes", text.size());
@@ -170,6 +177,11 @@ CachedVariants parse_variants(std::string_view text, GraphId graph) {
   return variants;
 }
 
+// Other bindings of these have the same plans.
+void erase(Bindings& bindings, const std::set<std::string>& symbols) {
+  for (const std::string& symbol : symbols) bindings.erase(symbol);
+}
+
 // One request: what it asks for, and where answers may be cached.
 class Planner {
  public:
@@ -182,46 +194,34 @@ class Planner {
         kernels_(kernels),
         cache_(dispatcher.options().choose.on_miss == OnMiss::estimate ? cache : nullptr),
         id_(graph.id()) {
-    if (cache_ == nullptr) return;
-    const Machine& machine = dispatcher.machine();
-    key_ = {
-        .graph = id_,
-        .bindings = bindings,
-        .machine = machine.id(),
-        .environment = dispatcher.environment().id(),
-        .kernels = digest_of(kernels),
-        .options = words_of(dispatcher.options(), store),
-        .generation = store == nullptr ? 0 : store->generation(machine.id(), machine.model_key())};
+    if (cache_ != nullptr) key_ = plan_key(graph, bindings, dispatcher, kernels, store);
   }
 
   Planned one() {
     if (auto planned = find_one()) return *std::move(planned);
-    bool is_cached = false;
-    if (const auto variants = along(is_cached)) {
+    if (const auto variants = find_along()) {
       if (auto planned = pick(*variants)) {
-        planned->is_cached = is_cached;
+        planned->is_cached = true;
         return *std::move(planned);
       }
     }
-    return choose_one();
+    const std::optional<MeasuredRanges> ranges = dispatcher_.ranges(prepared(), bindings_);
+    if (const auto variants = compile_along(ranges)) {
+      if (auto planned = pick(*variants)) return *std::move(planned);
+    }
+    return choose_one(ranges);
   }
 
   PlannedVariants several() {
-    bool is_cached = false;
-    if (const auto variants = along(is_cached); variants && pick(*variants)) {
-      PlannedVariants planned{
-          .variants = {variants->symbol, {}}, .summaries = {}, .is_cached = is_cached};
-      for (const auto& [from, summary, text] : variants->all) {
-        const bool is_first = planned.variants.all.empty();
-        planned.variants.all.push_back({is_first ? 0 : from, parse_plan(text, ops_)});
-        planned.summaries.push_back(summary);
-      }
-      return planned;
+    if (const auto variants = find_along(); variants && pick(*variants)) {
+      return all_of(*variants, true);
     }
-    Planned planned = one();
-    return {.variants = one_plan(std::move(planned.plan)),
-            .summaries = {planned.summary},
-            .is_cached = planned.is_cached};
+    if (auto planned = find_one()) return alone(*std::move(planned));
+    const std::optional<MeasuredRanges> ranges = dispatcher_.ranges(prepared(), bindings_);
+    if (const auto variants = compile_along(ranges); variants && pick(*variants)) {
+      return all_of(*variants, false);
+    }
+    return alone(choose_one(ranges));
   }
 
  private:
@@ -234,8 +234,25 @@ class Planner {
     return compile(path, ops_, kernels_, bindings, {.threads = dispatcher_.options().threads});
   }
 
-  Planned choose_one() {
-    const Dispatched dispatched = dispatcher_.dispatch(prepared(), bindings_);
+  static PlannedVariants alone(Planned planned) {
+    return {.variants = one_plan(std::move(planned.plan)),
+            .summaries = {planned.summary},
+            .is_cached = planned.is_cached};
+  }
+
+  PlannedVariants all_of(const CachedVariants& variants, bool is_cached) const {
+    PlannedVariants planned{
+        .variants = {variants.symbol, {}}, .summaries = {}, .is_cached = is_cached};
+    for (const auto& [from, summary, text] : variants.all) {
+      const bool is_first = planned.variants.all.empty();
+      planned.variants.all.push_back({is_first ? 0 : from, parse_plan(text, ops_)});
+      planned.summaries.push_back(summary);
+    }
+    return planned;
+  }
+
+  Planned choose_one(const std::optional<MeasuredRanges>& ranges) {
+    const Dispatched dispatched = dispatcher_.dispatch(prepared(), bindings_, ranges);
     Planned planned{.plan = compiled(dispatched.decision.path, bindings_),
                     .summary = summary_of(dispatched)};
     if (dispatched.is_cut_short) {
@@ -275,27 +292,38 @@ class Planner {
     });
   }
 
-  PlanKey key_along(const std::string& symbol) const {
+  // Where plans along a symbol are: what the graph as it was given reserves is no part of it.
+  PlanKey key_along(const std::string& symbol, const std::set<std::string>& reserved) const {
     PlanKey key = key_;
+    erase(key.bindings, reserved);
     key.bindings.erase(symbol);
     key.options += " along " + symbol;
     return key;
   }
 
-  // Of the cache, else of the store.
-  std::optional<CachedVariants> along(bool& is_cached) {
+  std::optional<CachedVariants> find_along() const {
+    if (cache_ == nullptr) return std::nullopt;
+    const std::set<std::string> reserved = SameWork(graph_, ops_).reserved();
     for (const auto& [symbol, at] : bindings_) {
-      auto found = read_cached(key_along(symbol),
+      if (reserved.contains(symbol)) continue;
+      auto found = read_cached(key_along(symbol, reserved),
                                [&](std::string_view text) { return parse_variants(text, id_); });
       if (!found || at < found->first || at > found->last) continue;
-      is_cached = true;
-      return found;
+      if (std::ranges::all_of(found->others, [&](const auto& other) {
+            const auto here = bindings_.find(other.first);
+            return here != bindings_.end() && here->second == other.second;
+          })) {
+        return found;
+      }
     }
-    const std::optional<MeasuredRanges> ranges = dispatcher_.ranges(prepared(), bindings_);
+    return std::nullopt;
+  }
+
+  std::optional<CachedVariants> compile_along(const std::optional<MeasuredRanges>& ranges) {
     if (!ranges) return std::nullopt;
     try {
       CachedVariants variants = compiled_along(*ranges);
-      if (cache_ != nullptr) cache_->put(key_along(variants.symbol), to_text(variants, id_));
+      if (cache_ != nullptr) keep_along(variants);
       return variants;
     } catch (const Error& error) {
       // A kernel or an op that this program does not have (any more).
@@ -304,14 +332,26 @@ class Planner {
     }
   }
 
+  void keep_along(CachedVariants& variants) {
+    const std::set<std::string> reserved = SameWork(graph_, ops_).reserved();
+    const std::set<std::string> reserved_clean = SameWork(prepared(), ops_).reserved();
+    for (const std::string& symbol : reserved) {
+      const auto bound = bindings_.find(symbol);
+      if (bound != bindings_.end() && !reserved_clean.contains(symbol)) {
+        variants.others.insert(*bound);
+      }
+    }
+    cache_->put(key_along(variants.symbol, reserved), to_text(variants, id_));
+  }
+
   CachedVariants compiled_along(const MeasuredRanges& measured) const {
     const PathRanges& ranges = measured.ranges;
     CachedVariants variants{.symbol = measured.symbol,
                             .first = ranges.timed.front().at,
                             .last = ranges.timed.back().at};
     for (const PathRange& range : ranges.all) {
-      Bindings from = bindings_;
-      from[measured.symbol] = range.from;
+      // As it was timed: what this request reserves may be too little at that size.
+      const Bindings& from = range.measured.bindings;
       Dispatched dispatched = dispatcher_.dispatch_path(range.measured.path, from);
       dispatched.basis = Basis::ranged;
       dispatched.raced = range.measured;
@@ -355,6 +395,20 @@ class Planner {
 };
 
 }  // namespace
+
+PlanKey plan_key(const Graph& graph, const Bindings& bindings, const GraphDispatcher& dispatcher,
+                 std::span<const Kernel> kernels, Store* store) {
+  const Machine& machine = dispatcher.machine();
+  return {
+      .graph = graph.id(),
+      .bindings = bindings,
+      .machine = machine.id(),
+      .environment = dispatcher.environment().id(),
+      .program = program_build(),
+      .kernels = digest_of(kernels),
+      .options = words_of(dispatcher.options(), store),
+      .generation = store == nullptr ? 0 : store->generation(machine.id(), machine.model_key())};
+}
 
 Planned plan(const Graph& graph, const Bindings& bindings, GraphDispatcher& dispatcher,
              const OpSet& ops, std::span<const Kernel> kernels, Store* store,

@@ -34,6 +34,10 @@ struct PlannedVariants {
   bool is_cached = false;
 };
 
+// By what a plan is cached. `store` may be null.
+PlanKey plan_key(const Graph& graph, const Bindings& bindings, const GraphDispatcher& dispatcher,
+                 std::span<const Kernel> kernels, Store* store);
+
 // The plan of an imported graph: from the cache while the store has nothing newer, else chosen and
 // compiled anew. `cache` may be null. Nothing is cached that was measured or refused on a miss, or
 // that the search's clock cut short.

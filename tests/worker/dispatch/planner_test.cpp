@@ -6,18 +6,38 @@
 #include "common/ops/all_ops.h"
 #include "kernels/all_kernels.h"
 #include "tests/support/scratch.h"
+#include "worker/dispatch/program_build.h"
 #include "worker/probe/probe.h"
 
 namespace paceline {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 Graph gelu_of_linear() {
   GraphBuilder builder(ops::all_ops(), "small");
   const Value x = builder.input("x", {Dtype::f32, {Dim::symbol("N"), 32}});
   const Value w = builder.weight("w", {Dtype::f32, {32, 32}});
   builder.output("y", builder.op("gelu", {builder.op("linear", {x, w})}));
+  return builder.finish();
+}
+
+Graph rows_of_a_cache() {
+  GraphBuilder builder(ops::all_ops(), "cache");
+  const Value cache = builder.state("cache", {Dtype::f32, {Dim::symbol("capacity"), 32}});
+  const Value x = builder.input("x", {Dtype::f32, {Dim::symbol("N"), 32}});
+  const Value next =
+      builder.op("update_slice", {cache, x}, {{"axis", std::int64_t{0}}, {"start", Dim(0)}});
+  builder.update(cache, next);
+  builder.output("y", builder.op("gelu", {next.slice(0, 0, Dim::symbol("N"))}));
+  return builder.finish();
+}
+
+Graph square() {
+  GraphBuilder builder(ops::all_ops(), "square");
+  const Value x = builder.input("x", {Dtype::f32, {Dim::symbol("B"), Dim::symbol("N"), 8}});
+  builder.output("y", builder.op("gelu", {x}));
   return builder.finish();
 }
 
@@ -33,13 +53,15 @@ class PlannerTest : public ::testing::Test {
 
   // A race of the standing path and another one: their samples, in seconds.
   void put_race(const std::vector<double>& standing, const std::vector<double>& other,
-                double error_relative, Time finished, const Bindings& bindings = {{"N", 4}}) {
+                double error_relative, Time finished, const Bindings& bindings = {{"N", 4}},
+                const std::string& kernel_of_linear = "linear_plain") {
     GraphDispatcher dispatcher = this->dispatcher();
     const Graph prepared = prepare(graph_, ops_, kernels_);
     Path path = dispatcher.decide(prepared, bindings).path;
     Path plain = path;
     for (Choice& choice : plain.choices) {
-      choice.kernel = prepared.node(choice.node).op + "_plain";
+      const std::string& op = prepared.node(choice.node).op;
+      choice.kernel = op == "linear" ? kernel_of_linear : op + "_plain";
     }
     other_ = plain.id();
     store_->put(dispatcher.machine());
@@ -88,6 +110,16 @@ TEST_F(PlannerTest, TakesThePlanFromTheCacheWhileNothingIsNewer) {
   EXPECT_FALSE(planned({}, {{"N", 5}}).is_cached);
   put_race({2, 2, 2}, {1, 1, 1}, 1e-7, now());
   EXPECT_FALSE(planned().is_cached);
+}
+
+TEST_F(PlannerTest, TheBuildOfTheProgramIsPartOfTheKey) {
+  planned();
+  GraphDispatcher dispatcher = this->dispatcher();
+  PlanKey key = plan_key(graph_, {{"N", 4}}, dispatcher, kernels_, store_.get());
+  EXPECT_EQ(key.program, program_build());
+  EXPECT_TRUE(cache_.find(key).has_value());
+  key.program = Hasher("another build").finish();
+  EXPECT_FALSE(cache_.find(key).has_value());
 }
 
 TEST_F(PlannerTest, TakesTheWinnerOfTheNewestRaceWithinTheTolerance) {
@@ -172,6 +204,67 @@ TEST_F(PlannerTest, CachesThePlansAlongASymbolTogether) {
 
   put_race(slow, fast, 1e-7, now(), {{"N", 8}});
   EXPECT_FALSE(planned({}, {{"N", 6}}).is_cached);
+}
+
+// Runs reserve what they need, which may be less than a race at larger sizes had.
+TEST_F(PlannerTest, PlansAlongASymbolServeWhateverIsReserved) {
+  graph_ = rows_of_a_cache();
+  const std::vector<double> slow(9, 2), fast(9, 1);
+  put_race(slow, fast, 1e-7, now(), {{"N", 4}, {"capacity", 64}});
+  put_race(fast, slow, 1e-7, now(), {{"N", 8}, {"capacity", 64}});
+  GraphDispatcher dispatcher = this->dispatcher();
+  const auto variants = [&](const Bindings& bindings) {
+    return plan_variants(graph_, bindings, dispatcher, ops_, kernels_, store_.get(), &cache_);
+  };
+  const PlannedVariants found = variants({{"N", 5}, {"capacity", 6}});
+  EXPECT_THAT(found.variants.all, SizeIs(2));
+  EXPECT_FALSE(found.is_cached);
+  const PlannedVariants more = variants({{"N", 7}, {"capacity", 100}});
+  EXPECT_THAT(more.variants.all, SizeIs(2));
+  EXPECT_TRUE(more.is_cached);
+}
+
+TEST_F(PlannerTest, ARangeIsAlongWhatSaysHowMuchWorkThereIs) {
+  graph_ = rows_of_a_cache();
+  const std::vector<double> slow(9, 2), fast(9, 1);
+  put_race(slow, fast, 1e-7, now(), {{"N", 4}, {"capacity", 16}});
+  put_race(slow, fast, 1e-7, now(), {{"N", 4}, {"capacity", 32}});
+  GraphDispatcher dispatcher = this->dispatcher();
+  const Graph prepared = prepare(graph_, ops_, kernels_);
+  const Bindings bindings = {{"N", 4}, {"capacity", 20}};
+  EXPECT_FALSE(dispatcher.ranges(prepared, bindings).has_value());
+}
+
+TEST_F(PlannerTest, ARangeIsOfTheSymbolThatIsAskedFor) {
+  graph_ = square();
+  const std::vector<double> slow(9, 2), fast(9, 1);
+  for (const auto& [b, n] : {std::pair(4, 4), std::pair(4, 8), std::pair(8, 4)}) {
+    put_race(slow, fast, 1e-7, now(), {{"B", b}, {"N", n}});
+  }
+  GraphDispatcher dispatcher = this->dispatcher();
+  const Graph prepared = prepare(graph_, ops_, kernels_);
+  const Bindings bindings = {{"B", 4}, {"N", 4}};
+  EXPECT_EQ(dispatcher.ranges(prepared, bindings)->symbol, "B");
+  EXPECT_EQ(dispatcher.ranges(prepared, bindings, "B")->symbol, "B");
+  EXPECT_EQ(dispatcher.ranges(prepared, bindings, "N")->symbol, "N");
+}
+
+// The race knows the error of the whole, whatever was timed alone.
+TEST_F(PlannerTest, ARacedPathMayDropBitsInKernelsThatNobodyTimed) {
+  std::vector<Kernel> kernels(kernels_.begin(), kernels_.end());
+  Kernel narrow = *std::ranges::find_if(
+      kernels_, [](const Kernel& kernel) { return kernel.info.name == "linear_plain"; });
+  narrow.info.name = "linear_narrow";
+  narrow.info.precision = Precision::narrows;
+  kernels.push_back(narrow);
+  kernels_ = kernels;
+  const std::vector<double> slow(9, 2), fast(9, 1);
+  put_race(slow, fast, 1e-3, now(), {{"N", 4}}, "linear_narrow");
+  put_race(slow, fast, 1e-3, now(), {{"N", 8}}, "linear_narrow");
+  const PathId other = other_;
+  for (const std::int64_t n : {4, 6}) {
+    EXPECT_EQ(planned({.choose = {.tolerance = 1e-2}}, {{"N", n}}).summary.path, other) << n;
+  }
 }
 
 TEST_F(PlannerTest, WithoutTimedPathsThereIsOnePlan) {
