@@ -100,6 +100,7 @@ std::vector<FoundPath> PathFinder::best(int count) {
   if (auto fused = fused_form(paths.front(), dispatcher_, ops_, bindings_, pricing_.guesses)) {
     paths.push_back(*std::move(fused));
     std::ranges::stable_sort(paths, {}, &FoundPath::predicted_s);
+    if (std::ssize(paths) > count) paths.pop_back();
   }
   return paths;
 }

@@ -40,7 +40,8 @@ class PathFinder {
   // The cheapest by predicted kernels alone, and how far from the best it can be.
   const search::Extraction& extraction();
   // The first `count` distinct paths by predicted cost, cheapest first: those of the space in
-  // order, then sorted with the copies that each needs.
+  // order, then sorted with the copies that each needs. Where fusing gains something on the best,
+  // its fused form is one of them.
   std::vector<FoundPath> best(int count);
   std::vector<FoundPath> sample(int count, std::uint64_t seed);
   bool is_order_exact();
