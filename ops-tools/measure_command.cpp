@@ -23,7 +23,7 @@ namespace {
 
 struct MeasureArguments {
   ModelRequest request;
-  std::vector<std::string> regimes = {"hot", "cold"};
+  std::vector<std::string> regimes;
   std::string form = "forward";
   double sitting_seconds = 2;
   int paths = 0;
@@ -54,6 +54,7 @@ SymbolRange parse_range(const std::string& text) {
 }
 
 std::vector<Regime> regimes_of(const MeasureArguments& arguments) {
+  if (arguments.regimes.empty()) return {Regime::hot, Regime::cold};
   std::vector<Regime> regimes;
   for (const std::string& name : arguments.regimes) {
     const auto regime = parse_regime(name);
@@ -180,8 +181,14 @@ void settle_paths(const MeasureArguments& arguments, const Model& model, const G
 }
 
 SymbolRange range_of(const MeasureArguments& arguments, const Graph& graph,
-                     const Bindings& bindings) {
+                     const Bindings& bindings, const GraphDispatcher::Options& options) {
   const SymbolRange range = parse_range(arguments.range);
+  if (!options.search.enabled) {
+    throw invalid("--range races equivalent programs: leave out --no-search: {}", arguments.range);
+  }
+  if (std::ranges::find(arguments.regimes, "cold") != arguments.regimes.end()) {
+    throw invalid("--range times whole paths hot: --regime {}", fmt::join(arguments.regimes, ","));
+  }
   if (arguments.paths == 0) {
     throw invalid("--range races paths: give --paths too, as in --paths 8: {}", arguments.range);
   }
@@ -208,7 +215,7 @@ void run(const MeasureArguments& arguments) {
   const Model model = request.load(generates ? ModelForm::generate : ModelForm::forward);
   const Bindings bindings = request.bound();
   std::optional<SymbolRange> range;
-  if (!arguments.range.empty()) range = range_of(arguments, model.graph, bindings);
+  if (!arguments.range.empty()) range = range_of(arguments, model.graph, bindings, options);
   Bindings whole = bindings;
   if (range) whole[range->symbol] = range->last;
   require_bound(model.graph, whole);

@@ -139,6 +139,8 @@ TEST_F(RangeTest, BadRangesAreRefused) {
       {{"--paths", "2", "--range", "N=8..1"}, "8..1"},
       {{"--paths", "2", "--range", "N=0..4"}, "0..4"},
       {{"--paths", "2", "--range", "M=1..4"}, "no such symbol"},
+      {{"--paths", "2", "--range", "N=1..4", "--no-search"}, "--no-search"},
+      {{"--paths", "2", "--range", "N=1..4", "--regime", "hot,cold"}, "hot,cold"},
       {{"--paths", "2", "--range", "N=1..4", "--bind", "N=2"}, "bound or has a range"}};
   for (const auto& [more, message] : cases) {
     std::vector<std::string> arguments = {"measure", model_};
