@@ -4,10 +4,13 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cinttypes>
 #include <cstdio>
 #include <fstream>
 #include <string>
+
+#include "common/base/log.h"
 
 namespace paceline {
 
@@ -32,12 +35,30 @@ std::optional<Line> parse(const std::string& text) {
   return line;
 }
 
+// Once in a process: every session would say the same.
+void warn_of_device(const std::string& path) {
+  static std::atomic_flag was_said;
+  if (was_said.test_and_set()) return;
+  log::warning("weight-file-unnamed",
+               {{"path", path},
+                {"reason",
+                 "its file system names another device than the mapping does (btrfs and "
+                 "overlayfs do): what is packed of large weights is not kept"}});
+}
+
 // nullopt when the path no longer leads to what is mapped.
-std::optional<Digest> file_of(const Line& line) {
+std::optional<struct stat> status_of(const Line& line) {
   struct stat status {};
   if (::stat(line.path.c_str(), &status) != 0) return std::nullopt;
   if (static_cast<std::uint64_t>(status.st_ino) != line.inode) return std::nullopt;
-  if (major(status.st_dev) != line.major || minor(status.st_dev) != line.minor) return std::nullopt;
+  return status;
+}
+
+bool is_one_device(const Line& line, const struct stat& status) {
+  return major(status.st_dev) == line.major && minor(status.st_dev) == line.minor;
+}
+
+Digest digest_of(const Line& line, const struct stat& status) {
   return Hasher("weight file/2")
       .add(line.path)
       .add(static_cast<std::int64_t>(line.inode))
@@ -57,9 +78,14 @@ WeightFiles::WeightFiles() {
   while (std::getline(maps, text)) {
     const std::optional<Line> line = parse(text);
     if (!line) continue;
-    const std::optional<Digest> file = file_of(*line);
-    if (!file) continue;
-    mappings_.push_back({line->start, line->end, *file, static_cast<std::int64_t>(line->offset)});
+    const std::optional<struct stat> status = status_of(*line);
+    if (!status) continue;
+    Mapping& mapping = mappings_.emplace_back();
+    mapping.start = line->start;
+    mapping.end = line->end;
+    mapping.path = line->path;
+    mapping.offset = static_cast<std::int64_t>(line->offset);
+    if (is_one_device(*line, *status)) mapping.file = digest_of(*line, *status);
   }
 }
 
@@ -69,8 +95,12 @@ std::optional<Digest> WeightFiles::identity(std::span<const std::byte> bytes) co
     return mapping.start <= start && start + bytes.size() <= mapping.end;
   });
   if (found == mappings_.end()) return std::nullopt;
+  if (!found->file) {
+    warn_of_device(found->path);
+    return std::nullopt;
+  }
   return Hasher("mapped weight/1")
-      .add(found->file)
+      .add(*found->file)
       .add(found->offset + static_cast<std::int64_t>(start - found->start))
       .add(bytes.size())
       .finish();

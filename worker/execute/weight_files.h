@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "common/base/digest.h"
@@ -16,15 +17,17 @@ class WeightFiles {
  public:
   WeightFiles();  // None where /proc/self/maps cannot be read.
 
-  // What names these bytes without reading them: the file and its inode, size and time of change,
-  // and where in it they lie. nullopt for bytes of no mapped file, or of one that was replaced.
+  // What names these bytes without reading them: the file and its inode, size and times of change,
+  // and where in it they lie. nullopt for bytes of no mapped file, or of one that was replaced;
+  // or where the file system names another device than the mapping, with a line in the log.
   std::optional<Digest> identity(std::span<const std::byte> bytes) const;
 
  private:
   struct Mapping {
-    std::uintptr_t start, end;
-    Digest file;
-    std::int64_t offset;  // In the file, of `start`.
+    std::uintptr_t start = 0, end = 0;
+    std::string path;
+    std::optional<Digest> file;  // None where mapping and file system disagree about the device.
+    std::int64_t offset = 0;     // In the file, of `start`.
   };
 
   std::vector<Mapping> mappings_;
