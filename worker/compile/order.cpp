@@ -68,10 +68,13 @@ struct Needs {
       : allocated(graph.nodes().size()), read(graph.nodes().size()) {
     std::vector<std::int32_t> first;  // By node, the number of its first output.
     std::vector<std::int64_t> own(graph.nodes().size());
+    std::int64_t total = 0;  // No sum over some values is above it.
     for (Node32 i = 0; i < std::ssize(graph.nodes()); ++i) {
       first.push_back(static_cast<std::int32_t>(bytes.size()));
       for (Node32 output = 0; output < std::ssize(graph.node(i).outputs); ++output) {
-        const std::int64_t size = evaluate_bytes(graph.type({i, output}), sample);
+        const TensorType& type = graph.type({i, output});
+        const std::int64_t size = evaluate_bytes(type, sample);
+        if (__builtin_add_overflow(total, size, &total)) throw too_large(graph.node(i), type);
         bytes.push_back(size);
         readers.push_back(static_cast<int>(groups.readers({i, output}).size()));
         own[i] += size;
@@ -92,8 +95,18 @@ struct Needs {
   }
 
   static std::int64_t evaluate_bytes(const TensorType& type, const Bindings& sample) {
-    return element_count(evaluate(type.shape, sample)) *
-           static_cast<std::int64_t>(size_bytes(type.dtype));
+    const std::int64_t count = element_count(evaluate(type.shape, sample));
+    std::int64_t bytes = 0;
+    if (__builtin_mul_overflow(count, static_cast<std::int64_t>(size_bytes(type.dtype)), &bytes)) {
+      throw invalid("bytes overflow 64 bits: {} elements of {}; bind smaller symbols", count,
+                    to_string(type.dtype));
+    }
+    return bytes;
+  }
+
+  static Error too_large(const Node& node, const TensorType& type) {
+    return invalid("the graph's bytes overflow 64 bits at {} of {}: bind smaller symbols", node.op,
+                   to_string(type.shape));
   }
 
   std::vector<std::int64_t> allocated;
