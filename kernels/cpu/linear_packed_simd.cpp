@@ -14,6 +14,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/cpu/support/activations-inl.h"
+#include "kernels/cpu/support/packed_few_rows-inl.h"
 #include "kernels/cpu/support/packed_linear-inl.h"
 #include "kernels/cpu/support/packed_problem.h"
 #include "kernels/cpu/support/simd_kernel.h"
@@ -57,8 +58,29 @@ void run(const Call& call, const FunctionsOf& functions_of) {
   });
 }
 
+FewRowsFunctions few_rows_functions(std::optional<Activation> activation) {
+  FewRowsFunctions functions{.multiply = multiply_few, .activate = nullptr};
+  if (activation) {
+    visit_vector_activation(*activation,
+                            [&]<typename F>(F) { functions.activate = activate_few<F>; });
+  }
+  return functions;
+}
+
+// Of few rows in float; says whether it is one.
+template <bool has_residual>
+bool run_few_rows(const Call& call) {
+  if (call.inputs[0].dtype != Dtype::f32 || call.inputs[1].dtype != Dtype::f32) return false;
+  const PackedProblem<float> p = packed_problem<float>(call, has_residual);
+  if (p.m > few_packed_rows_max) return false;
+  multiply_few_packed_rows(p, few_rows_functions(call.state<PackedState>().activation),
+                           call.threads);
+  return true;
+}
+
 template <bool has_residual>
 void run_wide(const Call& call) {
+  if (run_few_rows<has_residual>(call)) return;
   run<has_residual>(call, [&]<typename T>(std::type_identity<T>) {
     return functions_of<T>(call.inputs[1].dtype);
   });
