@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/support/packed_few_rows.h"
 #include "kernels/cpu/support/packed_linear-inl.h"
+#include "kernels/cpu/support/side_by_side-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace paceline::kernels::cpu::HWY_NAMESPACE {
@@ -113,17 +114,33 @@ inline void multiply_few(std::int64_t rows, const FewRowsTile& tile) {
   }
 }
 
+// F of the columns of a panel, in place.
+template <typename F, int rows>
+HWY_INLINE void activate_rows(float* out, std::int64_t stride) {
+  constexpr int parts = panel_columns / lane_count;
+  Vector values[rows * parts];
+  HWY_UNROLL(8)
+  for (int i = 0; i < rows * parts; ++i) {
+    values[i] = load(out + i / parts * stride + i % parts * lane_count);
+  }
+  apply_to_each(F{}, values);
+  HWY_UNROLL(8)
+  for (int i = 0; i < rows * parts; ++i) {
+    store(values[i], out + i / parts * stride + i % parts * lane_count);
+  }
+}
+
 template <typename F>
 void activate_few(float* out, std::int64_t stride, std::int64_t rows, std::int64_t columns) {
-  for (std::int64_t i = 0; i < rows; ++i) {
+  constexpr int at_once = lane_count >= 16 ? 4 : 1;
+  std::int64_t i = 0;
+  if (columns == panel_columns) {
+    for (; i + at_once <= rows; i += at_once) activate_rows<F, at_once>(out + i * stride, stride);
+    for (; i < rows; ++i) activate_rows<F, 1>(out + i * stride, stride);
+  }
+  for (; i < rows; ++i) {
     float* row = out + i * stride;
-    std::int64_t j = 0;
-    for (; j + 2 * lane_count <= columns; j += 2 * lane_count) {
-      const Vector low = F{}(load(row + j)), high = F{}(load(row + j + lane_count));
-      store(low, row + j);
-      store(high, row + j + lane_count);
-    }
-    for (; j < columns; j += lane_count) {
+    for (std::int64_t j = 0; j < columns; j += lane_count) {
       store_first(F{}(load_first(row + j, columns - j)), row + j, columns - j);
     }
   }

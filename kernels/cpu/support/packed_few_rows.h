@@ -64,8 +64,8 @@ inline void multiply_few_packed_rows(const PackedProblem<float>& p, const FewRow
                         .out = out,
                         .out_stride = p.n,
                         .columns = columns});
-      if (f.activate) f.activate(out, p.n, rows, columns);
     }
+    if (f.activate) f.activate(p.out + column, p.n, p.m, columns);
   }
 }
 

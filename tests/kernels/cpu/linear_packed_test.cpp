@@ -10,6 +10,7 @@
 #include "common/ops/draw.h"
 #include "common/ops/support/packing.h"
 #include "kernels/all_kernels.h"
+#include "kernels/cpu/support/packed_few_rows.h"
 #include "kernels/cpu/support/packed_linear.h"
 #include "tests/support/run_kernel.h"
 
@@ -18,7 +19,9 @@
 namespace paceline {
 namespace {
 
+using kernels::cpu::few_rows_tile_rows;
 using kernels::cpu::packed_grid;
+using kernels::cpu::panel_rows;
 
 struct Problem {
   std::int64_t m, n, k;
@@ -106,6 +109,50 @@ TEST(LinearPackedKernels, AreRightBeyondTheirBlocks) {
     check(*kernel, {15, 70, 4500}, Dtype::f32, 32, 2, random);
     check(*kernel, {300, 1100, 90}, Dtype::f16, 32, 1, random);
     check(*kernel, {270, 40, 1500}, Dtype::bf16, 32, 1, random);
+  }
+}
+
+// Of few rows, which are used where they lie: not all of them at once if they lie a power of two
+// apart.
+TEST(LinearPackedKernels, AreRightForFewRowsAPowerOfTwoApart) {
+  EXPECT_EQ(few_rows_tile_rows(100), panel_rows);
+  EXPECT_EQ(few_rows_tile_rows(768), panel_rows);
+  EXPECT_EQ(few_rows_tile_rows(512), panel_rows);
+  EXPECT_EQ(few_rows_tile_rows(1024), 8);
+  EXPECT_EQ(few_rows_tile_rows(0), 8);
+  Random random(9);
+  for (const Kernel* kernel : own_kernels()) {
+    for (const std::int64_t m : {8, 9, 14, 31, 32, 33}) {
+      check(*kernel, {m, 70, 1024}, Dtype::f32, 32, 2, random);
+    }
+  }
+}
+
+// Whole panels and a part of one; arguments on both sides of where a share of GELU vanishes.
+TEST(LinearPackedKernels, TakeActivationsOfFewRows) {
+  Random random(10);
+  const Op& op = ops::all_ops().get("linear_packed");
+  const Tensor panels = packed(ops::draw({Dtype::f32, {70, 9}}, random), 32);
+  for (const std::int64_t m : {1, 4, 7, 32}) {
+    const Tensor x = ops::draw({Dtype::f32, {m, 9}}, random);
+    for (std::int64_t i = 0; i < m * 9; ++i) x.as<float>()[i] *= 10;
+    for (const char* activation : {"relu", "sigmoid", "silu", "gelu", "gelu_tanh"}) {
+      const auto attributes_of = [&](Dtype dtype) {
+        return Attributes{{"columns", std::int64_t{70}},
+                          {"activation", std::string(activation)},
+                          {"weight_dtype", dtype}}
+            .complete(op.name, op.attributes);
+      };
+      const std::vector<Tensor> exact = {x.cast(Dtype::f64), panels.cast(Dtype::f64)};
+      const Tensor wanted = test::reference_outputs(op, attributes_of(Dtype::f64), exact)[0];
+      const Attributes attributes = attributes_of(Dtype::f32);
+      const std::vector<TensorView> inputs = {x.view(), panels.view()};
+      const Kernel& kernel = *kernels::find_kernel("linear_packed_simd.linear_f32");
+      const auto outcome = test::run_kernel(kernel, op, attributes, inputs);
+      EXPECT_LE(compare(outcome.outputs[0].view(), wanted.view()).relative, 2e-6)
+          << m << " rows, " << activation;
+      EXPECT_FALSE(outcome.wrote_outside);
+    }
   }
 }
 
