@@ -96,11 +96,11 @@ class OwnPass : public OwnRun {
         inputs_(read_inputs(model_.graph, task.inputs, request.bound())),
         session_(session(inputs_.bindings, {})) {}
 
-  void run_first() {
+  void feed() {
     session_.bind(inputs_.bindings);
     for (const auto& [name, tensor] : inputs_.tensors) session_.set_input(name, tensor);
-    session_.run();
   }
+  void run_first() { session_.run(); }
   void write_outputs() const {
     TensorMap outputs;
     for (const NamedOutput& output : model_.graph.outputs()) {
@@ -200,6 +200,7 @@ void serve_paceline(const ModelRequest& model, const nlohmann::json& request) {
     }
     OwnPass own(model, task);
     own.touch_weights();
+    own.feed();  // Peers hold their inputs, too, when memory begins to be watched.
     const MemoryRise rise;
     own.run_first();
     nlohmann::json ready = own.ready(rise);
