@@ -64,8 +64,10 @@ void run(const Call& call) {
   const ops::BlockFormat& format = call.state<QuantizedState>().format;
   const auto p = quantized_product<float>(call);
   const ByteRows x = ByteRows::at(call.workspace, p.m, p.k, planes);
+  const bool by_halves = p.m <= few_rows && few_rows_order(format.kind) == Order::halves;
+  const auto put = by_halves ? put_row<planes, Order::halves> : put_row<planes, Order::plain>;
   parallel_ranges(p.m, p.k, call.threads, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) put_row<planes>(p.x + row * p.k, p.k, x, row);
+    for (std::int64_t row = begin; row < end; ++row) put(p.x + row * p.k, p.k, x, row);
   });
   ops::visit_block_kind(format.kind, [&]<BlockKind kind>() { multiply<kind, planes>(p, x, call); });
   for (std::int64_t row = 0; row < p.m; ++row) {

@@ -4,8 +4,11 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <map>
 #include <numeric>
 #include <string>
 
@@ -30,6 +33,7 @@ struct Arguments {
   int threads = 1;
   std::int64_t prompt = 64;
   std::int64_t new_tokens = 16;
+  int profile = 0;
 };
 
 // "VmRSS", "RssAnon" or "RssFile" of this process, in MiB.
@@ -71,6 +75,10 @@ class Bench {
     print_memory("compiled");
     generate(prompt, token, model);
     print_memory("after generating");
+    if (arguments_.profile > 0) {
+      print_profile("prompt", prompt);
+      print_profile("token", token);
+    }
   }
 
  private:
@@ -112,6 +120,35 @@ class Bench {
                static_cast<double>(arrivals_ns.size() - 1) / decode_s);
   }
 
+  // What the steps of one run take, summed over those with one kernel and one type of result.
+  void print_profile(const char* what, Session& session) const {
+    const std::vector<double> seconds = session.profile(arguments_.profile);
+    struct Sum {
+      int count = 0;
+      double seconds = 0;
+    };
+    std::map<std::string, Sum> sums;
+    double total = 0;
+    for (std::size_t i = 0; i < seconds.size(); ++i) {
+      const Plan::Instruction& step = session.plan().instructions[i];
+      std::string name = step.kernel;
+      for (const std::int32_t output : step.outputs) {
+        name += " " + session.plan().tensors[output].type.to_string();
+      }
+      Sum& sum = sums[name];
+      ++sum.count;
+      sum.seconds += seconds[i];
+      total += seconds[i];
+    }
+    std::vector<std::pair<std::string, Sum>> sorted(sums.begin(), sums.end());
+    std::ranges::sort(sorted, std::greater(), [](const auto& one) { return one.second.seconds; });
+    fmt::print("{}: {} steps, {:.2f} ms\n", what, seconds.size(), 1e3 * total);
+    for (const auto& [name, sum] : sorted) {
+      fmt::print("{:8.3f} ms {:4.1f}% {:4} x {:8.1f} us  {}\n", 1e3 * sum.seconds,
+                 100 * sum.seconds / total, sum.count, 1e6 * sum.seconds / sum.count, name);
+    }
+  }
+
   Arguments arguments_;
   std::unique_ptr<Store> store_;
 };
@@ -131,6 +168,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", arguments.threads, "Threads");
   app.add_option("--prompt", arguments.prompt, "Prompt tokens");
   app.add_option("--new", arguments.new_tokens, "New tokens");
+  app.add_option("--profile", arguments.profile, "Runs of which the steps' medians are shown");
   CLI11_PARSE(app, argc, argv);
   if (arguments.gguf.empty()) paceline::test::write_random_qwen3(arguments.folder, {}, 1);
   paceline::Bench(arguments).run();

@@ -84,6 +84,15 @@ inline __m512i nibbles_of_two(const std::uint8_t* first, const std::uint8_t* sec
   return in_low_nibbles(_mm512_srlv_epi64(both, shift));
 }
 
+// The nibbles of four blocks, 16 bytes each.
+template <int bytes>
+inline __m512i nibbles_of_four(const std::uint8_t* first) {
+  __m512i four = _mm512_castsi128_si512(load_quarter(first));
+  four = _mm512_inserti32x4(four, load_quarter(first + bytes), 1);
+  four = _mm512_inserti32x4(four, load_quarter(first + 2 * bytes), 2);
+  return _mm512_inserti32x4(four, load_quarter(first + 3 * bytes), 3);
+}
+
 inline __m256i load_half(const std::uint8_t* from) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
 }
@@ -162,6 +171,19 @@ inline void unpack_q4_0(const std::uint8_t* from, Batch& to) {
   to.scales = twice(first_halves<bytes>(from));
 }
 
+// In the order of halves: codes[2 * i] has the first halves of blocks 4 * i, ..., codes[2 * i + 1]
+// the second ones.
+inline void unpack_q4_0_by_halves(const std::uint8_t* from, Batch& to) {
+  constexpr std::int64_t bytes = 18;
+  HWY_UNROLL(2)
+  for (int i = 0; i < 2; ++i) {
+    const __m512i nibbles = nibbles_of_four<bytes>(from + 4 * i * bytes + 2);
+    to.codes[2 * i] = in_low_nibbles(nibbles);
+    to.codes[2 * i + 1] = in_low_nibbles(_mm512_srli_epi16(nibbles, 4));
+  }
+  to.scales = twice(first_halves<bytes>(from));
+}
+
 inline void unpack_q4_k(const std::uint8_t* from, Batch& to) {
   HWY_UNROLL(4)
   for (int i = 0; i < 4; ++i) {
@@ -188,9 +210,20 @@ inline void unpack_q6_k(const std::uint8_t* from, Batch& to) {
       _mm512_mul_ps(floats_of_bytes(scales), _mm512_set1_ps(ops::blocks::half_at(from + 208)));
 }
 
-template <BlockKind kind>
+// In which order the codes of a batch lie: as they are, or the first halves of four blocks of 32
+// before their second ones, so that the products of a block meet in one quarter of a vector.
+enum class Order { plain, halves };
+
+constexpr Order few_rows_order(BlockKind kind) {
+  return kind == BlockKind::q4_0 ? Order::halves : Order::plain;
+}
+
+template <BlockKind kind, Order order = Order::plain>
 inline void unpack_batch(const std::uint8_t* from, Batch& to) {
-  if constexpr (kind == BlockKind::q8_0) {
+  if constexpr (order == Order::halves) {
+    static_assert(kind == BlockKind::q4_0);
+    unpack_q4_0_by_halves(from, to);
+  } else if constexpr (kind == BlockKind::q8_0) {
     unpack_q8_0(from, to);
   } else if constexpr (kind == BlockKind::q4_0) {
     unpack_q4_0(from, to);
@@ -203,22 +236,12 @@ inline void unpack_batch(const std::uint8_t* from, Batch& to) {
   }
 }
 
-// Calls body(batch, its number) for each of a row of `bytes`. What is missing of the last has
-// scales and offsets of 0.
-template <BlockKind kind, typename Body>
-HWY_INLINE void for_each_batch(const std::uint8_t* row, std::int64_t bytes, const Body& body) {
-  constexpr std::int64_t whole = batch_bytes(kind);
-  Batch batch;
-  std::int64_t number = 0;
-  for (; bytes >= whole; bytes -= whole, row += whole) {
-    unpack_batch<kind>(row, batch);
-    body(batch, number++);
-  }
-  if (bytes == 0) return;
-  alignas(64) std::uint8_t padded[whole] = {};
-  std::memcpy(padded, row, static_cast<std::size_t>(bytes));
-  unpack_batch<kind>(padded, batch);
-  body(batch, number);
+// The last batch of a row, of which `bytes` are there. What is missing has scales and offsets of 0.
+template <BlockKind kind, Order order>
+inline void unpack_part(const std::uint8_t* from, std::int64_t bytes, Batch& to) {
+  alignas(64) std::uint8_t padded[batch_bytes(kind)] = {};
+  std::memcpy(padded, from, static_cast<std::size_t>(bytes));
+  unpack_batch<kind, order>(padded, to);
 }
 
 HWY_POP_ATTRIBUTES

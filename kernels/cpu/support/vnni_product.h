@@ -20,24 +20,34 @@ inline __m512 of_units(__m512 units, int i) {
   return _mm512_permutexvar_ps(_mm512_add_epi32(lanes, _mm512_set1_epi32(4 * i)), units);
 }
 
-// sums += the products of a batch with one row's.
-template <int planes>
+// The same of four blocks of two units each: of vectors 2 * i and 2 * i + 1 in the order of halves.
+inline __m512 of_blocks(__m512 units, int i) {
+  const __m512i lanes = _mm512_set_epi32(6, 6, 6, 6, 4, 4, 4, 4, 2, 2, 2, 2, 0, 0, 0, 0);
+  return _mm512_permutexvar_ps(_mm512_add_epi32(lanes, _mm512_set1_epi32(8 * i)), units);
+}
+
+// sums += the products of a batch with one row's, which has the same order.
+template <int planes, Order order>
 HWY_INLINE void add_batch(const Batch& batch, __m512 offsets, const ByteRows& x, std::int64_t row,
                           std::int64_t number, __m512 (&sums)[2]) {
   const std::int64_t k = number * batch_elements, unit = number * batch_units;
-  const std::int8_t* first = x.codes_of(0, row) + k;
-  const std::int8_t* second = x.codes_of(planes - 1, row) + k;
+  constexpr int joined = order == Order::halves ? 2 : 1;  // Vectors of codes with one scale.
   const __m512 scales =
       _mm512_mul_ps(batch.scales, _mm512_loadu_ps(x.scales + row * x.units() + unit));
   HWY_UNROLL(4)
-  for (int i = 0; i < 4; ++i) {
-    __m512i products =
-        _mm512_dpbusd_epi32(_mm512_setzero_si512(), batch.codes[i], load_codes(first + 64 * i));
-    if constexpr (planes == 2) {
-      products = _mm512_dpbusd_epi32(_mm512_slli_epi32(products, 7), batch.codes[i],
-                                     load_codes(second + 64 * i));
+  for (int i = 0; i < 4 / joined; ++i) {
+    __m512i products = _mm512_setzero_si512();
+    HWY_UNROLL(2)
+    for (int plane = 0; plane < planes; ++plane) {
+      if (plane == 1) products = _mm512_slli_epi32(products, 7);
+      HWY_UNROLL(2)
+      for (int j = joined * i; j < joined * (i + 1); ++j) {
+        const std::int8_t* codes = x.codes_of(plane, row) + k + 64 * j;
+        products = _mm512_dpbusd_epi32(products, batch.codes[j], load_codes(codes));
+      }
     }
-    sums[i % 2] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), of_units(scales, i), sums[i % 2]);
+    const __m512 scale = order == Order::halves ? of_blocks(scales, i) : of_units(scales, i);
+    sums[i % 2] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), scale, sums[i % 2]);
   }
   const __m512 totals = _mm512_loadu_ps(x.totals + row * x.units() + unit);
   sums[0] = _mm512_fmadd_ps(offsets, totals, sums[0]);
@@ -48,21 +58,34 @@ template <BlockKind kind, int planes, int rows>
 HWY_INLINE void multiply_column(const QuantizedProduct<float>& p, const ByteRows& x,
                                 std::int64_t row, std::int64_t column) {
   constexpr const ops::BlockFormat& format = ops::block_format(kind);
-  constexpr std::int64_t ahead = 2048;  // Bytes, of memory that is read once.
+  constexpr Order order = few_rows_order(kind);
+  constexpr std::int64_t whole = batch_bytes(kind);
+  // Of memory that is read once: into the second level, whose queue is the longer one.
+  constexpr std::int64_t ahead_bytes = 4096;
   __m512 sums[rows][2];
   for (auto& of_row : sums) of_row[0] = of_row[1] = _mm512_setzero_ps();
-  const std::uint8_t* blocks = p.blocks + column * p.row_bytes;
-  for_each_batch<kind>(blocks, p.row_bytes, [&](const Batch& batch, std::int64_t number) {
-    for (std::int64_t line = 0; line < batch_bytes(kind); line += 64) {
-      _mm_prefetch(blocks + number * batch_bytes(kind) + ahead + line, _MM_HINT_T0);
-    }
+  const auto add = [&](const Batch& batch, std::int64_t number) {
     __m512 offsets = _mm512_mul_ps(batch.scales, _mm512_set1_ps(-format.zero));
     if (format.has_offsets) offsets = batch.offsets;
     HWY_UNROLL(4)
     for (int i = 0; i < rows; ++i) {
-      add_batch<planes>(batch, offsets, x, row + i, number, sums[i]);
+      add_batch<planes, order>(batch, offsets, x, row + i, number, sums[i]);
     }
-  });
+  };
+  const std::uint8_t* blocks = p.blocks + column * p.row_bytes;
+  Batch batch;
+  std::int64_t number = 0, left = p.row_bytes;
+  for (; left >= whole; left -= whole, blocks += whole) {
+    for (std::int64_t line = 0; line < whole; line += 64) {
+      _mm_prefetch(blocks + ahead_bytes + line, _MM_HINT_T1);
+    }
+    unpack_batch<kind, order>(blocks, batch);
+    add(batch, number++);
+  }
+  if (left > 0) {
+    unpack_part<kind, order>(blocks, left, batch);
+    add(batch, number);
+  }
   const float bias = p.bias != nullptr ? p.bias[column] : 0;
   for (int i = 0; i < rows; ++i) {
     p.out[(row + i) * p.n + column] =
@@ -70,7 +93,8 @@ HWY_INLINE void multiply_column(const QuantizedProduct<float>& p, const ByteRows
   }
 }
 
-// Few rows: a column's blocks are unpacked in registers, for up to four rows at a time.
+// Few rows: a column's blocks are unpacked in registers, for up to four rows at a time. Requires: x
+// has the order of `few_rows_order`.
 template <BlockKind kind, int planes>
 inline void multiply_columns(const QuantizedProduct<float>& p, const ByteRows& x,
                              std::int64_t begin, std::int64_t end) {
@@ -148,13 +172,13 @@ inline void pack_panel(const QuantizedProduct<float>& p, std::int64_t column, co
     for (int first = 0; first < panel_columns; first += 16) {
       for (int i = 0; i < 16; ++i) {
         const std::int64_t at = std::min(column + first + i, p.n - 1);
-        for_each_batch<kind>(p.blocks + at * p.row_bytes + from, bytes,
-                             [&](const Batch& batch, std::int64_t) {
-                               for (int c = 0; c < 4; ++c)
-                                 _mm512_store_si512(codes[i] + 64 * c, batch.codes[c]);
-                               _mm512_store_ps(scales, batch.scales);
-                               if (format.has_offsets) _mm512_store_ps(offsets, batch.offsets);
-                             });
+        const std::uint8_t* blocks = p.blocks + at * p.row_bytes + from;
+        Batch batch;
+        bytes == batch_bytes(kind) ? unpack_batch<kind>(blocks, batch)
+                                   : unpack_part<kind, Order::plain>(blocks, bytes, batch);
+        for (int c = 0; c < 4; ++c) _mm512_store_si512(codes[i] + 64 * c, batch.codes[c]);
+        _mm512_store_ps(scales, batch.scales);
+        if (format.has_offsets) _mm512_store_ps(offsets, batch.offsets);
         for (std::int64_t unit = 0; unit < batch_units; unit += units_per_group) {
           const std::int64_t group = (number * batch_units + unit) / units_per_group;
           panel.scales[group * panel_columns + first + i] = scales[unit];

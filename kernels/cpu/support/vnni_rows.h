@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "common/graph/dim.h"
-#include "kernels/cpu/support/vnni.h"
+#include "kernels/cpu/support/vnni_blocks.h"
 
 // Rows of floats as signed bytes, with a scale for each 32 of them.
 namespace paceline::kernels::cpu::vnni {
@@ -49,16 +49,26 @@ struct ByteRows {
 
 HWY_PUSH_ATTRIBUTES(PACELINE_VNNI_ATTRIBUTES)
 
+// Where the codes of a unit lie. In the order of halves, those of four blocks of two units each
+// change places.
+template <Order order>
+constexpr std::int64_t place_of(std::int64_t unit) {
+  if (order == Order::plain) return unit;
+  return unit / 8 * 8 + unit % 2 * 4 + unit % 8 / 2;
+}
+
 // Codes and the sum of one unit, and what it sums up to.
+template <Order order>
 inline void put_unit(const ByteRows& to, int plane, std::int64_t row, std::int64_t unit,
                      __m512i codes) {
-  auto* at = to.codes + (plane * to.rows + row) * to.width + unit * unit_elements;
+  const std::int64_t place = place_of<order>(unit);
+  auto* at = to.codes + (plane * to.rows + row) * to.width + place * unit_elements;
   _mm_storeu_si128(reinterpret_cast<__m128i*>(at), _mm512_cvtepi32_epi8(codes));
   to.sums[(plane * to.rows + row) * to.units() + unit] = _mm512_reduce_add_epi32(codes);
 }
 
 // 32 elements, `left` of which are there.
-template <int planes>
+template <int planes, Order order>
 inline bool put_pair(const float* x, std::int64_t left, const ByteRows& to, std::int64_t row,
                      std::int64_t unit) {
   const auto mask_of = [&](std::int64_t first) {
@@ -81,11 +91,11 @@ inline bool put_pair(const float* x, std::int64_t left, const ByteRows& to, std:
     const __m512i code = _mm512_cvtps_epi32(_mm512_mul_ps(halves[i], _mm512_set1_ps(inverse)));
     float total = static_cast<float>(_mm512_reduce_add_epi32(code));
     if constexpr (planes == 1) {
-      put_unit(to, 0, row, unit + i, code);
+      put_unit<order>(to, 0, row, unit + i, code);
     } else {
       const __m512i first = _mm512_srai_epi32(_mm512_add_epi32(code, _mm512_set1_epi32(64)), 7);
-      put_unit(to, 0, row, unit + i, first);
-      put_unit(to, 1, row, unit + i, _mm512_sub_epi32(code, _mm512_slli_epi32(first, 7)));
+      put_unit<order>(to, 0, row, unit + i, first);
+      put_unit<order>(to, 1, row, unit + i, _mm512_sub_epi32(code, _mm512_slli_epi32(first, 7)));
     }
     to.scales[row * to.units() + unit + i] = scale;
     to.totals[row * to.units() + unit + i] = scale * total;
@@ -93,11 +103,12 @@ inline bool put_pair(const float* x, std::int64_t left, const ByteRows& to, std:
   return is_wild;
 }
 
-template <int planes>
+template <int planes, Order order>
 inline void put_row(const float* x, std::int64_t count, const ByteRows& to, std::int64_t row) {
   bool is_wild = false;
   for (std::int64_t k = 0; k < to.width; k += 32) {
-    is_wild |= put_pair<planes>(x + std::min(k, count), count - k, to, row, k / unit_elements);
+    is_wild |=
+        put_pair<planes, order>(x + std::min(k, count), count - k, to, row, k / unit_elements);
   }
   to.is_wild[row] = is_wild;
 }
