@@ -33,6 +33,16 @@ HWY_INLINE void add_products(const T* x, const T* weight, std::int64_t stride,
   }
 }
 
+inline constexpr std::int64_t line_halves = 32;  // As many fill a line of a cache.
+
+// Asks for what lies at the same place in the next rows of a weight, as many as are under way: what
+// a processor fetches by itself ends with each page, and so do rows of halves.
+template <int columns, typename T>
+HWY_INLINE void ask_for_next(const T* weight, std::int64_t stride) {
+  HWY_UNROLL(8)
+  for (int j = columns; j < 2 * columns; ++j) __builtin_prefetch(weight + j * stride, 0, 2);
+}
+
 // results[i][column - begin + j] = the product of row row + i of x and row column + j of the
 // weight, for `rows` and `columns` of them.
 template <int rows, int columns, typename T>
@@ -47,6 +57,9 @@ void multiply_rows(const FewRows<T>& p, std::int64_t row, std::int64_t begin, st
   }
   const std::int64_t left = p.k & (lane_count - 1), whole = p.k - left;
   for (std::int64_t k = 0; k < whole; k += lane_count) {
+    if constexpr (sizeof(T) == 2) {
+      if (k % line_halves == 0) ask_for_next<columns>(weight + k, p.k);
+    }
     add_products(x + k, weight + k, p.k, sums, [](const T* at) { return load(at); });
   }
   if (left > 0) {
