@@ -1,0 +1,25 @@
+#include "kernels/cpu/support/channel_blocks.h"
+
+namespace paceline::kernels::cpu {
+namespace {
+
+void run(const Call& call) {
+  Floats::visit(call.inputs[0].dtype, [&]<typename T>(std::type_identity<T>) {
+    const T* from = call.inputs[0].as<const T>();
+    T* to = call.outputs[0].as<T>();
+    visit_blocks(call.outputs[0], [&](std::int64_t element, std::int64_t at) {
+      if (element >= 0) to[element] = from[at];
+    });
+  });
+}
+
+}  // namespace
+
+Kernel unpack_channels_plain() {
+  return {
+      .info = plain_info("unpack_channels", Floats::list(), {Strides::dense}),
+      .run = run,
+  };
+}
+
+}  // namespace paceline::kernels::cpu
