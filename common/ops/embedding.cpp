@@ -58,6 +58,7 @@ Op embedding() {
               {{{Dtype::i64, {4}, index_below(5)}, {Dtype::f64, {5, 7}}}},
               {{{Dtype::i64, {4}, index_below(5)}, {Dtype::f16, {5, 7}}}},
               {{{Dtype::i32, {4}, index_below(5)}, {Dtype::bf16, {5, 7}}}},
+              {{{Dtype::i64, {4}, index_below(5)}, {Dtype::u8, {5, 34}}}},
           },
       .decompose = decompose,
   };

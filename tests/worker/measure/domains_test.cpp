@@ -20,6 +20,12 @@ TEST(Domains, FollowTheExtentThatBoundsIndices) {
   EXPECT_EQ(columns[1].domain.high, 8);
 }
 
+TEST(Domains, FollowTheRowsOfATableOfBlocks) {
+  const auto rows = operands_of("embedding(i64[1,512], u8[300,1088]) -> u8[1,512,1088]");
+  EXPECT_EQ(rows[0].domain.kind, Domain::Kind::index);
+  EXPECT_EQ(rows[0].domain.high, 300);
+}
+
 TEST(Domains, KeepLogarithmsAboveZero) {
   EXPECT_EQ(operands_of("log(f32[7]) -> f32[7]")[0].domain.kind, Domain::Kind::positive);
 }
