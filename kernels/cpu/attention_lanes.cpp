@@ -6,6 +6,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 
@@ -212,7 +213,7 @@ class Tile {
     return hides_all ? MaskEffect::hides_all : MaskEffect::none;
   }
   static bool are_all(const bool* row, std::int64_t count, float effect) {
-    return std::all_of(row, row + count, [&](bool keeps) { return keeps == (effect == 0); });
+    return std::memchr(row, effect == 0 ? 0 : 1, count) == nullptr;
   }
   template <typename M>
   static bool are_all(const M* row, std::int64_t count, float effect) {
@@ -400,7 +401,7 @@ Kernel attention_lanes() {
   return {
       .info = simd_info(
           "", "attention",
-          {Strides::dense_inner, Strides::dense_inner, Strides::dense_inner, Strides::any}, 0.5),
+          {Strides::dense_inner, Strides::dense_inner, Strides::dense_inner, Strides::any}, 0.8),
       .workspace_bytes = workspace_bytes,
       .prepare = prepare<AttentionState>,
       .run = PACELINE_BEST_TARGET(run_attention),

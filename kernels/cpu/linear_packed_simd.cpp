@@ -16,6 +16,7 @@
 #include "kernels/cpu/support/activations-inl.h"
 #include "kernels/cpu/support/packed_few_rows-inl.h"
 #include "kernels/cpu/support/packed_linear-inl.h"
+#include "kernels/cpu/support/packed_many_rows-inl.h"
 #include "kernels/cpu/support/packed_problem.h"
 #include "kernels/cpu/support/simd_kernel.h"
 
@@ -58,29 +59,38 @@ void run(const Call& call, const FunctionsOf& functions_of) {
   });
 }
 
-FewRowsFunctions few_rows_functions(std::optional<Activation> activation) {
-  FewRowsFunctions functions{.multiply = multiply_few, .activate = nullptr};
+using Activate = void (*)(float* out, std::int64_t stride, std::int64_t rows, std::int64_t columns);
+
+Activate activate_of(std::optional<Activation> activation) {
+  Activate activate = nullptr;
   if (activation) {
-    visit_vector_activation(*activation,
-                            [&]<typename F>(F) { functions.activate = activate_few<F>; });
+    visit_vector_activation(*activation, [&]<typename F>(F) { activate = activate_few<F>; });
   }
-  return functions;
+  return activate;
 }
 
-// Of few rows in float; says whether it is one.
+// In float, in a form of its own for few rows and for many; says whether there is one.
 template <bool has_residual>
-bool run_few_rows(const Call& call) {
+bool run_floats(const Call& call) {
   if (call.inputs[0].dtype != Dtype::f32 || call.inputs[1].dtype != Dtype::f32) return false;
   const PackedProblem<float> p = packed_problem<float>(call, has_residual);
-  if (p.m > few_packed_rows_max) return false;
-  multiply_few_packed_rows(p, few_rows_functions(call.state<PackedState>().activation),
-                           call.threads);
+  const Activate activate = activate_of(call.state<PackedState>().activation);
+  if (p.m <= few_packed_rows_max) {
+    multiply_few_packed_rows(p, {.multiply = multiply_few, .activate = activate}, call.threads);
+    return true;
+  }
+  if (!has_many_rows(p.m, p.n, p.k) || p.tile != panel_columns) return false;
+  const ManyRowsFunctions functions{.rows_max = rows_max,
+                                    .stage = stage_interleaved,
+                                    .multiply = multiply_many,
+                                    .activate = activate};
+  multiply_many_packed_rows(p, functions, call.threads, call.workspace);
   return true;
 }
 
 template <bool has_residual>
 void run_wide(const Call& call) {
-  if (run_few_rows<has_residual>(call)) return;
+  if (run_floats<has_residual>(call)) return;
   run<has_residual>(call, [&]<typename T>(std::type_identity<T>) {
     return functions_of<T>(call.inputs[1].dtype);
   });

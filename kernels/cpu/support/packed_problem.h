@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "kernels/cpu/support/activations.h"
 #include "kernels/cpu/support/packed_linear.h"
+#include "kernels/cpu/support/packed_many_rows.h"
 #include "kernels/cpu/support/plain.h"
 
 namespace paceline::kernels::cpu {
@@ -35,6 +37,21 @@ PackedProblem<T> packed_problem(const Call& call, bool has_residual) {
           .out = out.as<T>()};
 }
 
+// Of all threads.
+inline std::int64_t packed_workspace_bytes(const OpInputs& in, int threads) {
+  if (in[0].dtype != Dtype::f32) return packed_workspace_bytes<Float16>() * threads;
+  const std::int64_t bytes = packed_workspace_bytes<float>() * threads;
+  if (in[1].dtype != Dtype::f32) return bytes;
+  Dim m = 1;
+  const Shape& x = in[0].shape;
+  for (std::size_t i = 0; i + 1 < x.size(); ++i) m = m * x[i];
+  const auto k = x.back().constant(), rows = m.constant();
+  // Of rows that nobody knows yet there may be as many as stay.
+  if (!k || !rows) return std::max(bytes, many_rows_workspace_max * threads);
+  if (!has_many_rows(*rows, in.attributes.get<std::int64_t>("columns"), *k)) return bytes;
+  return std::max(bytes, ManyRowsParts(*rows, *k, threads).workspace_bytes() * threads);
+}
+
 // What kernels of packed weights of a dtype have in common.
 inline Kernel packed_kernel(KernelInfo info, Dtype weight, void (*run)(const Call&)) {
   info.accepts.attributes = {{"weight_dtype", weight}};
@@ -42,10 +59,7 @@ inline Kernel packed_kernel(KernelInfo info, Dtype weight, void (*run)(const Cal
   return {.info = std::move(info),
           .workspace_bytes =
               [](const OpInputs& in, const Resources& resources) {
-                const std::int64_t bytes = in[0].dtype == Dtype::f32
-                                               ? packed_workspace_bytes<float>()
-                                               : packed_workspace_bytes<Float16>();
-                return Dim(bytes * resources.threads);
+                return Dim(packed_workspace_bytes(in, resources.threads));
               },
           .prepare = prepare<PackedState>,
           .run = run};
