@@ -103,6 +103,22 @@ Op comparison(const Comparison& comparison) {
   };
 }
 
+Op predicate(bool (*of_float)(double)) {
+  return {
+      .input_count_min = 1,
+      .input_count_max = 1,
+      .facts = {.elementwise = true},
+      .infer =
+          [](const OpInputs& in) {
+            expect(Elements::floats, in[0]);
+            return as_mask(in);
+          },
+      .work = [](const OpInputs& in) { return elementwise_work(in, as_mask(in), 1); },
+      .reference = [of_float](const ReferenceCall& call) { map(call, of_float); },
+      .samples = elementwise_samples(dtypes_of(Elements::floats), {any_value}),
+  };
+}
+
 Op logical(bool (*function)(bool, bool)) {
   const auto infer = [](const OpInputs& in) { return as_first(Elements::booleans, in); };
   return {

@@ -33,6 +33,8 @@ struct Comparison {
 };
 Op comparison(const Comparison& comparison);
 
+Op predicate(bool (*of_float)(double));  // Of one operand, floats only.
+
 Op logical(bool (*function)(bool, bool));  // Commutative and associative.
 
 // Integers wrap around, without the undefined behaviour of signed overflow.
