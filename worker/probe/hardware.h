@@ -8,8 +8,8 @@
 
 namespace paceline::probe {
 
-// The topology that this process may use (its cgroup and affinity count). Throws `unavailable`
-// when hwloc cannot read it.
+// The topology that this process's cgroup allows; its affinity does not count. Throws
+// `unavailable` when hwloc cannot read it.
 using HardwareTopology = UniqueHandle<hwloc_topology_t, hwloc_topology_destroy>;
 HardwareTopology load_hardware_topology();
 

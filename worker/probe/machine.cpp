@@ -105,17 +105,7 @@ Machine probe_machine() {
 
 Topology probe_topology() {
   const HardwareTopology hardware = probe::load_hardware_topology();
-  Topology topology;
-  // The n-th hardware thread of every core before the (n+1)-th of any.
-  std::map<std::pair<int, int>, int> ordered;
-  probe::for_each_object(hardware, HWLOC_OBJ_PU, [&](hwloc_obj_t unit) {
-    const hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(hardware.get(), HWLOC_OBJ_CORE, unit);
-    const int core_index = core != nullptr ? static_cast<int>(core->logical_index) : 0;
-    ordered[{static_cast<int>(unit->sibling_rank),
-             core_index * 4096 + static_cast<int>(unit->logical_index)}] =
-        static_cast<int>(unit->os_index);
-  });
-  for (const auto& [order, cpu] : ordered) topology.cpus.push_back(cpu);
+  Topology topology{.cpus = usable_cpus()};
   for (const Machine::Cache& cache : caches_of(hardware)) {
     topology.last_level_cache_bytes = cache.bytes;
     if (cache.shared_by <= 2) {

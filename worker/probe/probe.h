@@ -14,10 +14,15 @@ namespace paceline {
 Machine probe_machine();
 Environment probe_environment(int threads);
 
+// The hardware threads that this process may use, by its cgroup and its affinity, in the order in
+// which threads should take them (worker/probe/cpu_choice.h).
+std::vector<int> usable_cpus();
+// Those of them that a pool of `threads` should keep to.
+std::vector<int> cpus_for_pool(int threads);
+
 // What one measurement needs to know of the topology.
 struct Topology {
-  // Logical CPUs that this process may use, one of each physical core first, then their siblings.
-  std::vector<int> cpus;
+  std::vector<int> cpus;  // As usable_cpus().
   std::int64_t last_level_cache_bytes = 0;  // 0: unavailable.
   std::int64_t largest_private_cache_bytes = 0;
 };

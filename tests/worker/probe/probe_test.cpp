@@ -4,6 +4,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+
+#include <thread>
 
 namespace paceline {
 namespace {
@@ -47,6 +50,21 @@ TEST(ProbeTopology, ListsEachProcessorOnce) {
   ASSERT_THAT(cpus, Not(IsEmpty()));
   std::ranges::sort(cpus);
   EXPECT_EQ(std::ranges::adjacent_find(cpus), cpus.end());
+}
+
+TEST(UsableCpus, AreThoseOfTheAffinity) {
+  const std::vector<int> all = usable_cpus();
+  std::vector<int> usable, of_pool;
+  std::thread([&] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(all.back(), &one);
+    ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+    usable = usable_cpus();
+    of_pool = cpus_for_pool(2);
+  }).join();
+  EXPECT_THAT(usable, testing::ElementsAre(all.back()));
+  EXPECT_THAT(of_pool, testing::ElementsAre(all.back()));
 }
 
 TEST(AvailableMemory, IsSomeOfIt) { EXPECT_GT(available_memory_bytes(), 0); }
