@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/error.h"
+#include "common/base/time.h"
 #include "common/ops/all_ops.h"
 #include "kernels/all_kernels.h"
 #include "ops-tools/command.h"
@@ -13,10 +14,12 @@
 #include "ops-tools/id_prefix.h"
 #include "ops-tools/model_inputs.h"
 #include "ops-tools/model_request.h"
+#include "ops-tools/start_report.h"
 #include "worker/compile/compile.h"
 #include "worker/dispatch/planner.h"
 #include "worker/execute/session.h"
 #include "worker/measure/interleave.h"
+#include "worker/probe/process.h"
 
 namespace paceline {
 namespace {
@@ -30,12 +33,17 @@ struct RunArguments {
   bool compare = false;
 };
 
+double seconds_since(std::int64_t start_ns) {
+  return 1e-9 * static_cast<double>(monotonic_ns() - start_ns);
+}
+
 // A model chosen for, compiled and bound: ready to run.
 struct Loaded {
   PlanSummary summary;
   MemoryNeed memory;
   std::shared_ptr<PackedCache> packed;  // Null: none.
   Session session;
+  StartReport start;
 
   // What this load packed is being written until then, by cores that a timing wants.
   void settle() const {
@@ -48,7 +56,9 @@ class Run {
   explicit Run(const RunArguments& arguments)
       : arguments_(arguments),
         options_(arguments.request.dispatch_options()),
+        start_ns_(monotonic_ns()),
         model_(arguments.request.load(ModelForm::forward)),
+        model_s_(seconds_since(start_ns_)),
         inputs_(inputs()),
         store_(arguments.request.store.open()) {
     for (const std::string& name : inputs_.skipped) {
@@ -58,7 +68,10 @@ class Run {
 
   void execute() {
     Loaded chosen = load(store_.get(), options_);
+    const std::int64_t first_run_ns = monotonic_ns();
     chosen.session.run();
+    chosen.start.first_run_s = seconds_since(first_run_ns);
+    chosen.start.first_result_s = process_age_s();
     write_outputs(chosen.session);
     chosen.settle();
     const Summary timing = repeat(chosen.session);
@@ -67,7 +80,7 @@ class Run {
     if (arguments_.request.json) {
       fmt::print("{}\n", document.dump(2));
     } else {
-      print(document);
+      print(chosen, document);
     }
   }
 
@@ -82,17 +95,24 @@ class Run {
   }
 
   Loaded load(Store* store, const GraphDispatcher::Options& options) const {
+    const std::int64_t plan_ns = monotonic_ns();
     GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store, options);
     const auto cache = arguments_.request.open_plan_cache();
     Planned planned = paceline::plan(model_.graph, inputs_.bindings, dispatcher, ops::all_ops(),
                                      kernels::all_kernels(), store, cache ? &*cache : nullptr);
     const MemoryNeed memory = memory_need(planned.plan, inputs_.bindings);
+    StartReport start{.model_s = model_s_,
+                      .plan_s = seconds_since(plan_ns),
+                      .is_plan_cached = planned.is_cached};
+    const std::int64_t prepare_ns = monotonic_ns();
     const std::shared_ptr<PackedCache> packed = arguments_.request.open_packed_cache();
     Session session(std::move(planned.plan), ops::all_ops(), kernels::all_kernels(), model_.weights,
                     {.threads = options.threads, .packed = packed});
     session.bind(inputs_.bindings);
     for (const auto& [name, tensor] : inputs_.tensors) session.set_input(name, tensor);
-    return {planned.summary, memory, packed, std::move(session)};
+    start.prepare_s = seconds_since(prepare_ns);
+    start.prepared = session.prepared();
+    return {planned.summary, memory, packed, std::move(session), start};
   }
 
   void write_outputs(const Session& session) const {
@@ -155,6 +175,11 @@ class Run {
                            {"standing_s", summary.standing_s}};
     if (summary.error_relative) path["error_relative"] = *summary.error_relative;
     if (summary.raced_s) path["raced_s"] = *summary.raced_s;
+    nlohmann::json memory = {{"arena_bytes", loaded.memory.arena_bytes},
+                             {"largest_live_bytes", loaded.memory.largest_live_bytes},
+                             {"weight_bytes", loaded.memory.weight_bytes},
+                             {"prepared_bytes", loaded.memory.prepared_bytes}};
+    if (const auto peak = peak_resident_bytes()) memory["peak_resident_bytes"] = *peak;
     return {
         {"model", arguments_.request.model},
         {"bindings", inputs_.bindings},
@@ -166,15 +191,12 @@ class Run {
           {"measured", summary.measured},
           {"estimated", summary.estimated}}},
         {"path", path},
-        {"memory",
-         {{"arena_bytes", loaded.memory.arena_bytes},
-          {"largest_live_bytes", loaded.memory.largest_live_bytes},
-          {"weight_bytes", loaded.memory.weight_bytes},
-          {"prepared_bytes", loaded.memory.prepared_bytes}}},
+        {"start", to_json(loaded.start)},
+        {"memory", memory},
         {"store", store_ ? store_->url() : "none"}};
   }
 
-  static void print(const nlohmann::json& document) {
+  static void print(const Loaded& loaded, const nlohmann::json& document) {
     for (const auto& [name, output] : document["outputs"].items()) {
       fmt::print("{}: {}{}\n", name, output["dtype"].get<std::string>(), output["shape"].dump());
     }
@@ -182,6 +204,7 @@ class Run {
     fmt::print("time     {} [{}, {}], {} runs\n", format_seconds(seconds["median"]),
                format_seconds(seconds["low"]), format_seconds(seconds["high"]),
                document["runs"].get<int>());
+    fmt::print("start    {}\n", to_line(loaded.start));
     const auto& choices = document["choices"];
     fmt::print("kernels  {} chosen: {} measured here, {} estimated\n", choices["nodes"].get<int>(),
                choices["measured"].get<int>(), choices["estimated"].get<int>());
@@ -227,7 +250,9 @@ class Run {
 
   const RunArguments& arguments_;
   GraphDispatcher::Options options_;
+  std::int64_t start_ns_;
   Model model_;
+  double model_s_;
   ModelInputs inputs_;
   std::unique_ptr<Store> store_;
 };

@@ -27,6 +27,7 @@ class Assembly {
     for (const Draft::Output& output : draft_.outputs) {
       plan_.outputs.push_back({output.name, tensor(output.place)});
     }
+    order_prologue(plan_);
     pack_slots(sample);
     return std::move(plan_);
   }

@@ -1,5 +1,7 @@
 #include "worker/execute/packed_cache.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -11,6 +13,7 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "worker/execute/pages.h"
 
 namespace paceline {
 
@@ -112,6 +115,7 @@ PreparedTensors::Bytes PackedCache::find(const Digest& what, std::int64_t bytes)
   if (!fs::exists(path, failed)) return nullptr;
   try {
     const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
+    fetch_pages(file->bytes());
     if (const char* fault = fault_of(file->bytes(), what, bytes)) {
       log::warning("packed-weight-ignored", {{"path", path.string()}, {"reason", fault}});
       return nullptr;
@@ -161,6 +165,8 @@ void PackedCache::put(std::vector<Entry> entries) {
 }
 
 void PackedCache::write_all() {
+  // Of this thread alone, where who packed is about to run: a tenth of a core while all are taken.
+  ::setpriority(PRIO_PROCESS, 0, 10);
   std::unique_lock lock(mutex_);
   while (!queue_.empty()) {
     const Entry entry = queue_.front();

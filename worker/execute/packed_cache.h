@@ -34,7 +34,7 @@ class PackedCache {
   // `bytes` as they were computed, mapped from the file and checked against its sum; null when
   // there are none.
   PreparedTensors::Bytes find(const Digest& what, std::int64_t bytes) const;
-  // Writes them in the background, one after the other, and returns at once.
+  // Writes them in the background, one after the other, at a low priority, and returns at once.
   struct Entry {
     Digest what;
     PreparedTensors::Bytes bytes;

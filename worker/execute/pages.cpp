@@ -15,14 +15,28 @@ namespace {
 
 constexpr std::uintptr_t large_page_bytes = std::uintptr_t{2} << 20;
 
+std::uintptr_t page_bytes() { return static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE)); }
+
+// Of the whole pages within `bytes`. That the system may refuse changes no result.
+void advise_within(std::span<const std::byte> bytes, std::uintptr_t page, int advice) {
+  const auto address = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const std::uintptr_t start = (address + page - 1) / page * page;
+  const std::uintptr_t end = (address + bytes.size()) / page * page;
+  if (start < end) ::madvise(reinterpret_cast<void*>(start), end - start, advice);
+}
+
 }  // namespace
 
 void prefer_large_pages(std::span<const std::byte> bytes) {
+  advise_within(bytes, large_page_bytes, MADV_HUGEPAGE);
+}
+
+void fetch_pages(std::span<const std::byte> bytes) {
+  const std::uintptr_t page = page_bytes();
   const auto address = reinterpret_cast<std::uintptr_t>(bytes.data());
-  const std::uintptr_t start =
-      (address + large_page_bytes - 1) / large_page_bytes * large_page_bytes;
-  const std::uintptr_t end = (address + bytes.size()) / large_page_bytes * large_page_bytes;
-  if (start < end) ::madvise(reinterpret_cast<void*>(start), end - start, MADV_HUGEPAGE);
+  const std::uintptr_t start = address / page * page;
+  if (bytes.empty()) return;
+  ::madvise(reinterpret_cast<void*>(start), address + bytes.size() - start, MADV_WILLNEED);
 }
 
 FileMappings::FileMappings() {
@@ -41,16 +55,19 @@ FileMappings::FileMappings() {
   }
 }
 
-void FileMappings::forget(std::span<const std::byte> bytes) const {
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto address = reinterpret_cast<std::uintptr_t>(bytes.data());
-  const std::uintptr_t start = (address + page - 1) / page * page;
-  const std::uintptr_t end = (address + bytes.size()) / page * page;
-  const bool is_mapped = std::any_of(ranges_.begin(), ranges_.end(), [&](const auto& range) {
-    return range.first <= start && end <= range.second;
+bool FileMappings::contain(std::span<const std::byte> bytes) const {
+  const auto start = reinterpret_cast<std::uintptr_t>(bytes.data());
+  return std::any_of(ranges_.begin(), ranges_.end(), [&](const auto& range) {
+    return range.first <= start && start + bytes.size() <= range.second;
   });
-  if (!is_mapped || start >= end) return;
-  ::madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
+}
+
+void FileMappings::forget(std::span<const std::byte> bytes) const {
+  if (contain(bytes)) advise_within(bytes, page_bytes(), MADV_DONTNEED);
+}
+
+void FileMappings::fetch(std::span<const std::byte> bytes) const {
+  if (contain(bytes)) fetch_pages(bytes);
 }
 
 }  // namespace paceline

@@ -12,6 +12,10 @@ namespace paceline {
 // while they are filled, fewer misses when they are read in one go.
 void prefer_large_pages(std::span<const std::byte> bytes);
 
+// Asks the system to read the pages of a range of a mapped file, and returns when it has been
+// asked: whoever touches them later finds them there, or on their way.
+void fetch_pages(std::span<const std::byte> bytes);
+
 // The read-only file mappings of this process, as they stand when it is made. Immutable; any
 // thread.
 class FileMappings {
@@ -21,8 +25,12 @@ class FileMappings {
   // Takes the whole pages of a range within such a mapping out of this process's resident memory:
   // they come back from the file when somebody reads them. Does nothing to other memory.
   void forget(std::span<const std::byte> bytes) const;
+  // As fetch_pages(); does nothing to other memory.
+  void fetch(std::span<const std::byte> bytes) const;
 
  private:
+  bool contain(std::span<const std::byte> bytes) const;
+
   std::vector<std::pair<std::uintptr_t, std::uintptr_t>> ranges_;  // Start, end; ascending.
 };
 

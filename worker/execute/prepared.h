@@ -22,4 +22,20 @@ class PreparedTensors {
   std::map<Digest, std::weak_ptr<const AlignedBytes>> all_;
 };
 
+// Where the buffers that runs read came from.
+struct PreparedAccount {
+  struct Part {
+    int buffers = 0;
+    std::int64_t bytes = 0;
+
+    void add(std::int64_t more) {
+      ++buffers;
+      bytes += more;
+    }
+  };
+  Part shared;    // Another session held them.
+  Part cached;    // An earlier program computed them.
+  Part computed;  // By this prologue.
+};
+
 }  // namespace paceline

@@ -1,5 +1,7 @@
 #include "worker/execute/prologue.h"
 
+#include <oneapi/tbb/parallel_for_each.h>
+
 #include <algorithm>
 #include <map>
 
@@ -8,110 +10,12 @@
 #include "worker/compile/compile.h"
 #include "worker/compile/prologue.h"
 #include "worker/execute/pages.h"
-#include "worker/execute/weight_files.h"
+#include "worker/execute/prepared_names.h"
+#include "worker/execute/read_ahead.h"
 
 namespace paceline {
 
 namespace {
-
-// Names each prepared buffer by what its instruction computes from which weights and constants.
-class BufferDigests {
- public:
-  explicit BufferDigests(const Plan& plan) : plan_(plan), buffers_(plan.prepared.size()) {
-    for (const Plan::Instruction& instruction : plan.prologue) add(instruction);
-  }
-
-  const Digest& of(std::int32_t buffer) const { return buffers_[buffer]; }
-
- private:
-  void add(const Plan::Instruction& instruction) {
-    Hasher hasher("prepared/1");
-    hasher.add(instruction.op).add(instruction.kernel);
-    instruction.attributes.add_to(hasher);
-    hasher.add(instruction.inputs.size());
-    for (const std::int32_t input : instruction.inputs) add(hasher, plan_.tensors[input]);
-    const Digest whole = hasher.finish();
-    for (std::size_t i = 0; i < instruction.outputs.size(); ++i) {
-      const Plan::Tensor& output = plan_.tensors[instruction.outputs[i]];
-      buffers_[output.index] = Hasher("prepared output/1").add(whole).add(i).finish();
-    }
-  }
-
-  void add(Hasher& hasher, const Plan::Tensor& tensor) {
-    hasher.add(tensor.storage == Plan::Storage::prepared ? buffers_[tensor.index]
-                                                         : source(tensor.index));
-    hasher.add(tensor.type.to_string()).add(to_string(tensor.strides));
-    hasher.add(tensor.offset.to_string());
-  }
-
-  const Digest& source(std::int32_t index) {
-    const auto [at, is_new] = sources_.try_emplace(index);
-    if (!is_new) return at->second;
-    const Node& node = plan_.graph.node(index);
-    Hasher hasher(node.kind == NodeKind::constant ? "constant/1" : "weight/1");
-    hasher.add(node.outputs[0].to_string());
-    if (node.kind == NodeKind::constant) {
-      const Tensor& elements = node.constant;
-      hasher.add_bytes({static_cast<const std::byte*>(elements.data()), elements.size_bytes()});
-    } else {
-      hasher.add(node.name);
-    }
-    return at->second = hasher.finish();
-  }
-
-  const Plan& plan_;
-  std::vector<Digest> buffers_;
-  std::map<std::int32_t, Digest> sources_;  // By node.
-};
-
-// Names prepared buffers so that another program may rely on it: by kernels as they are compiled
-// and by the weights' elements. Buffers that depend on large weights of no file have no name.
-class LastingDigests {
- public:
-  LastingDigests(const Plan& plan, const Sources& sources, std::span<const Kernel> kernels)
-      : plan_(plan), sources_(sources), kernels_(kernels), buffers_(plan.prepared.size()) {
-    for (const Plan::Instruction& instruction : plan.prologue) add(instruction);
-  }
-
-  const std::optional<Digest>& of(std::size_t buffer) const { return buffers_[buffer]; }
-
- private:
-  // What is read for its name alone.
-  static constexpr std::size_t hashed_bytes_max = 1 << 20;
-
-  void add(const Plan::Instruction& instruction) {
-    Hasher hasher("packed/1");
-    hasher.add(instruction.op).add(kernel_of(instruction, kernels_).info.id().digest);
-    instruction.attributes.add_to(hasher);
-    hasher.add(instruction.inputs.size());
-    for (const std::int32_t input : instruction.inputs) {
-      const Plan::Tensor& tensor = plan_.tensors[input];
-      const std::optional<Digest> what = source_of(tensor);
-      if (!what) return;
-      hasher.add(*what).add(tensor.type.to_string()).add(to_string(tensor.strides));
-      hasher.add(tensor.offset.to_string());
-    }
-    const Digest whole = hasher.finish();
-    for (std::size_t i = 0; i < instruction.outputs.size(); ++i) {
-      const Plan::Tensor& output = plan_.tensors[instruction.outputs[i]];
-      buffers_[output.index] = Hasher("packed output/1").add(whole).add(i).finish();
-    }
-  }
-
-  std::optional<Digest> source_of(const Plan::Tensor& tensor) const {
-    if (tensor.storage == Plan::Storage::prepared) return buffers_[tensor.index];
-    const std::span<const std::byte> bytes = sources_.bytes(tensor.index);
-    if (const std::optional<Digest> name = files_.identity(bytes)) return name;
-    if (bytes.size() > hashed_bytes_max) return std::nullopt;
-    return Hasher("elements/1").add_bytes(bytes).finish();
-  }
-
-  const Plan& plan_;
-  const Sources& sources_;
-  const std::span<const Kernel> kernels_;
-  const WeightFiles files_;
-  std::vector<std::optional<Digest>> buffers_;
-};
 
 class Prologue {
  public:
@@ -121,51 +25,54 @@ class Prologue {
         setting_(setting),
         lives_(prepared_lives(plan)),
         memory_(plan.prepared.size()),
-        is_wanted_(plan.prologue.size()) {}
+        is_wanted_(plan.prologue.size()),
+        weights_of_runs_(weights_of_runs(plan)) {}
 
-  std::vector<PreparedTensors::Bytes> run() {
-    find_passing_weights();
+  PreparedBuffers run() {
+    find_readers();
     if (setting_.shared) take_shared();
     if (setting_.cache) take_cached();
     find_wanted();
     check_memory();
     const FileMappings mappings;
+    ReadAhead read_ahead(weights_to_read());
     for (std::int32_t at = 0; at < end(); ++at) {
       if (is_wanted_[at]) run(plan_.prologue[at]);
       free_after(at, mappings);
+      read_ahead.reached(weights_read_by_[at]);
     }
     if (setting_.shared) give_shared();
     if (setting_.cache) give_cached();
-    return std::move(memory_);
+    return {std::move(memory_), account_};
   }
 
  private:
   std::int32_t end() const { return static_cast<std::int32_t>(plan_.prologue.size()); }
   bool is_resident(std::size_t buffer) const { return lives_[buffer].last == end(); }
 
-  // Weights that nothing needs once the prologue is done: by node, its last reader.
-  void find_passing_weights() {
-    const std::set<std::int32_t> kept = weights_of_runs(plan_);
+  void find_readers() {
     for (std::int32_t at = 0; at < end(); ++at) {
       for (const std::int32_t input : plan_.prologue[at].inputs) {
         const Plan::Tensor& tensor = plan_.tensors[input];
         if (tensor.storage != Plan::Storage::weight) continue;
         sources_.check_weight(tensor.index, {});
-        if (!kept.contains(tensor.index)) passing_weights_[tensor.index] = at;
+        last_readers_[tensor.index] = at;
       }
     }
   }
 
   void take_shared() {
-    digests_.emplace(plan_);
+    names_ = names_among_sessions(plan_);
     for (std::size_t i = 0; i < memory_.size(); ++i) {
-      if (is_resident(i)) memory_[i] = setting_.shared->find(digests_->of(i));
+      if (!is_resident(i)) continue;
+      memory_[i] = setting_.shared->find(names_[i]);
+      if (memory_[i]) account_.shared.add(memory_[i]->size());
     }
   }
 
   void give_shared() {
     for (std::size_t i = 0; i < memory_.size(); ++i) {
-      if (is_resident(i)) setting_.shared->keep(digests_->of(i), memory_[i]);
+      if (is_resident(i)) setting_.shared->keep(names_[i], memory_[i]);
     }
   }
 
@@ -173,13 +80,25 @@ class Prologue {
   static constexpr std::int64_t cached_bytes_min = 64 * 1024;
 
   void take_cached() {
-    const LastingDigests names(plan_, sources_, setting_.kernels);
+    const auto names = names_among_programs(plan_, sources_, setting_.kernels);
     for (std::size_t i = 0; i < memory_.size(); ++i) {
-      const std::int64_t bytes = plan_.prepared[i].bytes;
-      if (!is_resident(i) || memory_[i] || bytes < cached_bytes_min || !names.of(i)) continue;
-      memory_[i] = setting_.cache->find(*names.of(i), bytes);
-      if (!memory_[i]) lacking_.emplace_back(i, *names.of(i));
+      if (!is_resident(i) || memory_[i] || bytes_of(i) < cached_bytes_min || !names[i]) continue;
+      lacking_.emplace_back(i, *names[i]);
     }
+    // By all threads, since their sums take as long as to read them; the largest first.
+    std::ranges::stable_sort(lacking_, [&](const auto& a, const auto& b) {
+      return bytes_of(a.first) > bytes_of(b.first);
+    });
+    setting_.threads.execute([&] {
+      tbb::parallel_for_each(lacking_.begin(), lacking_.end(), [&](const auto& lacking) {
+        memory_[lacking.first] = setting_.cache->find(lacking.second, bytes_of(lacking.first));
+      });
+    });
+    std::erase_if(lacking_, [&](const auto& lacking) {
+      const PreparedTensors::Bytes& found = memory_[lacking.first];
+      if (found) account_.cached.add(found->size());
+      return found != nullptr;
+    });
   }
 
   void give_cached() {
@@ -205,6 +124,20 @@ class Prologue {
         }
       }
     }
+  }
+
+  // In the order of the instructions that run.
+  std::vector<std::span<const std::byte>> weights_to_read() {
+    std::vector<std::span<const std::byte>> weights;
+    for (std::int32_t at = 0; at < end(); ++at) {
+      for (const std::int32_t input : plan_.prologue[at].inputs) {
+        const Plan::Tensor& tensor = plan_.tensors[input];
+        if (!is_wanted_[at] || tensor.storage != Plan::Storage::weight) continue;
+        weights.push_back(sources_.bytes(tensor.index));
+      }
+      weights_read_by_.push_back(weights.size());
+    }
+    return weights;
   }
 
   void check_memory() const {
@@ -260,6 +193,10 @@ class Prologue {
     call.prepared = state.get();
     if (kernel.bind) kernel.bind(call);
     setting_.threads.execute([&] { kernel.run(call); });
+    for (const std::int32_t tensor : instruction.outputs) {
+      const auto buffer = static_cast<std::size_t>(plan_.tensors[tensor].index);
+      if (is_resident(buffer)) account_.computed.add(bytes_of(buffer));
+    }
   }
 
   void free_after(std::int32_t at, const FileMappings& mappings) {
@@ -270,31 +207,41 @@ class Prologue {
     for (const std::int32_t index : instruction.inputs) {
       const Plan::Tensor& tensor = plan_.tensors[index];
       if (tensor.storage == Plan::Storage::prepared) free(tensor.index);
-      const auto passing = passing_weights_.find(tensor.index);
-      if (passing == passing_weights_.end() || passing->second != at) continue;
-      if (tensor.storage != Plan::Storage::weight) continue;
-      sources_.drop(tensor.index, mappings);
-      passing_weights_.erase(passing);
+      if (tensor.storage == Plan::Storage::weight) release_after(at, tensor.index, mappings);
     }
     for (const std::int32_t tensor : instruction.outputs) free(plan_.tensors[tensor].index);
     if (instruction.workspace >= 0) free(instruction.workspace);
   }
 
+  // Runs that read the weight too seldom read all of it, as an embedding that is also the last
+  // matrix of a model: its pages come back one by one.
+  void release_after(std::int32_t at, std::int32_t weight, const FileMappings& mappings) {
+    const auto last = last_readers_.find(weight);
+    if (last == last_readers_.end() || last->second != at) return;
+    last_readers_.erase(last);
+    weights_of_runs_.contains(weight) ? sources_.rest(weight, mappings)
+                                      : sources_.drop(weight, mappings);
+  }
+
+  std::int64_t bytes_of(std::size_t buffer) const { return plan_.prepared[buffer].bytes; }
+
   const Plan& plan_;
   Sources& sources_;
   const PrologueSetting& setting_;
-  const std::vector<Block> lives_;              // By prepared buffer.
-  std::vector<PreparedTensors::Bytes> memory_;  // By prepared buffer.
-  std::vector<bool> is_wanted_;                 // By instruction.
-  std::map<std::int32_t, std::int32_t> passing_weights_;
-  std::optional<BufferDigests> digests_;
+  const std::vector<Block> lives_;                     // By prepared buffer.
+  std::vector<PreparedTensors::Bytes> memory_;         // By prepared buffer.
+  std::vector<bool> is_wanted_;                        // By instruction.
+  const std::set<std::int32_t> weights_of_runs_;       // Nodes.
+  std::map<std::int32_t, std::int32_t> last_readers_;  // Of weights, by node.
+  std::vector<std::size_t> weights_read_by_;           // By instruction: those to read until then.
+  std::vector<Digest> names_;                          // Among sessions, by prepared buffer.
   std::vector<std::pair<std::size_t, Digest>> lacking_;  // In the cache: buffers and their names.
+  PreparedAccount account_;
 };
 
 }  // namespace
 
-std::vector<PreparedTensors::Bytes> run_prologue(const Plan& plan, Sources& sources,
-                                                 const PrologueSetting& setting) {
+PreparedBuffers run_prologue(const Plan& plan, Sources& sources, const PrologueSetting& setting) {
   validate_prologue(plan, setting.kernels);
   return Prologue(plan, sources, setting).run();
 }

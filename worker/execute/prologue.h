@@ -1,13 +1,12 @@
 #pragma once
 
-#include <oneapi/tbb/task_arena.h>
-
 #include <span>
 #include <vector>
 
 #include "common/graph/plan.h"
 #include "kernels/kernel.h"
 #include "worker/execute/packed_cache.h"
+#include "worker/execute/pool.h"
 #include "worker/execute/prepared.h"
 #include "worker/execute/sources.h"
 
@@ -17,17 +16,21 @@ namespace paceline {
 struct PrologueSetting {
   std::span<const Kernel> kernels;
   Resources resources;
-  tbb::task_arena& threads;
+  Pool& threads;
   std::int64_t memory_bytes_max = 0;
   PreparedTensors* shared = nullptr;  // Null: nothing is shared.
   PackedCache* cache = nullptr;       // Null: nothing is kept for the next program.
 };
 
-// Runs the prologue, except for what `shared` and `cache` hold, and gives the memory of each
-// prepared buffer that runs read, by Plan::prepared; null for the others. Afterwards `sources`
-// holds no weight that only the prologue reads. Throws `invalid` for a weight of other extents,
-// `exhausted` with the numbers when it needs more memory than it may use.
-std::vector<PreparedTensors::Bytes> run_prologue(const Plan& plan, Sources& sources,
-                                                 const PrologueSetting& setting);
+struct PreparedBuffers {
+  std::vector<PreparedTensors::Bytes> bytes;  // By Plan::prepared; null for what no run reads.
+  PreparedAccount account;
+};
+
+// Runs the prologue, except for what `shared` and `cache` hold. Afterwards `sources` holds no
+// weight that only the prologue reads, and no page of those that it read is resident for its sake.
+// Throws `invalid` for a weight of other extents, `exhausted` with the numbers when it needs more
+// memory than it may use.
+PreparedBuffers run_prologue(const Plan& plan, Sources& sources, const PrologueSetting& setting);
 
 }  // namespace paceline

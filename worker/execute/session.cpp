@@ -1,7 +1,5 @@
 #include "worker/execute/session.h"
 
-#include <oneapi/tbb/task_arena.h>
-
 #include <algorithm>
 
 #include "common/base/error.h"
@@ -11,6 +9,7 @@
 #include "worker/compile/compile.h"
 #include "worker/execute/dim_table.h"
 #include "worker/execute/memory.h"
+#include "worker/execute/pool.h"
 #include "worker/execute/prologue.h"
 #include "worker/execute/sources.h"
 #include "worker/execute/steps.h"
@@ -96,13 +95,15 @@ struct Session::Impl {
     if (plan.prologue.empty()) return;
     const std::int64_t allowed =
         options.memory_bytes_max > 0 ? options.memory_bytes_max : available_memory_bytes();
-    prepared = run_prologue(plan, sources,
-                            {.kernels = kernels,
-                             .resources = {.threads = options.threads},
-                             .threads = threads,
-                             .memory_bytes_max = allowed,
-                             .shared = options.prepared.get(),
-                             .cache = options.packed.get()});
+    PreparedBuffers buffers = run_prologue(plan, sources,
+                                           {.kernels = kernels,
+                                            .resources = {.threads = options.threads},
+                                            .threads = threads,
+                                            .memory_bytes_max = allowed,
+                                            .shared = options.prepared.get(),
+                                            .cache = options.packed.get()});
+    prepared = std::move(buffers.bytes);
+    account = buffers.account;
     for (const PreparedTensors::Bytes& bytes : prepared) {
       if (bytes) prepared_bytes += padded(bytes->size());
     }
@@ -296,6 +297,7 @@ struct Session::Impl {
   std::vector<std::int32_t> symbolic_weights;    // Nodes: a binding may want more than there is.
   std::vector<PreparedTensors::Bytes> prepared;  // By prepared buffer; none without a prologue.
   std::int64_t prepared_bytes = 0;
+  PreparedAccount account;
   std::vector<std::int32_t> slot_dims;
   Dependents slots_by_dim;
   Dependents tensors_by_dim;
@@ -308,7 +310,7 @@ struct Session::Impl {
   std::vector<std::int64_t> reserved;  // Bytes that slots should have room for.
   ArenaLayout layout;
   AlignedBytes arena;
-  tbb::task_arena threads;
+  Pool threads;
   bool is_bound = false;
 };
 
@@ -349,6 +351,8 @@ TensorView Session::output(std::string_view name) const { return impl_->output(n
 void Session::clear_states() { impl_->sources.clear_states(); }
 
 const Plan& Session::plan() const { return impl_->plan; }
+
+const PreparedAccount& Session::prepared() const { return impl_->account; }
 
 std::size_t Session::instruction_count() const { return impl_->plan.instructions.size(); }
 

@@ -63,6 +63,7 @@ class Session {
   void clear_states();
 
   const Plan& plan() const;
+  const PreparedAccount& prepared() const;
   std::size_t instruction_count() const;
 
  private:

@@ -53,8 +53,7 @@ void Sources::check_weight(std::int32_t index, const Bindings& bindings) const {
 }
 
 void Sources::drop(std::int32_t node, const FileMappings& mappings) {
-  const Tensor& tensor = tensors_.at(node);
-  mappings.forget({static_cast<const std::byte*>(tensor.data()), tensor.size_bytes()});
+  rest(node, mappings);
   tensors_.erase(node);
   addresses_[node] = nullptr;
 }

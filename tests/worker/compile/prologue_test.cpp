@@ -53,6 +53,21 @@ TEST(StaticNodes, DependOnWeightsAndConstantsAlone) {
   EXPECT_THAT(names, ElementsAre("u", "v", "c", "a", "f", "h"));
 }
 
+TEST(Prologue, PutsWhatNeedsMuchOnItsWayFirst) {
+  // Eight and four times the rows of u: negated for good, then summed on the way to little.
+  const Plan plan = compiled(
+      "weight w: f32[32,4] weight s: f32[16,4]\n"
+      "a = neg(u) b = neg(s) c = exp(w) d = reduce_sum(c, axes=[0,1]) e = neg(v)\n"
+      "output k = a output l = b output m = d output n = e");
+  EXPECT_THAT(ops_of(plan.prologue), ElementsAre("exp", "reduce_sum", "neg", "neg", "neg"));
+  std::vector<std::string> of_neg;
+  for (std::size_t i = 2; i < 5; ++i) {
+    const Plan::Tensor& read = plan.tensors[plan.prologue[i].inputs[0]];
+    of_neg.push_back(plan.graph.node(read.index).name);
+  }
+  EXPECT_THAT(of_neg, ElementsAre("s", "u", "v"));
+}
+
 TEST(Prologue, ComputesOnceWhatDependsOnWeightsAlone) {
   const Plan plan = compiled("w = add(u, v) n = neg(w) y = matmul(x, n) output z = y");
   EXPECT_THAT(ops_of(plan.prologue), ElementsAre("add", "neg"));

@@ -176,7 +176,8 @@ const std::vector<Kernel>& counting_kernels() {
 }
 
 // y = x - w, with -w prepared; the last element of the result.
-float run_shifted(const std::shared_ptr<PackedCache>& cache, const Tensor& weight) {
+float run_shifted(const std::shared_ptr<PackedCache>& cache, const Tensor& weight,
+                  PreparedAccount* account = nullptr) {
   const Graph graph = parse_graph(
       "graph \"g\" { weight w: f32[20000] input x: f32[20000] n = neg(w) y = add(x, n) "
       "output z = y }",
@@ -188,6 +189,7 @@ float run_shifted(const std::shared_ptr<PackedCache>& cache, const Tensor& weigh
   session.set_input("x", Tensor(Dtype::f32, {20000}));
   session.run();
   cache->wait();
+  if (account != nullptr) *account = session.prepared();
   return session.output("z").as<float>()[19999];
 }
 
@@ -202,6 +204,19 @@ TEST(PackedCache, SparesTheNextProgramThePrologue) {
   EXPECT_EQ(neg_count, 1);
   EXPECT_EQ(run_shifted(std::make_shared<PackedCache>(scratch / "packed"), filled(4)), -4);
   EXPECT_EQ(neg_count, 2);
+}
+
+TEST(PackedCache, IsToldApartFromWhatWasComputed) {
+  const Scratch scratch;
+  PreparedAccount first, second;
+  run_shifted(std::make_shared<PackedCache>(scratch / "packed"), filled(3), &first);
+  run_shifted(std::make_shared<PackedCache>(scratch / "packed"), filled(3), &second);
+  EXPECT_EQ(first.computed.buffers, 1);
+  EXPECT_EQ(first.computed.bytes, 20000 * 4);
+  EXPECT_EQ(first.cached.buffers, 0);
+  EXPECT_EQ(second.computed.buffers, 0);
+  EXPECT_EQ(second.cached.buffers, 1);
+  EXPECT_EQ(second.cached.bytes, 20000 * 4);
 }
 
 Tensor mapped(const fs::path& path) {

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <oneapi/tbb/task_arena.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace paceline {
+
+// The threads that a session's kernels run on: the caller's and those of a oneTBB arena, kept to
+// the cores of this machine that suit their number (worker/probe/cpu_choice.h) while they are in
+// it, as far as the process may use these. So memory that they touch first lies in the NUMA node
+// from which they read it later. Where all cores are alike and near, nothing is bound and nothing
+// costs. One thread calls.
+class Pool {
+ public:
+  explicit Pool(int threads);
+  // Kept to `cpus`, some of those that the process may use.
+  Pool(int threads, const std::vector<int>& cpus);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  template <typename Work>
+  auto execute(Work&& work) {
+    return arena_.execute(std::forward<Work>(work));
+  }
+
+ private:
+  class Keeper;
+
+  tbb::task_arena arena_;
+  std::unique_ptr<Keeper> keeper_;  // Null: its threads may run anywhere.
+};
+
+}  // namespace paceline
