@@ -11,6 +11,8 @@ namespace {
 
 // Larger results are cheaper to compute at each run than to keep in the graph.
 constexpr std::int64_t elements_max = 1 << 16;
+// Rules read masks from the comparisons that made them, or from so many elements.
+constexpr std::int64_t booleans_max = 1 << 12;
 
 class Folder {
  public:
@@ -38,8 +40,9 @@ class Folder {
       if (found == known_.end()) return false;
       inputs.push_back(found->second[input.output]);
     }
-    auto results =
-        fold_node(ops_.get(node.op), inputs, node.attributes, node.outputs, elements_max);
+    const bool is_boolean = node.outputs.front().dtype == Dtype::boolean;
+    auto results = fold_node(ops_.get(node.op), inputs, node.attributes, node.outputs,
+                             is_boolean ? booleans_max : elements_max);
     if (!results) return false;
     // Later nodes must see what a run would: results rounded to their own dtype.
     for (Tensor& result : *results) result = to_reference(result);

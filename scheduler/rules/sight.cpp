@@ -291,6 +291,7 @@ class SightReader {
   std::optional<Line> line_of(NodeId node) {
     const Operator& op = graph_.operator_of(node);
     const auto operands = children(node);
+    if (op.kind == NodeKind::constant) return line_of_elements(op.constant);
     if (op.op == nullptr || !is_wide(node)) return std::nullopt;
     if (op.is("iota")) return Line{op.attributes.get<Dim>("start"), {1}};
     if (op.is("cast")) return line_of(operands[0]);
@@ -300,6 +301,31 @@ class SightReader {
     if (op.is("permute")) return permuted(operands[0], op.attributes.get<Integers>("order"));
     if (op.is("slice")) return sliced(operands[0], op.attributes);
     return std::nullopt;
+  }
+
+  // Numbers that grow by the same step along each axis.
+  static std::optional<Line> line_of_elements(const Tensor& tensor) {
+    if (tensor.element_count() == 0) return std::nullopt;
+    const std::vector<double> elements = tensor.to_doubles();
+    const Extents& extents = tensor.extents();
+    auto line = level(elements.front(), extents.size());
+    std::vector<std::int64_t> strides(extents.size(), 1);
+    for (std::size_t axis = extents.size(); line && axis-- > 0;) {
+      if (axis + 1 < extents.size()) strides[axis] = strides[axis + 1] * extents[axis + 1];
+      if (extents[axis] == 1) continue;
+      const auto step = level(elements[strides[axis]] - elements.front(), 0);
+      if (!step) return std::nullopt;
+      line->slopes[axis] = *step->offset.constant();
+    }
+    for (std::size_t at = 0; line && at < elements.size(); ++at) {
+      double value = elements.front();
+      for (std::size_t axis = 0; axis < extents.size(); ++axis) {
+        const std::int64_t place = static_cast<std::int64_t>(at) / strides[axis] % extents[axis];
+        value += static_cast<double>(line->slopes[axis] * place);
+      }
+      if (value != elements[at]) return std::nullopt;
+    }
+    return line;
   }
 
   // Of a dtype that holds every position there may be.

@@ -1,6 +1,8 @@
 #include "common/models/onnx/term.h"
 
 #include "common/base/error.h"
+#include "common/models/onnx/diagonal_table.h"
+#include "common/models/onnx/repeated_half.h"
 
 namespace paceline::onnx {
 
@@ -91,13 +93,18 @@ Value Materialiser::value(const Term& term) {
 Value Materialiser::make(const Known& known) {
   if (!known.numbers) return make_symbolic(known);
   if (!is_weight(known)) return builder_->constant(*known.numbers, known.name);
+  if (const auto table = diagonal_table(*known.numbers)) {
+    return value_of(*builder_, *table, known.extents);
+  }
   std::string name = known.name.empty() ? "folded" : known.name;
   // Branches and functions may have names of their own that are equal.
   for (int copy = 2; weights_.contains(name); ++copy) {
     name = fmt::format("{}.{}", known.name.empty() ? "folded" : known.name, copy);
   }
-  weights_.emplace(name, *known.numbers);
-  return builder_->weight(name, {known.dtype, shape_of(known.extents)});
+  const auto half = repeated_half(*known.numbers);
+  const Tensor& numbers = weights_.emplace(name, half ? *half : *known.numbers).first->second;
+  const Value weight = builder_->weight(name, {known.dtype, shape_of(numbers.extents())});
+  return half ? builder_->op("concat", {weight, weight}, {{"axis", std::int64_t{-1}}}) : weight;
 }
 
 Value Materialiser::make_symbolic(const Known& known) {

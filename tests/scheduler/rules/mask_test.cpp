@@ -64,6 +64,31 @@ TEST(PositionMask, LeavesWhatAttributesCannotSay) {
   EXPECT_FALSE(read("a = less(kb, far) b = greater_equal(kb, near) m = logical_and(a, b)"));
 }
 
+// As folding leaves positions whose extents are known, of a mask too large to be folded itself.
+TEST(PositionMask, ReadsPositionsThatAreConstants) {
+  constexpr int count = 70;
+  const auto read_rows = [&](std::int64_t last_row) {
+    std::string keys, rows;
+    for (int i = 0; i < count; ++i) {
+      keys += fmt::format("{}{}", i == 0 ? "" : ",", i);
+      rows += fmt::format("{}{}", i == 0 ? "" : ",", i + 1 < count ? i : last_row);
+    }
+    const Saturated saturated =
+        saturate(rules::graph(fmt::format(
+                     "constant k: i64[{0}] = [{1}] kb = broadcast(k, shape=[{0},{0}]) "
+                     "constant q: i64[{0},1] = [{2}] kq = broadcast(q, shape=[{0},{0}]) "
+                     "m = less_equal(kb, kq) output m = m",
+                     count, keys, rows)),
+                 {});
+    return rules::position_mask(*saturated.graph, saturated.outputs[0], count, count);
+  };
+  const auto mask = read_rows(count - 1);
+  ASSERT_TRUE(mask);
+  EXPECT_TRUE(mask->is_causal);
+  EXPECT_EQ(mask->window, 0);
+  EXPECT_FALSE(read_rows(count - 2));
+}
+
 // Elements of bool[3,4]: queries stand one behind.
 std::optional<rules::PositionMask> read_elements(std::string_view elements) {
   const Saturated saturated = saturate(
