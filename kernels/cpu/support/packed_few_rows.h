@@ -69,18 +69,25 @@ inline void multiply_few_packed_rows(const PackedProblem<float>& p, const FewRow
   }
 }
 
-// The product over the current oneTBB arena: each thread has the same panels in every run, which
-// its second-level cache may still hold.
-inline void multiply_few_packed_rows(const PackedProblem<float>& p, const FewRowsFunctions& f,
-                                     int threads) {
-  const std::int64_t panels = p.panels();
-  const PackedGrid grid = packed_grid(p.m, panels, p.k, panels * p.k * group_bytes, threads);
+// body(begin, end) for ranges of the panels of a weight in float, over the current oneTBB arena:
+// each thread has the same panels in every run, which its second-level cache may still hold.
+template <typename Body>
+void share_panels(std::int64_t m, std::int64_t panels, std::int64_t k, int threads,
+                  const Body& body) {
+  const PackedGrid grid = packed_grid(m, panels, k, panels * k * group_bytes, threads);
   const std::int64_t parts = std::min(grid.by_rows * grid.by_panels, panels);
   const auto part = [&](std::int64_t index) {
-    multiply_few_packed_rows(p, f, panels * index / parts, panels * (index + 1) / parts);
+    body(panels * index / parts, panels * (index + 1) / parts);
   };
   if (parts == 1) return part(0);
   tbb::parallel_for(std::int64_t{0}, parts, part, tbb::simple_partitioner{});
+}
+
+inline void multiply_few_packed_rows(const PackedProblem<float>& p, const FewRowsFunctions& f,
+                                     int threads) {
+  share_panels(p.m, p.panels(), p.k, threads, [&](std::int64_t begin, std::int64_t end) {
+    multiply_few_packed_rows(p, f, begin, end);
+  });
 }
 
 }  // namespace paceline::kernels::cpu
