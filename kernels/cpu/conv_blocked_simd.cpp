@@ -33,7 +33,7 @@ namespace {
 HWY_EXPORT(run_blocked);
 
 Kernel kernel(const char* op) {
-  KernelInfo info = simd_info(op, op, {Strides::dense}, 0.85);
+  KernelInfo info = simd_info(op, op, {Strides::dense}, 0.9);
   info.accepts.dtypes = {Dtype::f32};
   return {.info = std::move(info),
           .workspace_bytes =

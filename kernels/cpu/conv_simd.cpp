@@ -75,7 +75,7 @@ Dim workspace_bytes(const OpInputs& in, const Resources& resources) {
 
 template <typename State>
 Kernel kernel(const char* op, void (*run)(const Call&), Precision precision) {
-  KernelInfo info = simd_info(op, op, {Strides::dense}, 0.7, precision);
+  KernelInfo info = simd_info(op, op, {Strides::dense}, 0.5, precision);
   info.accepts.dtypes = {Dtype::f32};
   return {.info = std::move(info),
           .workspace_bytes = workspace_bytes,

@@ -10,6 +10,7 @@
 #include "kernels/cpu/support/convolution-inl.h"
 #include "kernels/cpu/support/simd_kernel.h"
 #include "kernels/cpu/support/winograd.h"
+#include "kernels/cpu/support/winograd_transform-inl.h"
 
 // F(4x4,3x3) as 36 products a block of tiles (Lavin and Gray 2015): windows of 6x6 elements of x
 // become 36 panels, rows of filters meet them, and sums become 4x4 elements of the result.
@@ -119,19 +120,6 @@ class WinogradImage {
     return strange;
   }
 
-  // B^T d along one axis.
-  static HWY_INLINE void transform(const Vector* d, Vector* out) {
-    const Vector four = fill(4.0f), five = fill(5.0f), two = fill(2.0f);
-    const Vector a = hn::NegMulAdd(four, d[2], d[4]), b = hn::NegMulAdd(four, d[1], d[3]);
-    const Vector e = hn::Sub(d[4], d[2]), g = hn::Mul(two, hn::Sub(d[3], d[1]));
-    out[0] = hn::MulAdd(four, d[0], hn::NegMulAdd(five, d[2], d[4]));
-    out[1] = hn::Add(a, b);
-    out[2] = hn::Sub(a, b);
-    out[3] = hn::Add(e, g);
-    out[4] = hn::Sub(e, g);
-    out[5] = hn::MulAdd(four, d[1], hn::NegMulAdd(five, d[3], d[5]));
-  }
-
   void transform_windows(const float* padded, float* panels, std::int64_t count) const {
     Vector rows[6][6];
     for (int k = 0; k < 6; ++k) {
@@ -139,13 +127,13 @@ class WinogradImage {
       for (int i = 0; i < 6; ++i) {
         column[i] = load(padded + (i * tile_extent + k % 4) * padded_stride + k / 4);
       }
-      transform(column, turned);
+      transform_window(column, turned);
       for (int i = 0; i < 6; ++i) rows[i][k] = turned[i];
     }
     const std::int64_t step = conv_.depth * conv_columns;
     for (int i = 0; i < 6; ++i) {
       Vector turned[6];
-      transform(rows[i], turned);
+      transform_window(rows[i], turned);
       for (int k = 0; k < 6; ++k) store_some(turned[k], panels + (i * 6 + k) * step, count);
     }
   }
@@ -163,16 +151,6 @@ class WinogradImage {
     }
   }
 
-  // A^T m along one axis.
-  static HWY_INLINE void restore(const Vector* m, Vector* out) {
-    const Vector a = hn::Add(m[1], m[2]), b = hn::Sub(m[1], m[2]);
-    const Vector c = hn::Add(m[3], m[4]), e = hn::Sub(m[3], m[4]);
-    out[0] = hn::Add(hn::Add(m[0], a), c);
-    out[1] = hn::MulAdd(fill(2.0f), e, b);
-    out[2] = hn::MulAdd(fill(4.0f), c, a);
-    out[3] = hn::Add(hn::MulAdd(fill(8.0f), e, b), m[5]);
-  }
-
   template <typename F>
   void finish(const F& f, const TileBlock& block, std::int64_t line, std::int64_t channel) const {
     for (std::int64_t row = block.first_row; row < block.last_row; ++row) {
@@ -184,14 +162,14 @@ class WinogradImage {
           for (int i = 0; i < 6; ++i) {
             m[i] = load(sums_ + ((i * 6 + k) * conv_rows + line) * conv_columns + column);
           }
-          restore(m, four);
+          restore_tile(m, four);
           for (int a = 0; a < 4; ++a) half[a][k] = four[a];
         }
         for (int a = 0; a < 4; ++a) {
           const std::int64_t y = row * tile_extent + a;
           if (y >= conv_.axes[1].out) break;
           Vector four[4];
-          restore(half[a], four);
+          restore_tile(half[a], four);
           store_row(f, four, channel, y, (block.first + t) * tile_extent,
                     (block.width() - t) * tile_extent);
         }

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "common/ops/channel_blocks.h"
+#include "common/ops/winograd.h"
 #include "scheduler/passes/statics.h"
 
 namespace paceline::layout {
@@ -90,6 +91,14 @@ Value blocked_filters(const Value& weight, Kind kind) {
       return dense(padded(weight, {more, 0, 0, 0})
                        .reshape({blocks, channel_block, depth, height, width})
                        .permute({0, 2, 3, 4, 1}));
+    case Kind::winograd: {
+      const Value whole = padded(weight, {more, planes * channel_block - depth, 0, 0});
+      return dense(weight.builder()
+                       .op("winograd_filter", {whole})
+                       .reshape({ops::winograd_window * ops::winograd_window, blocks, channel_block,
+                                 planes, channel_block})
+                       .permute({1, 0, 3, 4, 2}));
+    }
     default:
       return dense(padded(weight, {more, planes * channel_block - depth, 0, 0})
                        .reshape({blocks, channel_block, planes, channel_block, height, width})
@@ -101,6 +110,14 @@ Value blocked_bias(GraphBuilder& builder, const Value* bias, std::int64_t rows) 
   const std::int64_t blocks = channel_blocks(rows);
   if (bias == nullptr) return builder.constant(Tensor(Dtype::f32, {blocks, channel_block}));
   return padded(*bias, {blocks * channel_block - rows}).reshape({blocks, channel_block});
+}
+
+Attributes winograd_attributes(const Node& node) {
+  Attributes attributes;
+  for (const char* name : {"pads_low", "pads_high", "activation", "low", "high"}) {
+    if (const auto* value = node.attributes.find(name)) attributes.set(name, *value);
+  }
+  return attributes;
 }
 
 Attributes blocked_attributes(const Node& node) {
@@ -155,6 +172,15 @@ std::vector<std::optional<BlockedNode>> blocked_nodes(const Graph& graph, const 
   return nodes;
 }
 
+std::vector<BlockedNode> rivals_of(const Graph& graph, std::int32_t node, const BlockedNode& own) {
+  std::vector<BlockedNode> rivals{own};
+  if (graph.node(node).op == "conv_winograd" && own.kind == Kind::convolution) {
+    rivals.push_back(own);
+    rivals.back().kind = Kind::winograd;
+  }
+  return rivals;
+}
+
 Value add_blocked(GraphBuilder& builder, const Graph& graph, std::int32_t index,
                   const BlockedNode& as, const std::vector<Value>& inputs) {
   const Node& node = graph.node(index);
@@ -166,6 +192,9 @@ Value add_blocked(GraphBuilder& builder, const Graph& graph, std::int32_t index,
   std::vector<Value> operands{
       inputs[0], blocked_filters(inputs[1], as.kind),
       blocked_bias(builder, inputs.size() > bias ? &inputs[bias] : nullptr, as.channels)};
+  if (as.kind == Kind::winograd) {
+    return builder.op("conv_winograd_blocked", operands, winograd_attributes(node), node.name);
+  }
   const bool has_residual = node.op == "conv_residual";
   if (has_residual) operands.push_back(inputs[2]);
   return builder.op(has_residual ? "conv_blocked_residual" : "conv_blocked", operands,

@@ -10,7 +10,7 @@ namespace paceline::layout {
 
 // A node that has a blocked form. Its output 0, [B,C,H,W], is in blocks then.
 struct BlockedNode {
-  enum class Kind { convolution, depthwise, from_plain, pool, elementwise } kind;
+  enum class Kind { convolution, winograd, depthwise, from_plain, pool, elementwise } kind;
   std::vector<int> blocked;   // Inputs that must be in blocks; others are taken as they are.
   std::int64_t channels = 0;  // Of the output.
 };
@@ -18,6 +18,10 @@ struct BlockedNode {
 // By node; nullopt for what stays as it is: filters must be bound with the weights, and channels
 // known. f32 alone.
 std::vector<std::optional<BlockedNode>> blocked_nodes(const Graph& graph, const OpSet& ops);
+
+// The forms among which the node's cheapest is: its own, and for what Winograd's algorithm computes
+// that one in blocks.
+std::vector<BlockedNode> rivals_of(const Graph& graph, std::int32_t node, const BlockedNode& own);
 
 // Adds the node's blocked form to a graph under construction. `inputs` are those of the node, in
 // blocks where they must be.

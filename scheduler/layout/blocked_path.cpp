@@ -144,7 +144,7 @@ class Layouts {
       if (!nodes_[n]) continue;
       const auto kernel = kernels_.find(n);
       const auto plain = price_of(offers_.plain(n), kernel == kernels_.end() ? "" : kernel->second);
-      const auto blocked = price_of(offers_.blocked(n, *nodes_[n]));
+      const auto blocked = cheapest_form(n);
       if (!plain || !blocked) {
         nodes_[n].reset();
         continue;
@@ -154,6 +154,18 @@ class Layouts {
       separate(things_[n], Cut::second, *plain);
       separate(Cut::first, things_[n], *blocked);
     }
+  }
+
+  // The price of the cheapest blocked form, which the node's is from then on.
+  std::optional<double> cheapest_form(std::int32_t n) {
+    std::optional<double> least;
+    for (const BlockedNode& form : rivals_of(path_.graph, n, BlockedNode(*nodes_[n]))) {
+      const auto seconds = price_of(offers_.blocked(n, form));
+      if (!seconds || (least && *least <= *seconds)) continue;
+      least = seconds;
+      nodes_[n] = form;
+    }
+    return least;
   }
 
   // A value is converted once for all who read it in the other layout.
@@ -286,7 +298,9 @@ std::vector<Workload> workloads_of(const Graph& graph, const OpSet& ops, const B
   for (std::int32_t n = 0; n < std::ssize(nodes); ++n) {
     if (!nodes[n]) continue;
     workloads.push_back(offers.plain(n));
-    workloads.push_back(offers.blocked(n, *nodes[n]));
+    for (const BlockedNode& form : rivals_of(graph, n, *nodes[n])) {
+      workloads.push_back(offers.blocked(n, form));
+    }
     workloads.push_back(offers.packing({n, 0}));
     workloads.push_back(offers.unpacking({n, 0}));
     for (const int input : nodes[n]->blocked) {

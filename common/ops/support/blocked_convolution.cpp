@@ -3,7 +3,6 @@
 #include "common/ops/channel_blocks.h"
 #include "common/ops/support/convolution.h"
 #include "common/ops/support/packing.h"
-#include "common/ops/support/window.h"
 
 namespace paceline::ops {
 
@@ -85,28 +84,10 @@ Types infer(const OpInputs& in) {
 
 Work work(const OpInputs& in) {
   const Unblocked plain(in);
-  // Filters in this form are multiplied as they are: nothing is saved on 3x3 ones.
   const OpInputs inputs = plain.inputs();
-  const Shape out = convolution_type(inputs, 2).shape;
-  const Dim visits =
-      window_visits(inputs, {inputs[1].shape[2], inputs[1].shape[3]}, {out[2], out[3]});
   Dim bytes = convolution_bytes(inputs, 2);
   if (in.size() > residual) bytes += size_bytes(in[residual]);
-  return {.flops = 2 * (out[0] * out[1] * inputs[1].shape[1] * visits), .bytes = bytes};
-}
-
-// Where element i of a tensor [outer][channels][inner] lies when its channels are in blocks.
-std::int64_t blocked_place(std::int64_t i, std::int64_t channels, std::int64_t inner) {
-  const std::int64_t c = i / inner % channels, first = i / inner - c % channel_block;
-  return first * inner + i % inner * channel_block + c % channel_block;
-}
-
-Tensor rearranged(const Tensor& from, const Shape& shape, const auto& place) {
-  Tensor to(Dtype::f64, evaluate(shape, {}));
-  for (std::int64_t i = 0; i < to.element_count(); ++i) {
-    to.as<double>()[i] = from.as<double>()[place(i)];
-  }
-  return to;
+  return {.flops = convolution_flops(inputs, 2), .bytes = bytes};
 }
 
 void reference(const ReferenceCall& call) {
@@ -127,8 +108,8 @@ void reference(const ReferenceCall& call) {
     const std::int64_t m = i / inner, first = (m - m % channel_block) * inner;
     return first + blocked_place(i % inner, weight[1], taps) * channel_block + m % channel_block;
   };
-  std::vector<Tensor> inputs{rearranged(call.inputs[0], plain.types[0].shape, place_in_x),
-                             rearranged(call.inputs[1], plain.types[1].shape, place_in_filters),
+  std::vector<Tensor> inputs{rearranged(call.inputs[0], x, place_in_x),
+                             rearranged(call.inputs[1], weight, place_in_filters),
                              Tensor(Dtype::f64, {weight[0]}, nullptr, call.inputs[2].data())};
   const TensorType type = convolution_type(plain.inputs(), 2);
   Tensor sums(Dtype::f64, evaluate(type.shape, {}));

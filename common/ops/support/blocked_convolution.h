@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/graph/op.h"
+#include "common/ops/channel_blocks.h"
 
 // What `conv_blocked` and `conv_blocked_residual` share: activation(a convolution + bias +
 // residual) whose result, and but for images x, has its channels in blocks
@@ -20,5 +21,21 @@ struct BlockedConvolution {
 
   Op op() const;
 };
+
+// Where element i of a tensor [outer,channels,inner] lies when its channels are in blocks.
+inline std::int64_t blocked_place(std::int64_t i, std::int64_t channels, std::int64_t inner) {
+  const std::int64_t c = i / inner % channels, first = i / inner - c % channel_block;
+  return first * inner + i % inner * channel_block + c % channel_block;
+}
+
+// A tensor whose element i is `from`'s at place(i).
+template <typename Place>
+Tensor rearranged(const Tensor& from, const Extents& extents, const Place& place) {
+  Tensor to(Dtype::f64, extents);
+  for (std::int64_t i = 0; i < to.element_count(); ++i) {
+    to.as<double>()[i] = from.as<double>()[place(i)];
+  }
+  return to;
+}
 
 }  // namespace paceline::ops

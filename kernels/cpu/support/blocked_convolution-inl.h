@@ -179,13 +179,10 @@ class BlockedChunk {
 };
 
 inline void convolve_blocked(const BlockedCall<float>& conv, int threads, float* workspace) {
-  const BlockedSweep sweep(conv, tile_pixels_max, threads);
+  const BlockedSweep sweep(conv, tile_pixels_max, tile_blocks_max, threads);
   const std::int64_t floats = (sweep.floats(conv) + 15) / 16 * 16;
-  // With few chunks the blocks of the result are shared out too, in whole tiles.
-  const std::int64_t chunks = conv.batches * sweep.chunks;
+  const std::int64_t chunks = conv.batches * sweep.chunks, shares = sweep.shares;
   const std::int64_t tiles = (conv.rows + tile_blocks_max - 1) / tile_blocks_max;
-  const bool shares_rows = threads > 1 && chunks % threads != 0 && chunks < 8 * threads;
-  const std::int64_t shares = shares_rows ? std::min<std::int64_t>(threads, tiles) : 1;
   const std::int64_t cost = conv.rows * conv.filter_floats() / shares * sweep.strips_each / 4;
   parallel_ranges(chunks * shares, cost, threads, [&](std::int64_t begin, std::int64_t end) {
     float* own = workspace + workspace_part(threads) * floats;

@@ -9,16 +9,20 @@ namespace paceline::kernels::cpu {
 // The part of x that a chunk reads, with its padding, in floats; a chunk has two strips at least,
 // whatever they are.
 inline constexpr std::int64_t chunk_floats = 96 * 1024;
+// Where each chunk meets filters that stay in no second-level cache, and x is not copied.
+inline constexpr std::int64_t chunk_floats_max = 256 * 1024;
 
 struct BlockedSweep {
   std::int64_t strips, width, last_width;  // The last strip may be shorter.
   std::int64_t strips_each, chunks;
-  bool is_padded;  // x is copied with its padding, chunk by chunk; else read where it lies.
+  std::int64_t shares;  // Of the result's blocks, which threads take beside each other.
+  bool is_padded;       // x is copied with its padding, chunk by chunk; else read where it lies.
   // Of the rows that a strip begins with, the columns of a row, and from plane to plane. Where x is
   // copied, planes are as high as a chunk needs.
   std::int64_t rows_each, columns, plane;
 
-  BlockedSweep(const BlockedCall<float>& conv, std::int64_t strip_pixels, int threads)
+  BlockedSweep(const BlockedCall<float>& conv, std::int64_t strip_pixels, std::int64_t row_blocks,
+               int threads)
       : strips(conv.down.out), width(conv.across.out), last_width(conv.across.out) {
     const WindowAxis &down = conv.down, &across = conv.across;
     const bool is_pointwise = conv.taps() == 1 && down.stride == 1 && across.stride == 1;
@@ -35,10 +39,12 @@ struct BlockedSweep {
     if (is_padded) columns = (across.out - 1) * across.stride + reach(across);
     const std::int64_t strip_floats =
         std::max<std::int64_t>(conv.depth * conv.lanes() * rows_each * columns, 1);
-    strips_each = std::max<std::int64_t>(chunk_floats / strip_floats / 2 * 2, 2);
-    // As many for each thread, if they are enough to go round.
+    const bool reads_in_place = has_large_filters(conv) && !is_padded;
+    const std::int64_t limit = reads_in_place ? chunk_floats_max : chunk_floats;
+    strips_each = std::max<std::int64_t>(limit / strip_floats / 2 * 2, 2);
     chunks = (strips + strips_each - 1) / strips_each;
-    if (chunks > 1) chunks = (chunks + threads - 1) / threads * threads;
+    shares = share_rows(conv, row_blocks, threads) ? threads : 1;
+    if (shares == 1) chunks = (chunks + threads - 1) / threads * threads;
     strips_each = ((strips + chunks - 1) / chunks + 1) / 2 * 2;
     chunks = (strips + strips_each - 1) / strips_each;
     plane = conv.in() * conv.lanes();
@@ -51,6 +57,22 @@ struct BlockedSweep {
   // What a chunk of x with its padding takes.
   std::int64_t floats(const BlockedCall<float>& conv) const {
     return is_padded ? conv.depth * plane : 0;
+  }
+
+  // What leaves less to the busiest thread: blocks of the result, or strips.
+  bool share_rows(const BlockedCall<float>& conv, std::int64_t row_blocks, int threads) const {
+    if (threads == 1) return false;
+    const auto busiest = [&](std::int64_t count, std::int64_t each) {
+      const std::int64_t parts = (count + each - 1) / each;
+      return static_cast<double>((parts + threads - 1) / threads * each) / count;
+    };
+    const double by_rows = busiest(conv.rows, row_blocks);
+    // Large filters are better read by one thread each than by all.
+    const double margin = has_large_filters(conv) ? 0.05 : -0.01;
+    return by_rows <= busiest(conv.batches * strips, 2) + margin;
+  }
+  static bool has_large_filters(const BlockedCall<float>& conv) {
+    return conv.rows * conv.filter_floats() > chunk_floats_max;
   }
 
   static std::int64_t reach(const WindowAxis& axis) {

@@ -12,8 +12,8 @@
 #include <cmath>
 
 #include "kernels/cpu/support/convolution_call.h"
+#include "kernels/cpu/support/final_activation-inl.h"
 #include "kernels/cpu/support/parallel.h"
-#include "kernels/cpu/support/simd_math-inl.h"
 
 // A convolution as a product of the weight, read where it lies, and panels of x's windows, each
 // gathered just before it is multiplied ("implicit GEMM": Chetlur et al., cuDNN, 2014); depthwise
@@ -27,27 +27,6 @@ inline constexpr int conv_rows = lane_count >= 16 ? 8 : 4;
 inline constexpr int conv_vectors = 3;
 inline constexpr std::int64_t conv_columns = conv_vectors * lane_count;
 static_assert(conv_columns <= panel_columns);
-
-struct ClipOf {
-  float low, high;
-  HWY_INLINE Vector operator()(Vector x) const { return clamp(x, low, high); }
-};
-
-template <typename Visit>
-void visit_final(const FinalActivation& activation, const Visit& visit) {
-  switch (activation.kind) {
-    case FinalActivation::Kind::none:
-      return visit(Same{});
-    case FinalActivation::Kind::relu:
-      return visit(ReluOf{});
-    case FinalActivation::Kind::sigmoid:
-      return visit(SigmoidOf{});
-    case FinalActivation::Kind::silu:
-      return visit(SiluOf{});
-    case FinalActivation::Kind::clip:
-      return visit(ClipOf{static_cast<float>(activation.low), static_cast<float>(activation.high)});
-  }
-}
 
 // Elements [0, count) and nothing else.
 HWY_INLINE void copy_floats(const float* from, float* to, std::int64_t count) {

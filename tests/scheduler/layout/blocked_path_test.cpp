@@ -181,6 +181,20 @@ TEST(BlockedPath, ReadsTheFiltersBeforeAWinogradTransform) {
               ElementsAre("pack_channels", "conv_blocked", "unpack_channels"));
 }
 
+TEST(BlockedPath, ComputesByWinogradInBlocksWhereThatIsCheaper) {
+  const Path path = path_of(
+      "input x: f32[1,20,8,8] weight w: f32[24,20,3,3] weight b: f32[24] f = winograd_filter(w) "
+      "y = conv_winograd(x, f, b, pads_low=[1,1], pads_high=[1,1], activation=\"relu\") "
+      "output y = y");
+  auto seconds = quick;
+  seconds["conv_winograd_blocked"] = 0.05;
+  const auto found = blocked(path, seconds);
+  ASSERT_TRUE(found);
+  EXPECT_THAT(ops_of(found->path.graph),
+              ElementsAre("pack_channels", "conv_winograd_blocked", "unpack_channels"));
+  expect_same(path.graph, found->path.graph);
+}
+
 TEST(BlockedPath, LeavesWhatWouldNotGain) {
   auto slow = quick;
   slow["pack_channels"] = slow["unpack_channels"] = 3;
