@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/time.h"
 #include "worker/measure/instance.h"
 #include "worker/measure/measurer.h"
 #include "worker/measure/shrink.h"
@@ -14,29 +15,10 @@ namespace paceline {
 namespace {
 
 // A reference does some 10^8 flops a second.
-constexpr double reference_flops_max = 3e8;
+constexpr double reference_flops_max = 1e8;
+constexpr double excerpt_flops_max = 4e7;
 
-Dtype wide(Dtype dtype) {
-  if (is_float(dtype)) return Dtype::f64;
-  return dtype == Dtype::boolean ? Dtype::boolean : Dtype::i64;
-}
-
-std::vector<Tensor> evaluate_reference(const Op& op, const Workload& workload,
-                                       const Operands& operands) {
-  std::vector<Tensor> inputs;
-  std::vector<Tensor> outputs;
-  for (const Tensor& drawn : operands.drawn()) inputs.push_back(drawn.cast(wide(drawn.dtype())));
-  for (const OperandType& type : workload.outputs) {
-    outputs.emplace_back(wide(type.dtype), type.extents);
-  }
-  op.reference({inputs, outputs, workload.attributes});
-  return outputs;
-}
-
-std::vector<Tensor> evaluate_plain(const Kernel& plain, const Workload& workload,
-                                   Operands& operands, int threads) {
-  operands.reset();
-  Instance(plain, workload, operands.inputs(), operands.outputs(), threads).run();
+std::vector<Tensor> results_of(const Operands& operands) {
   std::vector<Tensor> outputs;
   for (const TensorView& view : operands.outputs()) {
     outputs.push_back(Tensor::of<double>(view.shape(), to_doubles(view)));
@@ -68,6 +50,31 @@ double crest(const Tensor& tensor) {
   return largest / std::sqrt(squares / static_cast<double>(tensor.element_count()));
 }
 
+struct Difference {
+  TensorError error;
+  double relative_max = 0;
+  double elementwise_max = 0;
+
+  bool is_fine() const {
+    return error.relative <= relative_max && error.elementwise <= elementwise_max;
+  }
+};
+
+Difference differ(const TensorView& result, const Tensor& expected, Dtype dtype, double bound) {
+  const Tensor reference = within_range(expected, dtype);
+  return {compare(result, reference.view()), bound, 8 * bound * std::max(1.0, crest(reference))};
+}
+
+void add(const Difference& difference, const std::string& what, Checked& checked) {
+  const TensorError& error = difference.error;
+  checked.error.relative = std::max(checked.error.relative, error.relative);
+  checked.error.elementwise = std::max(checked.error.elementwise, error.elementwise);
+  if (difference.is_fine()) return;
+  checked.wrong = fmt::format(
+      "{} is off by {:.3g} (at most {:.3g}), elementwise {:.3g} (at most {:.3g})", what,
+      error.relative, difference.relative_max, error.elementwise, difference.elementwise_max);
+}
+
 }  // namespace
 
 double relative_error_max(const Op& op, const Workload& workload, Precision precision) {
@@ -97,48 +104,69 @@ Correctness::Correctness(const Op& op, const Workload& workload, Operands& opera
     : op_(op), workload_(workload), operands_(operands), threads_(threads) {
   const Workload smaller = shrink(op, workload, reference_flops_max);
   if (smaller == workload) {
-    expected_ = evaluate_reference(op, workload, operands);
+    expected_ = reference_of(op, workload, operands.drawn());
     return;
   }
   part_.emplace(Part{smaller, Operands(op, smaller, seed), {}});
-  part_->expected = evaluate_reference(op, part_->workload, part_->operands);
-  if (plain != nullptr) expected_ = evaluate_plain(*plain, workload, operands, threads);
+  const std::span<const Tensor> inputs = part_->operands.drawn();
+  part_->expected = reference_of(op, part_->workload, inputs);
+  excerpts_ = excerpts(op, workload, operands.drawn(),
+                       {part_->workload, inputs, part_->expected.front()}, excerpt_flops_max, seed);
+  if (!excerpts_.empty() || plain == nullptr) return;
+  run(*plain, workload, operands);
+  expected_ = results_of(operands);
 }
 
 std::int32_t Correctness::method() const {
-  return part_ ? method_checked_in_part : method_checked_in_full;
+  return !part_              ? method_checked_in_full
+         : excerpts_.empty() ? method_checked_in_part
+                             : method_checked_by_excerpt;
+}
+
+double Correctness::run(const Kernel& kernel, const Workload& workload, Operands& operands) const {
+  operands.reset();
+  const Instance instance(kernel, workload, operands.inputs(), operands.outputs(), threads_);
+  const std::int64_t begin_ns = monotonic_ns();
+  instance.run();
+  return 1e-9 * static_cast<double>(monotonic_ns() - begin_ns);
 }
 
 Checked Correctness::check(const Kernel& kernel) {
   Checked checked;
+  const Precision precision = kernel.info.precision;
   if (part_ && !refusal(kernel.info, part_->workload)) {
-    checked = check_in_full(kernel, part_->workload, part_->operands, part_->expected);
+    run(kernel, part_->workload, part_->operands);
+    compare_all(part_->workload, part_->operands, part_->expected,
+                relative_error_max(op_, part_->workload, precision), checked);
     if (checked.wrong) return checked;
   }
-  const Checked whole = check_in_full(kernel, workload_, operands_, expected_);
-  return {{std::max(checked.error.relative, whole.error.relative),
-           std::max(checked.error.elementwise, whole.error.elementwise)},
-          whole.wrong};
-}
-
-Checked Correctness::check_in_full(const Kernel& kernel, const Workload& workload,
-                                   Operands& operands, std::span<const Tensor> expected) {
-  operands.reset();
-  Instance(kernel, workload, operands.inputs(), operands.outputs(), threads_).run();
-  const double bound = relative_error_max(op_, workload, kernel.info.precision);
-  Checked checked;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    const Tensor reference = within_range(expected[i], workload.outputs[i].dtype);
-    const TensorError error = compare(operands.outputs()[i], reference.view());
-    checked.error.relative = std::max(checked.error.relative, error.relative);
-    checked.error.elementwise = std::max(checked.error.elementwise, error.elementwise);
-    const double elementwise_bound = 8 * bound * std::max(1.0, crest(reference));
-    if (error.relative <= bound && error.elementwise <= elementwise_bound) continue;
-    checked.wrong = fmt::format(
-        "output {} of {} is off by {:.3g} (at most {:.3g}), elementwise {:.3g} (at most {:.3g})", i,
-        workload.to_text(), error.relative, bound, error.elementwise, elementwise_bound);
+  checked.first_call_s = run(kernel, workload_, operands_);
+  const double bound = relative_error_max(op_, workload_, precision);
+  compare_excerpts(bound, checked);
+  compare_all(workload_, operands_, expected_, bound + expected_bound_, checked);
+  if (!excerpts_.empty() && expected_.empty() && !checked.wrong &&
+      precision != Precision::narrows) {
+    expected_ = results_of(operands_);
+    expected_bound_ = bound;
   }
   return checked;
+}
+
+void Correctness::compare_all(const Workload& workload, const Operands& operands,
+                              std::span<const Tensor> expected, double bound,
+                              Checked& checked) const {
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    add(differ(operands.outputs()[i], expected[i], workload.outputs[i].dtype, bound),
+        fmt::format("output {} of {}", i, workload.to_text()), checked);
+  }
+}
+
+void Correctness::compare_excerpts(double bound, Checked& checked) const {
+  for (const Excerpt& excerpt : excerpts_) {
+    const Tensor part = excerpt.of(operands_.outputs()[0]);
+    add(differ(part.view(), excerpt.expected, workload_.outputs[0].dtype, bound),
+        fmt::format("an excerpt of {}", workload_.to_text()), checked);
+  }
 }
 
 }  // namespace paceline

@@ -30,12 +30,14 @@ Summary summary_of(const std::vector<double>& samples) {
 }
 
 std::vector<std::vector<double>> interleave(const std::vector<Contestant>& contestants, int blocks,
-                                            int calls_per_block, std::uint64_t seed) {
+                                            int calls_per_block, std::uint64_t seed, int warm_ups) {
   Random random(seed);
   std::vector<std::size_t> order(contestants.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::vector<std::vector<double>> samples(contestants.size());
-  for (const Contestant& contestant : contestants) contestant.run();
+  for (const Contestant& contestant : contestants) {
+    for (int i = 0; i < warm_ups; ++i) contestant.run();
+  }
   for (int block = 0; block < blocks; ++block) {
     shuffle(order, random);
     for (const std::size_t i : order) {

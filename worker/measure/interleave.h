@@ -15,10 +15,12 @@ struct Contestant {
 };
 
 // Times whole contestants in random blocks: every block runs each of them `calls_per_block` times
-// in a fresh random order, so that drift of the machine meets all alike. One warm-up each. Returns
-// for each contestant one sample (the block's median, in seconds) a block.
+// in a fresh random order, so that drift of the machine meets all alike. Before, each runs
+// `warm_ups` times. Returns for each contestant one sample (the block's median, in seconds) a
+// block.
 std::vector<std::vector<double>> interleave(const std::vector<Contestant>& contestants, int blocks,
-                                            int calls_per_block, std::uint64_t seed);
+                                            int calls_per_block, std::uint64_t seed,
+                                            int warm_ups = 1);
 
 Summary summary_of(const std::vector<double>& samples);  // Each sample its own block.
 

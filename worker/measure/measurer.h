@@ -29,6 +29,9 @@ inline constexpr std::int32_t method_checked_in_full = 1;
 // The double reference would take too long: checked against it with smaller extents, and in full
 // against the op's plain kernel.
 inline constexpr std::int32_t method_checked_in_part = 2;
+// As above, but at full extents against excerpts of the reference, and in full against the first
+// kernel that passed these.
+inline constexpr std::int32_t method_checked_by_excerpt = 3;
 
 // One sitting: rival kernels on one workload.
 struct MeasureTask {

@@ -21,6 +21,8 @@ namespace {
 
 // A candidate this far behind the best of a round does not come back.
 constexpr double hopeless_ratio = 1.5;
+// Nor does one that is so far behind by its first run, which may have met cold caches.
+constexpr double hopeless_first_ratio = 2.5;
 
 double flops_of(const Graph& graph, const OpSet& ops, const Bindings& bindings) {
   double flops = 0;
@@ -124,6 +126,7 @@ struct PathRace::Runner {
   PathMeasurement row;
   std::size_t place = 0;  // Among the candidates.
   bool is_in = false;
+  double first_run_s = 0;
   // Of the last round that it took part in.
   std::vector<double> samples;
   std::vector<std::int32_t> blocks;
@@ -165,7 +168,7 @@ void PathRace::open(Runner& runner) const {
   runner.session->bind(bindings_);
   for (const auto& [name, tensor] : data_.inputs) runner.session->set_input(name, tensor);
   runner.session->clear_states();
-  runner.session->run();
+  runner.first_run_s = runner.timed_run();
 }
 
 void PathRace::start(Runner& runner, const PathCandidate& candidate) const {
@@ -248,17 +251,49 @@ std::vector<PathRace::Runner> PathRace::line_up(std::span<const PathCandidate> c
   return runners;
 }
 
+void PathRace::screen(std::span<Runner> runners, const RaceBudget& budget) {
+  if (std::ssize(runners) <= budget.finalists) return;
+  double best_s = std::numeric_limits<double>::infinity();
+  for (const Runner& runner : runners) {
+    if (runner.is_in) best_s = std::min(best_s, runner.first_run_s);
+  }
+  for (Runner& runner : runners) {
+    const double first_s = runner.first_run_s;
+    if (!runner.is_in || runner.place < budget.stay || first_s < warm_run_s) continue;
+    if (first_s < hopeless_first_ratio * best_s) continue;
+    runner.samples = {first_s};
+    runner.blocks = {0};
+    runner.is_in = false;
+    runner.close();
+  }
+}
+
 void PathRace::round(std::span<Runner* const> in, int blocks, std::uint64_t seed) const {
+  double longest_s = 0;
   std::vector<Contestant> contestants;
   for (Runner* runner : in) {
     contestants.push_back({"path", [runner] { runner->session->run(); }});
+    longest_s = std::max(longest_s, runner->first_run_s);
   }
-  auto timed = interleave(contestants, blocks, 1, seed);
+  auto timed = interleave(contestants, blocks, 1, seed, longest_s < warm_run_s ? 1 : 0);
   for (std::size_t k = 0; k < in.size(); ++k) {
     in[k]->samples = std::move(timed[k]);
     in[k]->blocks.resize(in[k]->samples.size());
     std::iota(in[k]->blocks.begin(), in[k]->blocks.end(), 0);
   }
+}
+
+// Of the first round: where runs are long, as many as a quarter of the time covers.
+int PathRace::first_blocks(std::span<const Runner> runners, const RaceBudget& budget) {
+  double all_s = 0, longest_s = 0;
+  for (const Runner& runner : runners) {
+    if (!runner.is_in) continue;
+    all_s += runner.first_run_s;
+    longest_s = std::max(longest_s, runner.first_run_s);
+  }
+  if (longest_s < warm_run_s) return budget.blocks_first;
+  return static_cast<int>(
+      std::clamp<double>(budget.seconds / 4 / all_s, 1, std::max(budget.blocks_first, 1)));
 }
 
 // Half of them go, and whoever is hopeless; those that are to stay do.
@@ -349,13 +384,14 @@ std::vector<PathMeasurement> PathRace::run(std::span<const PathCandidate> candid
                                            std::uint64_t seed) const {
   const HostLock lock("cpu", {});
   std::vector<Runner> runners = line_up(candidates, tolerance, budget.reference_flops_max);
+  screen(runners, budget);
   const std::int64_t start_ns = monotonic_ns();
   const auto left_s = [&] {
     return budget.seconds - 1e-9 * static_cast<double>(monotonic_ns() - start_ns);
   };
   double noise_floor = 0;
   int least = blocks_least;  // More than whoever left early was timed, who so can be told.
-  for (int blocks = budget.blocks_first;; blocks *= 2) {
+  for (int blocks = first_blocks(runners, budget);; blocks *= 2) {
     std::vector<Runner*> in;
     for (Runner& runner : runners) {
       if (runner.is_in) in.push_back(&runner);

@@ -27,8 +27,8 @@ struct PathCandidate {
 // the final round every block runs in sessions of its own, as far as time allows: where memory
 // happens to lie makes a program faster or slower, and is part of the noise.
 struct RaceBudget {
-  double seconds = 20;   // For timing; what compiling and checking take comes on top.
-  int blocks_first = 3;  // Of the first round; doubled in each.
+  double seconds = 8;    // For timing; what compiling and checking take comes on top.
+  int blocks_first = 3;  // Of the first round, fewer where runs are long; doubled in each.
   // Of the final round, where what is left, or half of `seconds`, covers them; else as many as it
   // covers, but 7 (and more than the rounds before had): `blocks` of the rows' summaries tell.
   int blocks_last = 31;
@@ -36,7 +36,7 @@ struct RaceBudget {
   int finalists = 3;
   std::size_t stay = 1;  // So many of the first candidates are in the final round in any case.
   // Graphs that need more work are checked against the default path and not the double reference.
-  double reference_flops_max = 3e9;
+  double reference_flops_max = 5e8;
 };
 
 // What paths run on. Weights and inputs may be drawn at random: times do not depend on values.
@@ -86,6 +86,9 @@ class PathRace {
   // its outcome: the A/A pair first, then the later candidates.
   void reopen(std::vector<Runner*>& all) const;
   void check(Runner& runner, const Values& expected) const;
+  // Whoever's first run was long, and far behind the shortest, leaves with it.
+  static void screen(std::span<Runner> runners, const RaceBudget& budget);
+  static int first_blocks(std::span<const Runner> runners, const RaceBudget& budget);
   void round(std::span<Runner* const> in, int blocks, std::uint64_t seed) const;
   // The last one. Returns the noise floor: of an A/A pair, and where memory does not hold
   // one, between the blocks of the default.

@@ -13,6 +13,8 @@ namespace {
 
 constexpr int screening_blocks = 2;
 constexpr double far_behind = 3;
+// Beyond this, and outside each other's intervals, more blocks only say again who is behind.
+constexpr double clearly_behind = 1.2;
 // From here on an interval of 95 % exists (see `summarize`).
 constexpr int blocks_for_interval = 6;
 constexpr int calls_max = 1'000'000;
@@ -75,6 +77,17 @@ std::size_t screen(std::vector<Rival>& rivals, std::vector<std::size_t>& running
   return best;
 }
 
+// Those whose interval lies clearly above the best one's run no longer; its twin, the last, does.
+void retire(const std::vector<Rival>& rivals, std::size_t best, std::vector<std::size_t>& running) {
+  const Summary ahead = rivals[best].summary();
+  if (ahead.blocks < blocks_for_interval) return;
+  std::erase_if(running, [&](std::size_t i) {
+    if (i == best || i + 1 == rivals.size()) return false;
+    const Summary own = rivals[i].summary();
+    return own.blocks >= blocks_for_interval && own.low_s > clearly_behind * ahead.high_s;
+  });
+}
+
 }  // namespace
 
 Race race(std::vector<Rival> rivals, const MeasureBudget& budget, std::uint64_t seed) {
@@ -88,6 +101,7 @@ Race race(std::vector<Rival> rivals, const MeasureBudget& budget, std::uint64_t 
     if (block == screening_blocks) best = screen(rivals, running);
     shuffle(running, random);
     for (const std::size_t i : running) take_block(rivals[i], block);
+    if (best) retire(rivals, *best, running);
     // The twins run to the end, so that the noise floor covers the whole race.
     const bool all_settled = std::ranges::all_of(
         running, [&](std::size_t i) { return is_settled(rivals[i], budget, block + 1); });

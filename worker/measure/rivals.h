@@ -25,8 +25,9 @@ struct Rival {
 };
 
 // Races the rivals in blocks: each block samples all that still run, in random order. After two
-// blocks those three times behind the best stop; from then the best runs twice a block, as itself
-// and as its twin, and what the two differ by is the noise floor. Ends when each rival's interval
+// blocks those three times behind the best stop, later those whose interval is clearly above its
+// own; from then the best runs twice a block, as itself and as its twin, and what the two differ by
+// is the noise floor. Ends when each rival's interval
 // is tight enough or the budget is spent.
 struct Race {
   std::vector<Rival> rivals;

@@ -34,15 +34,6 @@ Workload replace_extent(Workload workload, std::int64_t from, std::int64_t to) {
   return workload;
 }
 
-bool is_consistent(const Op& op, const Workload& workload) {
-  try {
-    const auto inputs = types_of(workload.inputs);
-    return op.infer({inputs, workload.attributes}) == types_of(workload.outputs);
-  } catch (const Error&) {
-    return false;
-  }
-}
-
 std::optional<Workload> halve_an_extent(const Op& op, const Workload& workload) {
   std::set<std::int64_t, std::greater<>> extents;
   for (const OperandType& operand : workload.inputs) {
@@ -63,6 +54,15 @@ Work work_of(const Op& op, const Workload& workload) {
 }
 
 }  // namespace
+
+bool is_consistent(const Op& op, const Workload& workload) {
+  try {
+    const auto inputs = types_of(workload.inputs);
+    return op.infer({inputs, workload.attributes}) == types_of(workload.outputs);
+  } catch (const Error&) {
+    return false;
+  }
+}
 
 double flops_of(const Op& op, const Workload& workload) {
   return static_cast<double>(work_of(op, workload).flops.evaluate({}));

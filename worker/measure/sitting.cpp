@@ -7,6 +7,7 @@
 #include <new>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <tbb/task_arena.h>
@@ -29,6 +30,11 @@ constexpr double sample_seconds = 500e-6;
 constexpr int samples_per_block = 3;
 // Longer samples are taken once a block.
 constexpr double long_sample_seconds = 20e-3;
+// A call this long fills the caches itself, whoever ran before it.
+constexpr double warm_call_seconds = 50e-3;
+// A long first call this far behind the shortest of the rivals' is the only one: whatever it owes
+// to cold caches and fresh pages, more calls would not bring the kernel back.
+constexpr double hopeless_ratio = 8;
 // Activity is told in ticks of 10 ms, so that shorter spans say nothing of the load.
 constexpr Duration activity_span = 100ms;
 
@@ -45,8 +51,11 @@ struct Candidate {
   Outcome outcome = Outcome::ok;
   std::string reason;
   TensorError error;
+  double first_call_s = 0;  // Of the check.
   std::int64_t peak_resident_bytes = 0;
   std::unique_ptr<Instance> instance;
+
+  bool may_race() const { return outcome == Outcome::ok && reason.empty(); }
 };
 
 class Sitting {
@@ -65,6 +74,7 @@ class Sitting {
  private:
   void check_all();
   void check(Candidate& candidate, Correctness& correctness);
+  void screen_first_calls();
   const Kernel* plain_kernel() const;
   std::vector<SittingResult> time_in(Regime regime);
   Rival make_rival(Candidate& candidate, Regime regime);
@@ -99,7 +109,13 @@ std::vector<SittingResult> Sitting::run() {
     if (found == kernels_.end()) throw invalid("no kernel of this name: {}", request_.kernels[i]);
     candidates_.push_back({.kernel = &*found, .index = static_cast<std::int32_t>(i)});
   }
+  // What others may be compared with comes first.
+  std::ranges::stable_sort(candidates_, {}, [](const Candidate& candidate) {
+    const KernelInfo& info = candidate.kernel->info;
+    return std::pair(info.precision == Precision::narrows, -info.expected_efficiency);
+  });
   check_all();
+  screen_first_calls();
   std::vector<SittingResult> results;
   for (const Regime regime : request_.regimes) {
     std::ranges::move(time_in(regime), std::back_inserter(results));
@@ -140,6 +156,7 @@ void Sitting::check(Candidate& candidate, Correctness& correctness) {
     reset_peak_resident();
     const Checked checked = correctness.check(*candidate.kernel);
     candidate.error = checked.error;
+    candidate.first_call_s = checked.first_call_s;
     if (checked.wrong) fail(Outcome::wrong, *checked.wrong);
     candidate.instance = std::make_unique<Instance>(
         *candidate.kernel, request_.workload, operands_.inputs(), operands_.outputs(), threads_);
@@ -156,13 +173,29 @@ void Sitting::check(Candidate& candidate, Correctness& correctness) {
   }
 }
 
+void Sitting::screen_first_calls() {
+  const Candidate* best = nullptr;
+  for (const Candidate& candidate : candidates_) {
+    if (!candidate.may_race()) continue;
+    if (best == nullptr || candidate.first_call_s < best->first_call_s) best = &candidate;
+  }
+  for (Candidate& candidate : candidates_) {
+    if (!candidate.may_race() || candidate.first_call_s < long_sample_seconds) continue;
+    const double ratio = candidate.first_call_s / best->first_call_s;
+    if (ratio < hopeless_ratio) continue;
+    candidate.reason = fmt::format("timed by its first call alone, {:.0f} times as long as {}'s",
+                                   ratio, best->kernel->info.name);
+  }
+}
+
 Rival Sitting::make_rival(Candidate& candidate, Regime regime) {
   Rival rival;
-  rival.sample = [this, &candidate, regime](int calls) {
+  const bool warms_itself = candidate.first_call_s > warm_call_seconds;
+  rival.sample = [this, &candidate, regime, warms_itself](int calls) {
     begin_step_(candidate.index);
     if (regime == Regime::cold) {
       eviction_->run();
-    } else {
+    } else if (!warms_itself) {
       candidate.instance->run();
     }
     return time_sample(
@@ -171,6 +204,7 @@ Rival Sitting::make_rival(Candidate& candidate, Regime regime) {
         },
         threads_);
   };
+  if (candidate.first_call_s > long_sample_seconds) return rival;
   // A second call would find the caches filled by the first.
   rival.calls = regime == Regime::cold ? 1 : calls_for(rival, sample_seconds);
   const bool is_long = rival.sample(rival.calls).seconds > long_sample_seconds;
@@ -191,7 +225,7 @@ std::vector<SittingResult> Sitting::time_in(Regime regime) {
   std::vector<Rival> rivals;
   std::vector<Candidate*> racing;
   for (Candidate& candidate : candidates_) {
-    if (candidate.outcome != Outcome::ok) continue;
+    if (!candidate.may_race()) continue;
     rivals.push_back(make_rival(candidate, regime));
     racing.push_back(&candidate);
   }
@@ -213,6 +247,11 @@ std::vector<SittingResult> Sitting::time_in(Regime regime) {
     const auto place = std::ranges::find(racing, &candidate);
     if (place != racing.end()) {
       judge(finished, finished.rivals[place - racing.begin()], measurement);
+    } else if (candidate.outcome == Outcome::ok) {
+      Rival alone;
+      alone.samples_s = {candidate.first_call_s};
+      alone.blocks = {0};
+      judge(finished, alone, measurement);
     }
     results.push_back({candidate.kernel->info.name, std::move(measurement)});
   }

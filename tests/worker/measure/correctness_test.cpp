@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "common/ops/all_ops.h"
@@ -35,6 +36,12 @@ void matmul(const Call& call) {
 void matmul_wrong_beyond_512_rows(const Call& call) {
   matmul<double>(call);
   if (call.inputs[0].extents[0] > 512) call.outputs[0].as<float>()[0] += 10000;
+}
+
+void matmul_wrong_in_the_last_of_many_rows(const Call& call) {
+  matmul<double>(call);
+  const std::int64_t rows = call.outputs[0].extents[0], columns = call.outputs[0].extents[1];
+  if (rows > 512) call.outputs[0].as<float>()[rows * columns - 1] += 10000;
 }
 
 Kernel kernel(void (*run)(const Call&), Precision precision = Precision::reorders) {
@@ -74,16 +81,27 @@ TEST(Correctness, RefusesAnElementThatNobodyWrote) {
   EXPECT_TRUE(check_kernel(square_matmul(64), lazy, nullptr, method_checked_in_full).wrong);
 }
 
-TEST(Correctness, ChecksWhatIsTooLargeInPartAndAgainstThePlainKernel) {
+TEST(Correctness, ChecksWhatIsTooLargeByExcerptsOfTheReference) {
   const Workload workload = square_matmul(640);
-  const Kernel plain = kernel(matmul<double>);
   const Checked right =
-      check_kernel(workload, kernel(matmul<float>), &plain, method_checked_in_part);
+      check_kernel(workload, kernel(matmul<float>), nullptr, method_checked_by_excerpt);
   EXPECT_FALSE(right.wrong) << *right.wrong;
   EXPECT_GT(right.error.relative, 0);
-  const Checked wrong =
-      check_kernel(workload, kernel(matmul_wrong_beyond_512_rows), &plain, method_checked_in_part);
+  EXPECT_LT(right.error.relative, 1e-6);
+  EXPECT_GT(right.first_call_s, 0);
+  const Checked wrong = check_kernel(workload, kernel(matmul_wrong_in_the_last_of_many_rows),
+                                     nullptr, method_checked_by_excerpt);
   EXPECT_TRUE(wrong.wrong);
+}
+
+TEST(Correctness, ComparesInFullWithTheFirstKernelThatPassed) {
+  const Workload workload = square_matmul(640);
+  const Op& op = ops::all_ops().get("matmul");
+  Operands operands(op, workload, 1);
+  Correctness correctness(op, workload, operands, nullptr, 1, 1);
+  EXPECT_FALSE(correctness.check(kernel(matmul<double>)).wrong);
+  EXPECT_FALSE(correctness.check(kernel(matmul<float>)).wrong);
+  EXPECT_TRUE(correctness.check(kernel(matmul_wrong_beyond_512_rows)).wrong);
 }
 
 TEST(RelativeErrorMax, GrowsWithTheRootOfTheSums) {

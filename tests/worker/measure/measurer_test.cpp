@@ -82,6 +82,16 @@ TEST_F(MeasurerWithUnrulyKernels, MeasuresHotAndColdApart) {
   EXPECT_EQ(measurements.at(1).calls_per_sample, 1);
 }
 
+TEST_F(MeasurerWithUnrulyKernels, CallsOneThatIsHopelesslySlowOnce) {
+  const auto measurements = measurer_.measure(task({"abs_crawls", "abs_honest"}));
+  ASSERT_THAT(measurements, SizeIs(2));
+  const Measurement& slow = measurements[0];
+  EXPECT_EQ(slow.outcome, Outcome::ok) << slow.reason;
+  EXPECT_THAT(slow.samples_s, SizeIs(1));
+  EXPECT_GT(slow.summary.median_s, 0.1);
+  EXPECT_THAT(slow.reason, AllOf(HasSubstr("first call alone"), HasSubstr("abs_honest")));
+}
+
 TEST_F(MeasurerWithUnrulyKernels, SaysWhichOneIsWrongAndByHowMuch) {
   const Measurement measurement = measure_one("abs_wrong");
   EXPECT_EQ(measurement.outcome, Outcome::wrong);

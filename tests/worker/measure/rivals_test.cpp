@@ -41,6 +41,13 @@ TEST(Race, DropsAfterScreeningWhoIsThreeTimesBehind) {
   EXPECT_EQ(finished.rivals[2].summary().blocks, 2);
 }
 
+TEST(Race, RetiresWhoIsClearlyBehind) {
+  const Race finished =
+      race({pretend(1e-3, 0.1), pretend(1.5e-3, 0.1)}, {.time = 10s, .blocks_max = 50}, 1);
+  EXPECT_EQ(finished.rivals[0].summary().blocks, 50);
+  EXPECT_EQ(finished.rivals[1].summary().blocks, 6);
+}
+
 TEST(Race, TakesTwoBlocksOfEachWhateverTheyCost) {
   const Race finished = race({pretend(1e-3), pretend(1e-3)}, {.time = 0s}, 1);
   for (const Rival& rival : finished.rivals) EXPECT_EQ(rival.summary().blocks, 2);

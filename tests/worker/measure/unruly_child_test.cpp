@@ -26,6 +26,11 @@ void abs_slow(const Call& call) {
   for (int i = 0; i < 10; ++i) abs_honest(call);
 }
 
+void abs_crawls(const Call& call) {
+  ::usleep(100'000);
+  abs_honest(call);
+}
+
 void abs_wrong(const Call& call) {
   abs_honest(call);
   call.outputs[0].as<float>()[0] += 1;
@@ -61,10 +66,11 @@ Kernel kernel(const char* name, void (*run)(const Call&)) {
 
 std::span<const Kernel> unruly_kernels() {
   static const std::vector<Kernel> kernels = {
-      kernel("abs_honest", abs_honest), kernel("abs_slow", abs_slow),
-      kernel("abs_wrong", abs_wrong),   kernel("abs_crashes", abs_crashes),
-      kernel("abs_hangs", abs_hangs),   kernel("abs_eats_memory", abs_eats_memory),
-      kernel("abs_throws", abs_throws), kernel("abs_runs_out", abs_runs_out),
+      kernel("abs_honest", abs_honest),           kernel("abs_slow", abs_slow),
+      kernel("abs_crawls", abs_crawls),           kernel("abs_wrong", abs_wrong),
+      kernel("abs_crashes", abs_crashes),         kernel("abs_hangs", abs_hangs),
+      kernel("abs_eats_memory", abs_eats_memory), kernel("abs_throws", abs_throws),
+      kernel("abs_runs_out", abs_runs_out),
   };
   return kernels;
 }

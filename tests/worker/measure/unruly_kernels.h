@@ -9,8 +9,8 @@
 namespace paceline::test {
 
 // Rivals for `abs` on f32, one honest and the others each bad in its own way: "abs_honest",
-// "abs_slow" (ten times the work), "abs_wrong", "abs_crashes", "abs_hangs", "abs_eats_memory",
-// "abs_throws", "abs_runs_out".
+// "abs_slow" (ten times the work), "abs_crawls" (a tenth of a second), "abs_wrong", "abs_crashes",
+// "abs_hangs", "abs_eats_memory", "abs_throws", "abs_runs_out".
 std::span<const Kernel> unruly_kernels();
 
 // How a test starts itself as a measuring child with these kernels.
