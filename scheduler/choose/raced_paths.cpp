@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <optional>
 
 #include "common/base/error.h"
 
@@ -24,6 +26,37 @@ Error refused(std::span<const PathMeasurement> timed, Time race, double toleranc
       "no path that was timed whole meets the tolerance {:.2g}: the closest is {} with an "
       "error of {:.2g}; give a larger one, or --no-search",
       tolerance, closest->path.to_string(), closest->error_relative);
+}
+
+bool fits(const PathMeasurement& row, double tolerance) {
+  return row.outcome == Outcome::ok && row.error_relative <= tolerance;
+}
+
+// A tolerance from which paths of fewer bits are raced, and an error that no path of f32 has.
+constexpr double narrow_tolerance = 1e-3;
+constexpr double narrow_error = 3e-5;
+
+std::optional<Time> sitting_for(std::span<const PathMeasurement> timed, double tolerance) {
+  std::map<Time, std::vector<const PathMeasurement*>> sittings;
+  for (const PathMeasurement& row : timed) {
+    if (has_run(row)) sittings[row.finished].push_back(&row);
+  }
+  if (sittings.empty()) return std::nullopt;
+  const auto is_for_it = [&](const auto& sitting) {
+    const std::vector<const PathMeasurement*>& rows = sitting.second;
+    const bool has_fitting = std::ranges::any_of(
+        rows, [&](const PathMeasurement* row) { return fits(*row, tolerance); });
+    if (tolerance < narrow_tolerance) {
+      return has_fitting && std::ranges::all_of(rows, [&](const PathMeasurement* row) {
+               return row->outcome != Outcome::ok || fits(*row, tolerance);
+             });
+    }
+    return has_fitting && std::ranges::any_of(rows, [](const PathMeasurement* row) {
+             return row->error_relative > narrow_error;
+           });
+  };
+  const auto found = std::find_if(sittings.rbegin(), sittings.rend(), is_for_it);
+  return found == sittings.rend() ? sittings.rbegin()->first : found->first;
 }
 
 // Block by block, a's time over b's.
@@ -55,20 +88,16 @@ bool is_faster(const PathMeasurement& a, const PathMeasurement& b) {
 
 std::vector<PathMeasurement> finalists_of(std::span<const PathMeasurement> timed,
                                           double tolerance) {
-  std::optional<Time> newest;
-  for (const PathMeasurement& row : timed) {
-    if (has_run(row)) newest = std::max(newest.value_or(row.finished), row.finished);
-  }
-  if (!newest) return {};
+  const auto sitting = sitting_for(timed, tolerance);
+  if (!sitting) return {};
   std::vector<PathMeasurement> fitting;
   std::size_t samples = 0;
   for (const PathMeasurement& row : timed) {
-    if (row.finished != *newest || row.outcome != Outcome::ok) continue;
-    if (!(row.error_relative <= tolerance)) continue;
+    if (row.finished != *sitting || !fits(row, tolerance)) continue;
     fitting.push_back(row);
     samples = std::max(samples, row.samples_s.size());
   }
-  if (fitting.empty()) throw refused(timed, *newest, tolerance);
+  if (fitting.empty()) throw refused(timed, *sitting, tolerance);
   // Who left the race early was timed less.
   std::erase_if(fitting,
                 [&](const PathMeasurement& row) { return row.samples_s.size() != samples; });

@@ -13,8 +13,10 @@ namespace paceline {
 // their intervals.
 bool is_faster(const PathMeasurement& a, const PathMeasurement& b);
 
-// Those of the newest sitting that may be taken, fastest first: times of its last round compare,
-// since its paths met the same weather. Empty when no path ran. Throws `invalid` naming the path
+// Those of one sitting that may be taken, fastest first: times of its last round compare, since its
+// paths met the same weather. It is the newest that was held for such a tolerance: for one that
+// admits fewer bits, in which some path dropped bits; else in which every path that ran fits; where
+// there is none, the newest. Empty when no path ran. Throws `invalid` naming the path
 // that came closest when some ran, and none within the tolerance.
 std::vector<PathMeasurement> finalists_of(std::span<const PathMeasurement> timed, double tolerance);
 

@@ -178,6 +178,7 @@ std::optional<Estimate> StoredCosts::from_roofline(const KernelInfo& kernel, int
                     .high_s = shown->high_s,
                     .origin = Origin::roofline};
   }
+  if (!options_.expects) return std::nullopt;
   const double seconds =
       bound_s(*work, *roofline_) / kernel.expected_efficiency + roofline_->call_s;
   return Estimate{.seconds = seconds,

@@ -37,6 +37,8 @@ class StoredCosts : public CostSource {
  public:
   struct Options {
     bool interpolates = true;  // Off: the roofline answers for all that was not measured.
+    // Off: no answer from what a kernel's author expects of it, where no row of it says anything.
+    bool expects = true;
   };
 
   // `timings` are of one regime, newest first, as Store::timings() gives them. Without `roofline`

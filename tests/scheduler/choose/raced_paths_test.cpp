@@ -1,0 +1,68 @@
+#include "scheduler/choose/raced_paths.h"
+
+#include <gmock/gmock.h>
+
+#include "common/base/error.h"
+
+namespace paceline {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class FinalistsTest : public ::testing::Test {
+ protected:
+  // A row of the sitting that ended then.
+  PathId row(int finished_s, double seconds, double error, Outcome outcome = Outcome::ok) {
+    PathMeasurement row;
+    row.path = PathId::random();
+    row.outcome = outcome;
+    row.samples_s = {seconds, seconds};
+    row.blocks = {0, 1};
+    row.summary = summarize(row.samples_s, row.blocks);
+    row.error_relative = error;
+    row.finished = Time(std::chrono::seconds(finished_s));
+    rows_.insert(rows_.begin(), row);
+    return row.path;
+  }
+  PathId best(double tolerance) { return finalists_of(rows_, tolerance).at(0).path; }
+
+  std::vector<PathMeasurement> rows_;
+};
+
+TEST_F(FinalistsTest, AreOfTheNewestSitting) {
+  row(1, 1, 1e-7);
+  const PathId newer = row(2, 2, 1e-7);
+  EXPECT_EQ(best(1e-5), newer);
+  EXPECT_THAT(finalists_of(rows_, 1e-5), SizeIs(1));
+}
+
+TEST_F(FinalistsTest, AreOfTheSittingThatWasHeldForTheTolerance) {
+  const PathId narrow = row(1, 1, 1e-3);
+  row(1, 2, 1e-7);
+  const PathId wide = row(2, 1.5, 1e-7);
+  EXPECT_EQ(best(1e-2), narrow);
+  EXPECT_EQ(best(1e-5), wide);
+  row(3, 1, 1e-3);
+  row(3, 2, 1e-7);
+  EXPECT_EQ(best(1e-5), wide);
+}
+
+TEST_F(FinalistsTest, AreOfTheNewestWhereNoneWasHeldForTheTolerance) {
+  const PathId wide = row(1, 1, 1e-7);
+  EXPECT_EQ(best(1e-2), wide);
+  row(2, 1, 1e-3);
+  const PathId beside = row(2, 2, 1e-7);
+  EXPECT_EQ(best(1e-5), wide);
+  rows_.pop_back();
+  EXPECT_EQ(best(1e-5), beside);
+}
+
+TEST_F(FinalistsTest, AreNoneWhereNothingRanAndAnErrorWhereNothingFits) {
+  EXPECT_THAT(finalists_of(rows_, 1e-5), IsEmpty());
+  row(1, 1, 1e-3);
+  EXPECT_THROW(finalists_of(rows_, 1e-5), Error);
+}
+
+}  // namespace
+}  // namespace paceline
