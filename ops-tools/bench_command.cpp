@@ -102,6 +102,10 @@ class Bench {
       }
     }
     arguments.request.dispatch_options();  // Refuses bad values before anything starts.
+    if (!arguments.request.fixed_inputs.empty()) {
+      throw unsupported("peers cannot be given fixed inputs, leave --fix out: {}",
+                        arguments.request.fixed_inputs.front());
+    }
   }
 
   void execute() {

@@ -6,6 +6,7 @@
 #include "common/base/error.h"
 #include "common/base/time.h"
 #include "worker/dispatch/planner.h"
+#include "worker/probe/probe.h"
 
 namespace paceline {
 
@@ -16,6 +17,10 @@ void ModelRequest::add_to(CLI::App& command) {
       ->allow_extra_args(false);
   store.add_to(command);
   command.add_option("--dtype", dtype, "Element type of weights: f32, bf16 or f16 (default: as published)");
+  command.add_option("--fix", fixed_inputs,
+                     "NAME=F.safetensors: an ONNX file's input whose value is known beforehand, as "
+                     "what a shape is made of must be; may be repeated")
+      ->allow_extra_args(false);
   command.add_option("--device", device, "cpu, or cuda:K")->capture_default_str();
   command.add_option("--tolerance", tolerance, "Largest relative error of a kernel")
       ->capture_default_str();
@@ -35,8 +40,37 @@ void ModelRequest::add_to(CLI::App& command) {
   command.add_flag("--json", json, "One JSON document on standard output");
 }
 
+namespace {
+
+// The tensor of that name, or the only one.
+Tensor read_fixed(const std::string& name, const std::string& file) {
+  const TensorMap tensors = read_safetensors(file).tensors;
+  const auto named = tensors.find(name);
+  if (named != tensors.end()) return named->second;
+  if (tensors.size() == 1) return tensors.begin()->second;
+  throw invalid("--fix {}={}: the file has {} tensors, and none is called {}", name, file,
+                tensors.size(), name);
+}
+
+TensorMap read_all_fixed(const std::vector<std::string>& texts) {
+  TensorMap fixed;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+      throw invalid("--fix takes NAME=F.safetensors: {}", text);
+    }
+    const std::string name = text.substr(0, equals);
+    if (!fixed.emplace(name, read_fixed(name, text.substr(equals + 1))).second) {
+      throw invalid("--fix gives an input twice: {}", name);
+    }
+  }
+  return fixed;
+}
+
+}  // namespace
+
 Model ModelRequest::load(ModelForm form) const {
-  ModelOptions options{.form = form};
+  ModelOptions options{.form = form, .fixed_inputs = read_all_fixed(fixed_inputs)};
   if (!dtype.empty()) {
     options.dtype = parse_dtype(dtype);
     if (!options.dtype || !is_float(*options.dtype)) {
@@ -55,6 +89,11 @@ GraphDispatcher::Options ModelRequest::dispatch_options() const {
   }
   if (search_nodes < 1) {
     throw invalid("--search-nodes takes at least 1 (--no-search turns it off): {}", search_nodes);
+  }
+  const std::size_t usable = usable_cpus().size();
+  if (threads > static_cast<int>(usable)) {
+    throw invalid("--threads takes at most the {} hardware threads that this process may use: {}",
+                  usable, threads);
   }
   if (!(search_seconds > 0)) {
     throw invalid("--search-seconds takes more than 0 (--no-search turns it off): {}",

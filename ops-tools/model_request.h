@@ -22,6 +22,7 @@ struct ModelRequest {
   std::vector<std::string> bindings;
   StoreOption store;
   std::string dtype;
+  std::vector<std::string> fixed_inputs;  // NAME=FILE.
   std::string device = "cpu";
   double tolerance = 1e-4;
   std::string on_miss = "estimate";
@@ -34,7 +35,8 @@ struct ModelRequest {
 
   void add_to(CLI::App& command);
 
-  Model load(ModelForm form) const;  // Throws for an unknown dtype.
+  // Throws `invalid` for an unknown dtype, or for inputs to fix that are not in their files.
+  Model load(ModelForm form) const;
   Bindings bound() const { return parse_bindings(bindings); }
   // Throws `invalid` for a bad value of any option above.
   GraphDispatcher::Options dispatch_options() const;

@@ -37,13 +37,17 @@ Model load_as_it_is(const fs::path& path, const ModelOptions& options) {
   if (options.form != ModelForm::forward) {
     throw unsupported("an ONNX file has no form for generation: {}", path.string());
   }
-  return load_onnx(path);
+  return load_onnx(path, {.fixed_inputs = options.fixed_inputs});
 }
 
 }  // namespace
 
 Model load_model(const fs::path& path, const ModelOptions& options) {
   if (!fs::exists(path)) throw invalid("no such model: {}", path.string());
+  if (!options.fixed_inputs.empty() && path.extension() != ".onnx") {
+    throw unsupported("only inputs of an ONNX file can be fixed, leave that out: {}: {}",
+                      options.fixed_inputs.begin()->first, path.string());
+  }
   if (fs::is_directory(path)) return load_hugging_face(path, options);
   const std::string extension = path.extension().string();
   if (extension == ".paceline") return load_text(path);

@@ -28,6 +28,9 @@ struct ModelOptions {
   // their own: f32 for a model stored in bf16 takes twice the file's size. Weights that keep their
   // type stay mapped from the file.
   std::optional<Dtype> dtype = {};
+  // Inputs of an ONNX file that are no inputs of the graph but constants of it: what a shape is made
+  // of must be known before the run.
+  TensorMap fixed_inputs = {};
 };
 
 // A graph with its weights, and what a caller must know to feed it.

@@ -223,11 +223,13 @@ class Importer : public Reader {
   void declare_inputs(Scope& scope) {
     std::set<std::string> initialised;
     for (const TensorRecord& record : model_.graph.initialisers) initialised.insert(record.name);
+    require_inputs(initialised);
     Symbols symbols;
     for (const ValueRecord& input : model_.graph.inputs) {
       if (initialised.contains(input.name)) continue;  // A default value, which stays.
       const auto fixed = options_.fixed_inputs.find(input.name);
       if (fixed != options_.fixed_inputs.end()) {
+        require_fits(fixed->second, input);
         scope.define(input.name, Term(Known::of(fixed->second)));
         continue;
       }
@@ -235,6 +237,30 @@ class Importer : public Reader {
       origins_[value.ref()] = {input.name};
       scope.define(input.name, Term(value));
     }
+  }
+
+  void require_inputs(const std::set<std::string>& initialised) const {
+    for (const auto& [name, tensor] : options_.fixed_inputs) {
+      const bool is_input =
+          std::ranges::any_of(model_.graph.inputs,
+                              [&](const ValueRecord& input) { return input.name == name; }) &&
+          !initialised.contains(name);
+      if (!is_input) throw invalid("{}: no input to fix: \"{}\"", source(), name);
+    }
+  }
+
+  void require_fits(const Tensor& tensor, const ValueRecord& input) const {
+    if (!input.shape) return;
+    Symbols names;
+    const TensorType type = type_of(input, names);
+    const bool fits =
+        tensor.dtype() == type.dtype &&
+        std::ranges::equal(tensor.extents(), type.shape, [](std::int64_t extent, const Dim& dim) {
+          return !dim.is_constant() || dim.constant() == extent;
+        });
+    if (fits) return;
+    throw invalid("{}: input \"{}\" must be fixed as {}, not {}{}", source(), input.name,
+                  type.to_string(), to_string(tensor.dtype()), to_string(tensor.extents()));
   }
 
   TensorType type_of(const ValueRecord& input, Symbols& symbols) const {

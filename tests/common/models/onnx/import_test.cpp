@@ -162,6 +162,30 @@ TEST(OnnxImport, MakesFixedInputsConstantsAndSaysWhichItNeeds) {
   EXPECT_EQ(type_of_output(import(onnx_model(graph), options)), "f32[3,2]");
 }
 
+TEST(OnnxImport, RefusesFixedInputsThatDoNotFit) {
+  const OnnxGraph graph{.inputs = {onnx_value("x", f32, {std::int64_t{6}}),
+                                   onnx_value("shape", i64, {std::int64_t{2}})},
+                        .outputs = {onnx_value("y", f32, {"", ""})},
+                        .nodes = {{"Reshape", {"x", "shape"}, {"y"}}}};
+  const auto refusal_of = [&](const char* name, const Tensor& tensor) -> std::string {
+    OnnxOptions options;
+    options.fixed_inputs.emplace(name, tensor);
+    try {
+      import(onnx_model(graph), options);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::invalid);
+      return error.what();
+    }
+    return "accepted";
+  };
+
+  EXPECT_THAT(refusal_of("form", longs({-1, 2})), HasSubstr("no input to fix: \"form\""));
+  EXPECT_THAT(refusal_of("shape", longs({3, 2, 1})),
+              HasSubstr("input \"shape\" must be fixed as i64[2], not i64[3]"));
+  EXPECT_THAT(refusal_of("shape", Tensor::of<float>({2}, {3, 2})), HasSubstr("not f32[2]"));
+  EXPECT_EQ(refusal_of("shape", longs({3, 2})), "accepted");
+}
+
 TEST(OnnxImport, ListsAllThatIsNotSupportedAtOnce) {
   const OnnxGraph graph{.inputs = {onnx_value("x", f32, {std::int64_t{6}})},
                         .outputs = {onnx_value("y", f32, {""})},
