@@ -62,7 +62,7 @@ read_all() {
   start=$(date +%s.%N)
   for file in "$@"; do dd if="$file" of=/dev/null bs=16M status=none; done
   end=$(date +%s.%N)
-  echo "{\"seconds\": $(echo "$end - $start" | bc)}"
+  awk -v start="$start" -v end="$end" 'BEGIN {printf "{\"seconds\": %.4f}\n", end - start}'
 }
 run() {
   "$paceline" run "$1" "${bindings[@]}" --random 1 --threads "$threads" --json 2>/dev/null
