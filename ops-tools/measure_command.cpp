@@ -25,7 +25,7 @@ struct MeasureArguments {
   ModelRequest request;
   std::vector<std::string> regimes;
   std::string form = "forward";
-  double sitting_seconds = 2;
+  double sitting_seconds = 0.5;
   int paths = 0;
   std::string range;
 };
@@ -154,7 +154,8 @@ void settle_paths(const MeasureArguments& arguments, const Model& model, const G
                   int measured) {
   const PathStudy study =
       study_paths(dispatcher, ops::all_ops(), kernels::all_kernels(), store, graph, bindings,
-                  race_data(model, graph, bindings), {.paths = arguments.paths}, say);
+                  race_data(model, graph, bindings),
+                  {.paths = arguments.paths, .always_races = measured > 0}, say);
   if (arguments.request.json) {
     nlohmann::json rows = nlohmann::json::array();
     for (const PathMeasurement& row : study.rows) rows.push_back(to_json(row));

@@ -2,7 +2,11 @@
 
 #include <time.h>
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "common/base/error.h"
 #include "ops-tools/command.h"
@@ -20,6 +24,7 @@ struct StoreArguments {
   std::string file;
   std::string before;
   std::string sql;
+  bool races = false;
   bool json = false;
   bool csv = false;
 };
@@ -73,9 +78,52 @@ void move_rows(const StoreArguments& arguments, Store& from, Store& to) {
         fmt::format("{} -> {}\nnew: {}", from.url(), to.url(), describe(added)));
 }
 
+// Of each race its finalists, who were timed most often: what a run chooses between.
+std::vector<PathMeasurement> finalists_of(const std::vector<PathMeasurement>& rows) {
+  std::map<Time, std::size_t> most;
+  for (const PathMeasurement& row : rows) {
+    most[row.finished] = std::max(most[row.finished], row.samples_s.size());
+  }
+  std::vector<PathMeasurement> finalists;
+  std::ranges::copy_if(rows, std::back_inserter(finalists), [&](const PathMeasurement& row) {
+    return row.outcome == Outcome::ok && row.samples_s.size() == most.at(row.finished);
+  });
+  return finalists;
+}
+
+// What runs on machines of the same model need to take the paths that won here, without the timings
+// of kernels behind them.
+void move_races(const StoreArguments& arguments, Store& from, Store& to) {
+  const StoreCounts before = to.counts();
+  std::vector<PathText> paths;
+  std::vector<PathMeasurement> rows;
+  from.for_each_batch([&](const Store::Batch& batch) {
+    for (const Machine& machine : batch.machines) to.put(machine);
+    for (const Environment& environment : batch.environments) to.put(environment);
+    to.put(std::span(batch.graphs));
+    paths.insert(paths.end(), batch.paths.begin(), batch.paths.end());
+    rows.insert(rows.end(), batch.path_measurements.begin(), batch.path_measurements.end());
+  });
+  rows = finalists_of(rows);
+  std::set<PathId> used;
+  for (const PathMeasurement& row : rows) used.insert(row.path);
+  std::erase_if(paths, [&](const PathText& path) { return !used.contains(path.id); });
+  to.put(std::span<const PathText>(paths));
+  to.put(std::span<const PathMeasurement>(rows));
+  const StoreCounts after = to.counts();
+  const StoreCounts added = {
+      .machines = after.machines - before.machines,
+      .environments = after.environments - before.environments,
+      .paths = after.paths - before.paths,
+      .path_measurements = after.path_measurements - before.path_measurements};
+  print(arguments, {{"from", from.url()}, {"to", to.url()}, {"added", to_json(added)}},
+        fmt::format("{} -> {}\nnew: {}", from.url(), to.url(), describe(added)));
+}
+
 void export_rows(const StoreArguments& arguments) {
   const auto from = open(arguments, OpenMode::existing);
-  move_rows(arguments, *from, *open_store(arguments.file));
+  const auto to = open_store(arguments.file);
+  arguments.races ? move_races(arguments, *from, *to) : move_rows(arguments, *from, *to);
 }
 
 void import_rows(const StoreArguments& arguments) {
@@ -162,9 +210,12 @@ void add_store_command(CLI::App& app) {
   add("init", "Make the store's tables, or bring them up to date", initialise);
   add("migrate", "Bring the store's tables up to date", initialise);
   add("info", "Where it is and what it holds", show_info);
-  add("export", "Copy all rows into a file, merging without duplicates", export_rows)
-      ->add_option("FILE", arguments->file, "An SQLite file, made when it is not there")
+  CLI::App* leave =
+      add("export", "Copy all rows into a file, merging without duplicates", export_rows);
+  leave->add_option("FILE", arguments->file, "An SQLite file, made when it is not there")
       ->required();
+  leave->add_flag("--races", arguments->races,
+                  "The finalists of races alone, which suffice to run by them: a small file");
   add("import", "Copy all rows of a file in, merging without duplicates", import_rows)
       ->add_option("FILE", arguments->file, "An SQLite file, as `export` writes it")
       ->required();

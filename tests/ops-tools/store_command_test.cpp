@@ -79,6 +79,34 @@ TEST_F(StoreCommand, ExportsAllRows) {
   EXPECT_EQ(run({"query", sql, "--store", there_}), run({"query", sql, "--store", here_}));
 }
 
+TEST_F(StoreCommand, ExportsOfRacesTheFinalistsAlone) {
+  const auto store = open_store(here_);
+  const GraphText graph = testing::some_graph_text();
+  store->put(std::span(&graph, 1));
+  const PathText winner = testing::some_path_text();
+  PathText loser = winner;
+  loser.id = PathId::random();
+  const PathText paths[] = {winner, loser};
+  store->put(std::span<const PathText>(paths));
+  PathMeasurement rows[] = {testing::some_path_measurement(), testing::some_path_measurement()};
+  rows[1].path = loser.id;
+  rows[1].samples_s.resize(1);
+  rows[1].blocks.resize(1);
+  store->put(std::span<const PathMeasurement>(rows));
+
+  const json added = ask({"export", there_, "--races", "--store", here_})["added"];
+  EXPECT_EQ(added["measurements"], 0);
+  EXPECT_EQ(added["paths"], 1);
+  EXPECT_EQ(added["path_measurements"], 1);
+  const auto exported = open_store(there_);
+  EXPECT_TRUE(exported->find(winner.id));
+  EXPECT_EQ(exported
+                ->path_measurements(graph.id, testing::some_machine().id(),
+                                    testing::some_environment().id())
+                .size(),
+            1u);
+}
+
 TEST_F(StoreCommand, ImportingTwiceChangesNothing) {
   EXPECT_EQ(ask({"import", here_, "--store", there_})["added"]["measurements"], 2);
   const json again = ask({"import", here_, "--store", there_});

@@ -12,9 +12,11 @@
 #include "common/base/time.h"
 #include "scheduler/choose/raced_paths.h"
 #include "scheduler/choose/same_work.h"
-#include "scheduler/cost/stored_costs.h"
+#include "scheduler/choose/worth_measuring.h"
+#include "scheduler/cost/work_size.h"
 #include "scheduler/fleet/workloads.h"
 #include "scheduler/passes/passes.h"
+#include "worker/dispatch/like_machines.h"
 #include "worker/dispatch/path_finder.h"
 #include "worker/probe/probe.h"
 #include "worker/probe/roofline.h"
@@ -56,6 +58,21 @@ bool is_cut_short(const PathFinder& finder) {
 Dispatched stand(Decision standing) {
   const double predicted_s = standing.predicted_s;
   return {.decision = std::move(standing), .standing_s = predicted_s, .raced = std::nullopt};
+}
+
+// Those of the newest race first, the fastest of a race first, failed last.
+std::vector<PathMeasurement> last_of_each(std::span<const PathMeasurement> newest_first) {
+  std::vector<PathMeasurement> timed;
+  std::set<PathId> seen;
+  for (const PathMeasurement& row : newest_first) {
+    if (seen.insert(row.path).second) timed.push_back(row);
+  }
+  if (timed.empty()) return timed;
+  const Time newest = std::ranges::max(timed, {}, &PathMeasurement::finished).finished;
+  std::ranges::stable_sort(timed, {}, [&](const PathMeasurement& row) {
+    return std::tuple(row.finished != newest, row.outcome != Outcome::ok, row.summary.median_s);
+  });
+  return timed;
 }
 
 std::vector<WorkloadId> ids_of(std::span<const Workload> workloads) {
@@ -120,11 +137,12 @@ Decision GraphDispatcher::decide(const Graph& graph, const Bindings& bindings) {
   return choose(graph, bindings, ops_, chooser(*costs), options_.choose.on_miss);
 }
 
-std::unique_ptr<CostSource> GraphDispatcher::costs_for(std::span<const Workload> workloads) {
+std::unique_ptr<CostSource> GraphDispatcher::costs_for(std::span<const Workload> workloads,
+                                                       StoredCosts::Options options) {
   std::vector<Timing> timings = timings_for(workloads, options_.regime);
   std::vector<Workload> neighbours = add_neighbours(workloads, timings);
   return std::make_unique<StoredCosts>(ops_, machine_, environment_, std::move(timings), roofline(),
-                                       std::move(neighbours));
+                                       std::move(neighbours), options);
 }
 
 Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& bindings) {
@@ -137,8 +155,8 @@ Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& binding
   if (!options_.search.enabled || options_.choose.plain_only) return stand(std::move(standing));
   const PathId standing_id = standing.path.id();
   const double tolerance = tolerance_of(graph, options_.choose.tolerance);
-  std::vector<PathMeasurement> timed = timed_whole(graph, bindings);
-  std::optional<Dispatched> chosen = raced(timed, ranges, bindings, standing, tolerance);
+  const std::vector<PathMeasurement> rows = rows_of(graph, bindings);
+  std::optional<Dispatched> chosen = raced(rows, ranges, bindings, standing, tolerance);
   if (chosen && !options_.search.explain) return *std::move(chosen);
   const std::int64_t begin_ns = monotonic_ns();
   // A sum of kernels' errors says little of rules that drop bits: those paths are raced first.
@@ -158,7 +176,7 @@ Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& binding
     chosen->is_cut_short = is_cut_short(finder);
   }
   if (options_.search.explain) {
-    explain(*chosen, std::move(timed), finder, graph);
+    explain(*chosen, last_of_each(rows), finder, graph);
     chosen->standing = standing_id;
     chosen->search->seconds = 1e-9 * static_cast<double>(monotonic_ns() - begin_ns);
   }
@@ -180,26 +198,18 @@ std::vector<PathMeasurement> GraphDispatcher::rows_of(const Graph& graph) {
   if (store_ == nullptr) return {};
   std::vector<PathMeasurement> rows =
       store_->path_measurements(graph.id(), machine_.id(), environment_.id());
+  if (rows.empty()) rows = rows_of_like_machines(*store_, graph.id(), machine_, environment_);
   std::erase_if(rows, [&](const PathMeasurement& row) { return row.regime != options_.regime; });
   return rows;
 }
 
-std::vector<PathMeasurement> GraphDispatcher::timed_whole(const Graph& graph,
-                                                          const Bindings& bindings) {
+std::vector<PathMeasurement> GraphDispatcher::rows_of(const Graph& graph,
+                                                      const Bindings& bindings) {
   const SameWork same(graph, ops_);
-  std::vector<PathMeasurement> timed;
-  std::set<PathId> seen;
-  for (PathMeasurement& row : rows_of(graph)) {
-    if (same.is_same(row.bindings, bindings) && seen.insert(row.path).second) {
-      timed.push_back(std::move(row));
-    }
-  }
-  if (timed.empty()) return timed;
-  const Time newest = std::ranges::max(timed, {}, &PathMeasurement::finished).finished;
-  std::ranges::stable_sort(timed, {}, [&](const PathMeasurement& row) {
-    return std::tuple(row.finished != newest, row.outcome != Outcome::ok, row.summary.median_s);
-  });
-  return timed;
+  std::vector<PathMeasurement> rows = rows_of(graph);
+  std::erase_if(rows,
+                [&](const PathMeasurement& row) { return !same.is_same(row.bindings, bindings); });
+  return rows;
 }
 
 std::vector<RacedPoint> GraphDispatcher::points_along(const Graph& graph, const Bindings& bindings,
@@ -316,19 +326,44 @@ std::optional<Dispatched> GraphDispatcher::searched(PathFinder& finder, const Bi
 
 int GraphDispatcher::measure_missing(const Graph& graph, const Bindings& bindings,
                                      std::span<const Regime> regimes, const Progress& progress) {
+  return measure_missing(workloads_of(graph, bindings, ops_), regimes, progress);
+}
+
+int GraphDispatcher::measure_missing(std::span<const Workload> workloads,
+                                     std::span<const Regime> regimes, const Progress& progress) {
   if (store_ == nullptr) throw invalid("measuring needs a store to put its rows into: none");
-  const std::vector<MeasureTask> tasks = missing(workloads_of(graph, bindings, ops_), regimes);
+  std::vector<MeasureTask> tasks = missing(workloads, regimes);
   if (tasks.empty()) return 0;
-  Measurer measurer({.threads = options_.threads, .roofline = roofline()});
-  store_->put(machine_);
-  store_->put(environment_);
-  store_->put(infos_);
-  const int total = static_cast<int>(tasks.size());
-  for (int done = 0; done < total; ++done) {
-    keep(tasks[done].workload, measurer.measure(tasks[done]));
-    progress(done + 1, total, tasks[done].workload);
+  // What small ones took tells which kernels large ones need not run.
+  std::ranges::stable_sort(tasks, {}, [&](const MeasureTask& task) {
+    const auto work = work_of(ops_, task.workload);
+    return work ? work->flops + work->bytes : 0;
+  });
+  int measured = 0;
+  for (MeasureTask& task : tasks) {
+    screen(task);
+    if (task.kernels.empty()) continue;
+    if (!measurer_) {
+      measurer_ = std::make_unique<Measurer>(
+          Measurer::Options{.threads = options_.threads, .roofline = roofline()});
+    }
+    if (measured == 0) {
+      store_->put(machine_);
+      store_->put(environment_);
+      store_->put(infos_);
+    }
+    keep(task.workload, measurer_->measure(task));
+    progress(++measured, static_cast<int>(std::ssize(tasks)), task.workload);
   }
-  return total;
+  return measured;
+}
+
+void GraphDispatcher::screen(MeasureTask& task) {
+  const auto costs = costs_for(std::span(&task.workload, 1), {.expects = false});
+  const auto worth = worth_measuring(infos_, task.workload, *costs);
+  std::erase_if(task.kernels, [&](const std::string& name) {
+    return std::ranges::find(worth, name, &KernelInfo::name) == worth.end();
+  });
 }
 
 std::vector<MeasureTask> GraphDispatcher::missing(std::span<const Workload> workloads,

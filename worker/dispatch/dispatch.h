@@ -15,6 +15,7 @@
 #include "kernels/kernel.h"
 #include "scheduler/choose/choose.h"
 #include "scheduler/choose/switch_points.h"
+#include "scheduler/cost/stored_costs.h"
 #include "scheduler/egraph/runner.h"
 #include "scheduler/search/diagram.h"
 #include "worker/dispatch/search_account.h"
@@ -61,7 +62,7 @@ struct Dispatched {
   bool is_cut_short = false;  // The search's clock ended it: with more time there may be more.
   // Only where a search was asked to explain.
   std::vector<std::vector<std::string>> rules = {};  // By node.
-  std::vector<PathMeasurement> timed = {};           // Every path's last row: see timed_whole.
+  std::vector<PathMeasurement> timed = {};  // Every path's last row, the newest race first.
   std::optional<SearchAccount> search = std::nullopt;
   PathId standing = {};                                 // The graph as it stands.
   std::optional<MeasuredRanges> ranges = std::nullopt;  // That the choice was made by.
@@ -107,18 +108,22 @@ class GraphDispatcher {
   Decision decide(const Graph& graph, const Bindings& bindings);
 
   // What is known of kernels on these workloads, from one query.
-  std::unique_ptr<CostSource> costs_for(std::span<const Workload> workloads);
+  std::unique_ptr<CostSource> costs_for(std::span<const Workload> workloads,
+                                        StoredCosts::Options options = {});
   // Borrows the costs and this dispatcher.
   KernelChooser chooser(CostSource& costs) const {
     return KernelChooser(infos_, costs, options_.choose);
   }
 
-  // Measures on this machine what the graph needs and the store lacks: for each workload the
-  // kernels without a row of this machine, environment and kernel content in one of `regimes`.
+  // Measures on this machine what the graph needs and the store lacks, small workloads first: for
+  // each the kernels without a row of this machine, environment and kernel content in one of
+  // `regimes`, but for those that rows of other workloads put far behind (worth_measuring).
   // Requires a store. Calls `progress` after each workload. Returns how many workloads were
   // measured.
   using Progress = std::function<void(int done, int total, const Workload& workload)>;
   int measure_missing(const Graph& graph, const Bindings& bindings, std::span<const Regime> regimes,
+                      const Progress& progress);
+  int measure_missing(std::span<const Workload> workloads, std::span<const Regime> regimes,
                       const Progress& progress);
 
  private:
@@ -133,16 +138,18 @@ class GraphDispatcher {
                                        std::vector<Timing>& timings);
   std::vector<MeasureTask> missing(std::span<const Workload> workloads,
                                    std::span<const Regime> regimes);
-  // Of all paths of the graph that were timed whole here, newest first.
+  // Leaves the kernels that may still turn out best, by what is known when their turn comes.
+  void screen(MeasureTask& task);
+  // Of all paths of the graph that were timed whole here, newest first; where there are none, of
+  // those on a like machine.
   std::vector<PathMeasurement> rows_of(const Graph& graph);
-  // The last row of each path of the graph that was timed whole under these bindings: those of the
-  // newest race first, the fastest of a race first, failed last.
-  std::vector<PathMeasurement> timed_whole(const Graph& graph, const Bindings& bindings);
+  // Of these, those under the same bindings.
+  std::vector<PathMeasurement> rows_of(const Graph& graph, const Bindings& bindings);
   // By value of the symbol; without what stands there.
   std::vector<RacedPoint> points_along(const Graph& graph, const Bindings& bindings,
                                        const std::string& symbol,
                                        std::span<const PathMeasurement> rows);
-  std::optional<Dispatched> raced(std::span<const PathMeasurement> timed,
+  std::optional<Dispatched> raced(std::span<const PathMeasurement> rows,
                                   const std::optional<MeasuredRanges>& ranges,
                                   const Bindings& bindings, const Decision& standing,
                                   double tolerance);
@@ -161,6 +168,7 @@ class GraphDispatcher {
   Options options_;
   Machine machine_;
   Environment environment_;
+  std::unique_ptr<Measurer> measurer_;  // Made when something is first measured.
 };
 
 }  // namespace paceline

@@ -10,6 +10,7 @@
 #include "scheduler/fleet/workloads.h"
 #include "scheduler/rules/rules.h"
 #include "worker/compile/compile.h"
+#include "worker/dispatch/blocked_form.h"
 #include "worker/dispatch/fused_form.h"
 
 namespace paceline {
@@ -97,8 +98,11 @@ std::vector<FoundPath> PathFinder::best(int count) {
     }
   }
   std::ranges::stable_sort(paths, {}, &FoundPath::predicted_s);
-  if (auto fused = fused_form(paths.front(), dispatcher_, ops_, bindings_, pricing_.guesses)) {
-    paths.push_back(*std::move(fused));
+  // Each form of the best so far is one more, in place of the last.
+  for (const auto& form : {blocked_form, fused_form}) {
+    auto other = form(paths.front(), dispatcher_, ops_, bindings_, pricing_.guesses);
+    if (!other) continue;
+    paths.push_back(*std::move(other));
     std::ranges::stable_sort(paths, {}, &FoundPath::predicted_s);
     if (std::ssize(paths) > count) paths.pop_back();
   }

@@ -48,6 +48,9 @@ class PathFinder {
 
   // Of any path of the graph. Throws what lower() does.
   double predict(const Path& path);
+  // What a path of the graph copies because layouts ask for it: to be measured, too. The next
+  // price() asks the store for them. Throws what lower() does.
+  std::vector<Workload> copies(const Path& path);
 
   // How many workloads the space's paths are made of.
   std::int64_t workload_count() const { return workload_count_; }
@@ -58,6 +61,8 @@ class PathFinder {
  private:
   const search::Diagram& diagram();
   FoundPath found(const search::Solution& solution);
+  Draft lowered(const Path& path) const;
+  Workload workload_of(const Draft::Step& step) const;
   double cost_s(const Draft::Step& step);
 
   GraphDispatcher& dispatcher_;
@@ -72,6 +77,7 @@ class PathFinder {
   std::unique_ptr<CostSource> costs_;
   paths::PricedForms priced_;
   std::int64_t workload_count_ = 0;
+  std::vector<Workload> copies_;
   std::optional<search::Diagram> diagram_;
   std::optional<search::Extraction> extraction_;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "common/base/error.h"
@@ -36,12 +37,18 @@ class Study {
                 dispatcher.options().search.limits, hopeful) {}
 
   std::vector<PathCandidate> candidates() {
-    measure(graph_);
+    measure(workloads_of(graph_, bindings_, ops_));
+    measure(finder_.copies(dispatcher_.decide(graph_, bindings_).path));
     return candidates_of(settle());
   }
 
   PathStudy run(RaceData data) {
     const std::vector<PathCandidate> candidates = this->candidates();
+    if (auto rows = known_rows(candidates)) {
+      note_(fmt::format("all {} paths were timed before", candidates.size()));
+      study_.rows = *std::move(rows);
+      return std::move(study_);
+    }
     note_(fmt::format("timing {} paths whole", candidates.size()));
     const PathRace race(graph_, ops_, kernels_, bindings_, std::move(data),
                         dispatcher_.options().threads);
@@ -62,14 +69,36 @@ class Study {
   }
 
  private:
-  int measure(const Graph& graph) {
+  int measure(std::span<const Workload> workloads) {
     const Regime regimes[] = {dispatcher_.options().regime};
     const int measured = dispatcher_.measure_missing(
-        graph, bindings_, regimes, [&](int done, int total, const Workload& workload) {
+        workloads, regimes, [&](int done, int total, const Workload& workload) {
           note_(fmt::format("measured {}/{} {}", done, total, workload.to_text()));
         });
     study_.workloads_measured += measured;
     return measured;
+  }
+
+  // The last row of each candidate, where the store has one that still tells whether it may be
+  // taken, and nothing was learned since.
+  std::optional<std::vector<PathMeasurement>> known_rows(
+      std::span<const PathCandidate> candidates) const {
+    if (options_.always_races || study_.workloads_measured > 0) return std::nullopt;
+    const double tolerance = tolerance_of(graph_, dispatcher_.options().choose.tolerance);
+    const std::vector<PathMeasurement> stored = store_.path_measurements(
+        graph_.id(), dispatcher_.machine().id(), dispatcher_.environment().id());
+    std::vector<PathMeasurement> rows;
+    for (const PathCandidate& candidate : candidates) {
+      const PathId id = candidate.path.id();
+      const auto row = std::ranges::find_if(stored, [&](const PathMeasurement& row) {
+        return row.path == id && row.bindings == bindings_ &&
+               row.regime == dispatcher_.options().regime;
+      });
+      if (row == stored.end()) return std::nullopt;
+      if (row->outcome == Outcome::wrong && row->error_relative <= tolerance) return std::nullopt;
+      rows.push_back(*row);
+    }
+    return rows;
   }
 
   // Paths that rest on guesses come up as long as they may turn out best; what is measured then
@@ -77,8 +106,10 @@ class Study {
   std::vector<FoundPath> settle() {
     for (int round = 0; round < options_.rounds; ++round) {
       int measured = 0;
-      for (const FoundPath& path : finder_.best(options_.paths))
-        measured += measure(path.path.graph);
+      for (const FoundPath& path : finder_.best(options_.paths)) {
+        measured += measure(workloads_of(path.path.graph, bindings_, ops_));
+        measured += measure(finder_.copies(path.path));
+      }
       note_(fmt::format("round {}: {} workloads measured", round + 1, measured));
       if (measured == 0) break;
       finder_.price(hopeful);

@@ -17,6 +17,7 @@ struct PathStudyOptions {
   RaceBudget race = {};
   std::uint64_t seed = 1;
   std::vector<Path> rivals = {};  // That take part too, to the end.
+  bool always_races = false;      // Also where every finalist was timed before.
 };
 
 struct PathStudy {
@@ -38,7 +39,8 @@ std::vector<PathCandidate> find_candidates(GraphDispatcher& dispatcher, const Op
 
 // Settles by measurement which path of a prepared graph is the fastest here: measures the kernels
 // of the best predicted paths until these stay the same, then times the finalists whole, those that
-// win twice, and stores all of it. `note` is told what happens, a line each.
+// win twice, and stores all of it. Where nothing had to be measured and every finalist was timed
+// before, it is not timed again. `note` is told what happens, a line each.
 PathStudy study_paths(GraphDispatcher& dispatcher, const OpSet& ops,
                       std::span<const Kernel> kernels, Store& store, const Graph& graph,
                       const Bindings& bindings, RaceData data, const PathStudyOptions& options,
