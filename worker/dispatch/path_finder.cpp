@@ -14,6 +14,11 @@
 #include "worker/dispatch/fused_form.h"
 
 namespace paceline {
+namespace {
+
+constexpr std::string_view copy_op = "copy";
+
+}  // namespace
 
 const egraph::Rules& path_rules(const OpSet& ops) {
   static const egraph::Rules rules = rules::compiled_rules(ops);
@@ -44,6 +49,7 @@ void PathFinder::price(const paths::PricingOptions& pricing) {
   for (Workload& workload : workloads_of(graph_, bindings_, ops_)) {
     workloads.push_back(std::move(workload));
   }
+  workloads.insert(workloads.end(), copies_.begin(), copies_.end());
   costs_ = dispatcher_.costs_for(workloads);
   ChooseOptions choose = dispatcher_.options().choose;
   choose.takes_unmeasured = pricing_.guesses == paths::PricingOptions::Guesses::hopeful &&
@@ -116,16 +122,19 @@ std::vector<FoundPath> PathFinder::sample(int count, std::uint64_t seed) {
   return paths;
 }
 
+// The instructions alone: where they put what they compute costs nothing.
+Draft PathFinder::lowered(const Path& path) const {
+  return lower(path, ops_, kernels_, bindings_, {.threads = dispatcher_.options().threads},
+               CompileOptions().has_prologue);
+}
+
 double PathFinder::predict(const Path& path) {
-  // The instructions alone: where they put what they compute costs nothing.
-  const Draft draft =
-      lower(path, ops_, kernels_, bindings_, {.threads = dispatcher_.options().threads},
-            CompileOptions().has_prologue);
+  const Draft draft = lowered(path);
   const std::vector<std::int32_t> first = first_of_form(path.graph);
   std::map<std::pair<std::int32_t, const Kernel*>, double> known;  // Form and kernel.
   double seconds = 0;
   for (const Draft::Step& step : draft.steps) {
-    const bool is_copy = step.instruction.op == "copy";  // Layouts ask for them.
+    const bool is_copy = step.instruction.op == copy_op;  // Layouts ask for them.
     const auto [at, is_new] =
         known.try_emplace({is_copy ? -1 : first[step.instruction.node], step.kernel});
     if (is_new || is_copy) at->second = cost_s(step);
@@ -134,7 +143,18 @@ double PathFinder::predict(const Path& path) {
   return seconds;
 }
 
-double PathFinder::cost_s(const Draft::Step& step) {
+std::vector<Workload> PathFinder::copies(const Path& path) {
+  std::vector<Workload> found;
+  for (const Draft::Step& step : lowered(path).steps) {
+    if (step.instruction.op != copy_op) continue;
+    const Workload copy = workload_of(step);
+    if (std::ranges::find(found, copy) == found.end()) found.push_back(copy);
+    if (std::ranges::find(copies_, copy) == copies_.end()) copies_.push_back(copy);
+  }
+  return found;
+}
+
+Workload PathFinder::workload_of(const Draft::Step& step) const {
   const auto dense = [&](const Place& place) {
     return OperandType{.dtype = place.dtype, .extents = evaluate(place.strided.shape, bindings_)};
   };
@@ -142,7 +162,11 @@ double PathFinder::cost_s(const Draft::Step& step) {
                     .attributes = step.instruction.attributes.bind(bindings_)};
   std::ranges::transform(step.operands.inputs, std::back_inserter(workload.inputs), dense);
   std::ranges::transform(step.operands.outputs, std::back_inserter(workload.outputs), dense);
-  const auto estimate = costs_->estimate(step.kernel->info, workload);
+  return workload;
+}
+
+double PathFinder::cost_s(const Draft::Step& step) {
+  const auto estimate = costs_->estimate(step.kernel->info, workload_of(step));
   return estimate ? paths::search_cost_s(*estimate, pricing_.guesses) : 0;
 }
 
