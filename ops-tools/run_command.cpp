@@ -15,6 +15,7 @@
 #include "ops-tools/model_inputs.h"
 #include "ops-tools/model_request.h"
 #include "ops-tools/start_report.h"
+#include "ops-tools/wrap.h"
 #include "worker/compile/compile.h"
 #include "worker/dispatch/planner.h"
 #include "worker/execute/session.h"
@@ -204,7 +205,7 @@ class Run {
     fmt::print("time     {} [{}, {}], {} runs\n", format_seconds(seconds["median"]),
                format_seconds(seconds["low"]), format_seconds(seconds["high"]),
                document["runs"].get<int>());
-    fmt::print("start    {}\n", to_line(loaded.start));
+    fmt::print("{}\n", wrap("start    " + to_line(loaded.start), terminal_width(), 9));
     const auto& choices = document["choices"];
     fmt::print("kernels  {} chosen: {} measured here, {} estimated\n", choices["nodes"].get<int>(),
                choices["measured"].get<int>(), choices["estimated"].get<int>());
