@@ -39,10 +39,17 @@ Types infer(const OpInputs& in) {
   return with_weight(in, [](const OpInputs& own) { return Types{convolution_type(own, bias)}; });
 }
 
+// Tiles along an axis: no less than there are.
+Dim tiles_of(const Dim& extent) {
+  if (const auto known = extent.constant()) return (*known + winograd_tile - 1) / winograd_tile;
+  return extent.divide_exactly(winograd_tile).value_or(extent);
+}
+
 Work work(const OpInputs& in) {
-  const Dim flops =
-      with_weight(in, [](const OpInputs& own) { return convolution_flops(own, bias); });
-  return {.flops = flops, .bytes = bytes_of(in, infer(in))};
+  const Shape out = infer(in)[0].shape;
+  const Dim tiles = out[0] * tiles_of(out[2]) * tiles_of(out[3]);
+  return {.flops = 2 * places * (tiles * in[1].shape[1] * in[1].shape[2]),
+          .bytes = bytes_of(in, infer(in))};
 }
 
 // The window of a tile in one channel; false when it holds NaN or infinity.

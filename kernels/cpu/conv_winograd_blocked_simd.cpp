@@ -210,7 +210,7 @@ Dim workspace_bytes(const OpInputs& in, const Resources& resources) {
 }  // namespace
 
 Kernel conv_winograd_blocked_simd() {
-  KernelInfo info = simd_info("", "conv_winograd_blocked", {Strides::dense}, 0.45);
+  KernelInfo info = simd_info("", "conv_winograd_blocked", {Strides::dense}, 0.5);
   info.accepts.dtypes = {Dtype::f32};
   return {.info = std::move(info),
           .workspace_bytes = workspace_bytes,

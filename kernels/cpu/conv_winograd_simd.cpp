@@ -287,7 +287,7 @@ Dim workspace_bytes(const OpInputs& in, const Resources& resources) {
 }  // namespace
 
 Kernel conv_winograd_simd() {
-  KernelInfo info = simd_info("", "conv_winograd", {Strides::dense}, 0.8);
+  KernelInfo info = simd_info("", "conv_winograd", {Strides::dense}, 0.3);
   info.accepts.dtypes = {Dtype::f32};
   return {.info = std::move(info),
           .workspace_bytes = workspace_bytes,

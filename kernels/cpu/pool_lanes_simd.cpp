@@ -52,6 +52,13 @@ struct Lanes {
   float* out;
   std::int64_t planes;
 
+  // Windows one lane wide on whole vectors: channels in blocks.
+  bool is_whole() const {
+    const WindowAxis& last = axes[2];
+    return last.kernel == 1 && last.stride == 1 && last.low == 0 && last.out == last.in &&
+           last.in % lane_count == 0;
+  }
+
   explicit Lanes(const Call& call)
       : x(call.inputs[0].as<const float>()),
         out(call.outputs[0].as<float>()),
@@ -90,6 +97,64 @@ HWY_INLINE Vector fold_lanes(const Lanes& pool, const float* plane, const Range&
   return folded;
 }
 
+// Taps of window o that lie within x.
+HWY_INLINE Range reach(const WindowAxis& axis, std::int64_t o) {
+  const std::int64_t first = axis.place(o, 0);
+  const bool is_inside = first >= 0 && axis.place(o, axis.kernel - 1) < axis.in;
+  return is_inside ? Range{0, axis.kernel} : axis.taps(o);
+}
+
+// Vectors of a window; `wide` is how many lie in a row of it, 0 where that is not known before.
+template <typename Fold, int wide>
+HWY_INLINE Vector fold_vectors(const float* first, std::int64_t rows, std::int64_t row,
+                               std::int64_t columns, std::int64_t column) {
+  const std::int64_t count = wide > 0 ? wide : columns;
+  Vector folded = fill(Fold::start());
+  for (std::int64_t a = 0; a < rows; ++a, first += row) {
+    HWY_UNROLL(4)
+    for (std::int64_t b = 0; b < count; ++b) folded = Fold{}(folded, load(first + b * column));
+  }
+  return folded;
+}
+
+// One line of the result, of a pool on whole vectors. `finish(folded, z, y)` gives what is stored.
+template <typename Fold, typename Finish>
+void fold_line(const Lanes& pool, const float* plane, std::int64_t z, float* out,
+               const Finish& finish) {
+  const WindowAxis &az = pool.axes[0], &ay = pool.axes[1], &ax = pool.axes[2];
+  const std::int64_t row = az.dilation * ay.in * ax.in, column = ay.dilation * ax.in;
+  const Range rows = reach(az, z);
+  const std::int64_t height = rows.end - rows.begin;
+  for (std::int64_t y = 0; y < ay.out; ++y, out += ax.out) {
+    const Range columns = reach(ay, y);
+    const std::int64_t width = columns.end - columns.begin;
+    const bool is_empty = rows.empty() || columns.empty();
+    const std::int64_t at = az.place(z, rows.begin) * ay.in + ay.place(y, columns.begin);
+    const float* first = is_empty ? plane : plane + at * ax.in;
+    const std::int64_t count = is_empty ? 0 : height;
+    for (std::int64_t x = 0; x < ax.out; x += lane_count) {
+      const Vector folded = width == 3 ? fold_vectors<Fold, 3>(first + x, count, row, width, column)
+                            : width == 2
+                                ? fold_vectors<Fold, 2>(first + x, count, row, width, column)
+                                : fold_vectors<Fold, 0>(first + x, count, row, width, column);
+      store(finish(folded, z, y), out + x);
+    }
+  }
+}
+
+template <typename Fold, typename Finish>
+void fold_whole(const Call& call, const Lanes& pool, const Finish& finish) {
+  const WindowAxis &az = pool.axes[0], &ay = pool.axes[1], &ax = pool.axes[2];
+  const std::int64_t in = az.in * ay.in * ax.in, line = ay.out * ax.out;
+  parallel_ranges(pool.planes * az.out, line * az.kernel * ay.kernel / 8, call.threads,
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t i = begin; i < end; ++i) {
+                      const float* plane = pool.x + i / az.out * in;
+                      fold_line<Fold>(pool, plane, i % az.out, pool.out + i * line, finish);
+                    }
+                  });
+}
+
 // `finish(folded, z, y, x)` gives what is stored for lanes from x on.
 template <typename Fold, typename Finish>
 void fold_all(const Call& call, const Lanes& pool, const Finish& finish) {
@@ -115,9 +180,13 @@ void fold_all(const Call& call, const Lanes& pool, const Finish& finish) {
 }
 
 void run_max_pool(const Call& call) {
+  const Lanes pool(call);
+  if (pool.is_whole()) {
+    return fold_whole<LargerOrNan>(
+        call, pool, [](Vector largest, std::int64_t, std::int64_t) { return largest; });
+  }
   fold_all<LargerOrNan>(
-      call, Lanes(call),
-      [](Vector largest, std::int64_t, std::int64_t, std::int64_t) { return largest; });
+      call, pool, [](Vector largest, std::int64_t, std::int64_t, std::int64_t) { return largest; });
 }
 
 void run_average_pool(const Call& call) {
@@ -127,6 +196,16 @@ void run_average_pool(const Call& call) {
     const Range range = pool.axes[axis].taps(o, counts_pads);
     return static_cast<float>(std::max<std::int64_t>(range.end - range.begin, 0));
   };
+  if (pool.is_whole()) {
+    const auto count = [&](int axis, std::int64_t o) {
+      if (counts_pads) return taps(axis, o);
+      const Range range = reach(pool.axes[axis], o);
+      return static_cast<float>(std::max<std::int64_t>(range.end - range.begin, 0));
+    };
+    return fold_whole<Sum>(call, pool, [&](Vector sum, std::int64_t z, std::int64_t y) {
+      return hn::Div(sum, fill(count(0, z) * count(1, y)));
+    });
+  }
   fold_all<Sum>(call, pool, [&](Vector sum, std::int64_t z, std::int64_t y, std::int64_t x) {
     alignas(64) float widths[lane_count];
     for (std::int64_t i = 0; i < lane_count; ++i) {

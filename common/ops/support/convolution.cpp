@@ -15,14 +15,6 @@ namespace {
 
 Shape kernel_of(const OpInputs& in) { return {in[1].shape.begin() + 2, in[1].shape.end()}; }
 
-bool suits_winograd(const OpInputs& in, const Shape& kernel) {
-  const auto all = [](const auto& values, std::int64_t wanted) {
-    return std::ranges::all_of(values, [&](const auto& value) { return value == wanted; });
-  };
-  return kernel.size() >= 2 && all(kernel, 3) && all(in.attributes.get<Integers>("strides"), 1) &&
-         all(in.attributes.get<Integers>("dilations"), 1);
-}
-
 }  // namespace
 
 std::vector<AttributeSpec> convolution_attributes() {
@@ -71,10 +63,7 @@ Dim convolution_flops(const OpInputs& in, std::size_t bias) {
   const Shape kernel = kernel_of(in);
   const Shape windows(out.shape.begin() + 2, out.shape.end());
   const Dim visits = window_visits(in, kernel, windows);
-  const Dim products = out.shape[0] * out.shape[1] * in[1].shape[1] * visits;
-  if (!suits_winograd(in, kernel)) return 2 * products;
-  const auto half = products.divide_exactly(2);
-  return half ? *half : products;
+  return 2 * (out.shape[0] * out.shape[1] * in[1].shape[1] * visits);
 }
 
 Dim convolution_bytes(const OpInputs& in, std::size_t bias) {

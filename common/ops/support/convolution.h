@@ -10,7 +10,7 @@ namespace paceline::ops {
 
 std::vector<AttributeSpec> convolution_attributes();
 TensorType convolution_type(const OpInputs& in, std::size_t bias);  // Of the result; checks them.
-// Windows of 3x3 with stride 1 count a quarter of their products: what Winograd's algorithm needs.
+// Of each window's products; what needs fewer (`conv_winograd`) is an op of its own.
 Dim convolution_flops(const OpInputs& in, std::size_t bias);
 // Of all inputs, as far as windows touch x, and the result.
 Dim convolution_bytes(const OpInputs& in, std::size_t bias);
