@@ -39,6 +39,9 @@ inline void finish_blocked(const FinalActivation& activation, float* row, std::i
   });
 }
 
+// With few pixels filters come from memory as fast as they are used; with many, once for all.
+inline constexpr std::int64_t asking_pixels_max = 256;
+
 // Some strips of one image, and some blocks of the result.
 class BlockedChunk {
  public:
@@ -49,7 +52,9 @@ class BlockedChunk {
         bounds_(conv.activation),
         batch_(batch),
         strips_{chunk * sweep.strips_each, std::min((chunk + 1) * sweep.strips_each, sweep.strips)},
-        x_(conv.x + batch * conv.depth * conv.in() * conv.lanes()) {
+        x_(conv.x + batch * conv.depth * conv.in() * conv.lanes()),
+        pixels_((strips_.end - strips_.begin - 1) * sweep.width + sweep.pixels(strips_.end - 1)),
+        asks_ahead_(pixels_ <= asking_pixels_max) {
     if (sweep.is_padded) {
       pad(padded);
       x_ = padded;
@@ -58,7 +63,8 @@ class BlockedChunk {
     }
   }
 
-  void run(const Range& rows) const {
+  void run(const Range& rows) {
+    last_row_ = rows.end;
     for (std::int64_t row = rows.begin; row < rows.end;) {
       const int blocks = rows.end - row >= tile_blocks_max ? tile_blocks_max : 1;
       for (std::int64_t strip = strips_.begin; strip < strips_.end;) {
@@ -143,14 +149,27 @@ class BlockedChunk {
       result.halves[h] = conv_.out + at;
       result.residuals[h] = conv_.residual == nullptr ? nullptr : conv_.residual + at;
     }
-    const TileFilters filters{.first = conv_.filters + row * conv_.filter_floats(),
-                              .stride = conv_.filter_floats(),
-                              .bias = conv_.bias + row * channel_block};
+    TileFilters filters{.first = conv_.filters + row * conv_.filter_floats(),
+                        .stride = conv_.filter_floats(),
+                        .bias = conv_.bias + row * channel_block};
+    if (asks_ahead_ && row + blocks < last_row_) {
+      ask_ahead(filters, blocks, (strips[0] - strips_.begin) * sweep_.width + pixels[0], 2 * half);
+    }
     const auto multiply = multiply_of(half, blocks < tile_blocks_max, windows.step, lanes);
     if (multiply(windows, filters, result)) return;
     const bool is_one = strips[0] == strips[1];
     sum_again(row, blocks, strips[0], {pixels[0], is_one ? pixels[1] + half : half});
     if (!is_one) sum_again(row, blocks, strips[1], {0, half});
+  }
+
+  // A tile asks for its part of the filters that come after those of its blocks.
+  void ask_ahead(TileFilters& filters, int blocks, std::int64_t first, std::int64_t count) const {
+    const std::int64_t lines = blocks * filters.stride / 16;
+    const std::int64_t taps = conv_.depth * conv_.taps();
+    const std::int64_t begin = lines * std::min(first, pixels_) / pixels_;
+    const std::int64_t end = lines * std::min(first + count, pixels_) / pixels_;
+    filters.ahead = filters.first + blocks * filters.stride + begin * 16;
+    filters.lines_ahead = (end - begin + taps - 1) / taps;
   }
 
   // Padding is zeros in the copy of x, and must be no product of an infinite or NaN weight.
@@ -176,6 +195,9 @@ class BlockedChunk {
   std::int64_t batch_;
   Range strips_;
   const float* x_;
+  std::int64_t pixels_;
+  std::int64_t last_row_ = 0;
+  bool asks_ahead_;
 };
 
 inline void convolve_blocked(const BlockedCall<float>& conv, int threads, float* workspace) {

@@ -39,6 +39,9 @@ struct TileFilters {
   const float* first;
   std::int64_t stride;  // From block to block.
   const float* bias;    // 16 a block.
+  // What later tiles read, asked for on the way: how many lines of 16 at each tap.
+  const float* ahead = nullptr;
+  std::int64_t lines_ahead = 0;
 };
 
 // clamp(sum + bias + residual), pixels beside each other.
@@ -67,10 +70,14 @@ HWY_NOINLINE bool multiply_pixels(const TileWindows& windows, const TileFilters&
   }
   const float* factors = filters.first;
   const float *first = windows.halves[0], *second = windows.halves[1];
+  const float* ahead = filters.ahead;
   const std::int64_t taps = windows.rows * windows.columns;
   for (std::int64_t n = 0; n < windows.planes; ++n) {
     std::int64_t offset = 0, columns_left = windows.columns;
     for (std::int64_t tap = 0; tap < taps; ++tap) {
+      for (std::int64_t line = 0; line < filters.lines_ahead; ++line, ahead += 16) {
+        __builtin_prefetch(ahead, 0, 2);
+      }
       const float *a = first + offset, *b = second + offset;
       for (int i = 0; i < lanes; ++i, factors += channel_block) {
         Vector factor[vectors];
