@@ -7,8 +7,8 @@
 
 namespace paceline {
 
-// Bytes of our own, aligned to 64, not cleared, or bytes that somebody else keeps. Throws
-// `exhausted` with the number when the system has none.
+// Bytes of our own, aligned to 64, not cleared, given back to the system when they go, or bytes
+// that somebody else keeps. Throws `exhausted` with the number when the system has none.
 class AlignedBytes {
  public:
   AlignedBytes() = default;
@@ -22,8 +22,9 @@ class AlignedBytes {
  private:
   struct Free {
     std::shared_ptr<const void> owner;  // Null: they are ours.
+    std::size_t bytes;                  // Of ours.
 
-    void operator()(std::byte* bytes) const;
+    void operator()(std::byte* data) const;
   };
   std::unique_ptr<std::byte, Free> bytes_;
   std::int64_t size_ = 0;
