@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 #include <string_view>
@@ -27,17 +29,19 @@ void require_measured(const std::vector<NodeDecision>& nodes) {
 }
 
 void add_up(Decision& decision) {
+  double squares = 0;
   for (const NodeDecision& node : decision.nodes) {
+    squares += node.error * node.error;
+    decision.error_of_step = std::max(decision.error_of_step, node.error);
     if (node.estimate) decision.predicted_s += node.estimate->seconds;
     const bool measured_here = node.estimate && node.estimate->origin == Origin::measured_here;
     ++(measured_here ? decision.measured : decision.estimated);
   }
+  decision.error = std::sqrt(squares);
 }
 
-}  // namespace
-
-Decision choose(const Graph& graph, const Bindings& bindings, const OpSet& ops,
-                const KernelChooser& chooser, OnMiss on_miss) {
+Decision choose_once(const Graph& graph, const Bindings& bindings, const OpSet& ops,
+                     const KernelChooser& chooser) {
   std::map<std::int32_t, NodeDecision> known;  // By form: layers repeat.
   Decision decision{.path = {.graph = graph, .choices = {}}};
   const std::vector<std::int32_t> first = first_of_form(graph);
@@ -55,8 +59,31 @@ Decision choose(const Graph& graph, const Bindings& bindings, const OpSet& ops,
     }
     decision.path.choices.push_back({i, found->second.kernel, found->second.device});
   }
-  if (on_miss == OnMiss::fail) require_measured(decision.nodes);
   add_up(decision);
+  return decision;
+}
+
+}  // namespace
+
+Decision fit(double tolerance, double step_error_max,
+             const std::function<Decision(double step_error_max)>& choose) {
+  Decision decision = choose(step_error_max);
+  while (decision.error > tolerance) {
+    const double largest = std::min(step_error_max, decision.error_of_step);
+    step_error_max = largest * std::min(0.7, tolerance / decision.error);
+    if (step_error_max < tolerance * 1e-5) break;  // Kernels without rivals add up to more.
+    decision = choose(step_error_max);
+  }
+  return decision;
+}
+
+Decision choose(const Graph& graph, const Bindings& bindings, const OpSet& ops,
+                const KernelChooser& chooser, OnMiss on_miss) {
+  const ChooseOptions& options = chooser.options();
+  Decision decision = fit(options.tolerance, options.step_error_max, [&](double step_error_max) {
+    return choose_once(graph, bindings, ops, chooser.with_steps_within(step_error_max));
+  });
+  if (on_miss == OnMiss::fail) require_measured(decision.nodes);
   return decision;
 }
 

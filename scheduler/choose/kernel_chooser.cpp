@@ -51,6 +51,7 @@ NodeDecision decision(const Workload& workload, const Candidate& chosen,
                     .kernel = chosen.kernel->name,
                     .device = {chosen.kernel->device},
                     .estimate = chosen.estimate,
+                    .error = step_error(*chosen.kernel, chosen.estimate, workload),
                     .rivals = {}};
   for (const Candidate& candidate : candidates.usable) {
     if (candidate.kernel == chosen.kernel) continue;
@@ -94,6 +95,19 @@ double tolerance_of(const Graph& graph, double tolerance) {
   return allowed;
 }
 
+double step_error(const KernelInfo& kernel, const std::optional<Estimate>& estimate,
+                  const Workload& workload) {
+  if (kernel.precision < Precision::approximates || !estimate || !is_measured(*estimate)) return 0;
+  const double error = estimate->error_relative;
+  return error > 2 * unit_roundoff(workload.outputs[0].dtype) ? error : 0;
+}
+
+KernelChooser KernelChooser::with_steps_within(double step_error_max) const {
+  ChooseOptions options = options_;
+  options.step_error_max = step_error_max;
+  return KernelChooser(kernels_, costs_, options);
+}
+
 std::string KernelChooser::exclusion(const Candidate& candidate, const Workload& workload) const {
   const KernelInfo& kernel = *candidate.kernel;
   if (auto reason = refusal(kernel, workload)) return *reason;
@@ -128,7 +142,26 @@ KernelChooser::Candidates KernelChooser::candidates(const Workload& workload) co
                    [](const Candidate& a, const Candidate& b) {
                      return a.kernel->expected_efficiency > b.kernel->expected_efficiency;
                    });
+  leave_out_coarse(found, workload);
   return found;
+}
+
+void KernelChooser::leave_out_coarse(Candidates& found, const Workload& workload) const {
+  const auto error_of = [&](const Candidate& candidate) {
+    return step_error(*candidate.kernel, candidate.estimate, workload);
+  };
+  double allowed = std::numeric_limits<double>::infinity();  // The least of all is always in.
+  for (const Candidate& candidate : found.usable) allowed = std::min(allowed, error_of(candidate));
+  allowed = std::max(allowed, options_.step_error_max);
+  std::erase_if(found.usable, [&](Candidate& candidate) {
+    const double error = error_of(candidate);
+    if (error <= allowed) return false;
+    found.excluded.push_back(
+        {candidate.kernel->name, std::move(candidate.estimate), Verdict::unknown,
+         fmt::format("its error {:.2g} is more than the {:.2g} that the path allows a step", error,
+                     options_.step_error_max)});
+    return true;
+  });
 }
 
 KernelChooser::Candidate KernelChooser::pick(const Candidates& candidates) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,9 @@ struct ChooseOptions {
   bool plain_only = false;  // The untuned baseline: plain kernels alone.
   // Also kernels that compute in fewer bits and were never measured: to find what to measure.
   bool takes_unmeasured = false;
+  // Kernels whose step_error() is above it are out where one with less is in: what a path of many
+  // steps allows each, see fit().
+  double step_error_max = std::numeric_limits<double>::infinity();
 };
 
 struct Rival {
@@ -42,6 +46,7 @@ struct NodeDecision {
   std::string kernel;
   Device device;
   std::optional<Estimate> estimate;  // nullopt: the default, by nothing but its being there.
+  double error = 0;                  // The chosen kernel's step_error().
   std::vector<Rival> rivals;         // Best first.
 };
 
@@ -50,6 +55,12 @@ bool is_measured(const Estimate& estimate);
 // What a whole graph may be off by: the tolerance, and no less than a graph of narrow floats is off
 // by its own rounding. Throws `invalid` for a tolerance below what its outputs can hold.
 double tolerance_of(const Graph& graph, double tolerance);
+
+// What a kernel with this estimate adds to the error of a path: its measured error, where it
+// approximates or narrows and that is more than rounding to the output's type; else 0. Class
+// `narrows` is not taken unmeasured, and `approximates` stays near that rounding.
+double step_error(const KernelInfo& kernel, const std::optional<Estimate>& estimate,
+                  const Workload& workload);
 
 // Which kernels may compute a workload, and which should. Borrows what it is made of. One thread.
 class KernelChooser {
@@ -67,6 +78,10 @@ class KernelChooser {
                 const ChooseOptions& options)
       : kernels_(kernels), costs_(costs), options_(options) {}
 
+  const ChooseOptions& options() const { return options_; }
+  // The same with another step_error_max.
+  KernelChooser with_steps_within(double step_error_max) const;
+
   Candidates candidates(const Workload& workload) const;
   // The fastest that is better founded than the default or beats it outside the noise; else the
   // default. Between guesses the lower one. Requires: some are usable.
@@ -79,6 +94,7 @@ class KernelChooser {
 
  private:
   std::string exclusion(const Candidate& candidate, const Workload& workload) const;
+  void leave_out_coarse(Candidates& found, const Workload& workload) const;
 
   std::span<const KernelInfo> kernels_;
   CostSource& costs_;

@@ -259,6 +259,11 @@ std::optional<MeasuredRanges> GraphDispatcher::ranges(const Graph& graph, const 
   return std::nullopt;
 }
 
+Decision GraphDispatcher::describe(Path path, const Bindings& bindings) {
+  const auto costs = costs_for(workloads_of(path.graph, bindings, ops_));
+  return paceline::describe(std::move(path), bindings, ops_, chooser(*costs));
+}
+
 Dispatched GraphDispatcher::dispatch_path(PathId path, const Bindings& bindings) {
   const auto text = store_ == nullptr ? std::nullopt : store_->find(path);
   if (!text) throw unavailable("the store lacks the path: {}", path.to_string());
@@ -268,7 +273,7 @@ Dispatched GraphDispatcher::dispatch_path(PathId path, const Bindings& bindings)
   ChooseOptions options = options_.choose;
   options.takes_unmeasured = true;
   const KernelChooser chooser(infos_, *costs, options);
-  return {.decision = describe(std::move(parsed), bindings, ops_, chooser),
+  return {.decision = paceline::describe(std::move(parsed), bindings, ops_, chooser),
           .basis = Basis::raced,
           .raced = std::nullopt};
 }
@@ -314,10 +319,18 @@ std::optional<Dispatched> GraphDispatcher::raced(std::span<const PathMeasurement
 std::optional<Dispatched> GraphDispatcher::searched(PathFinder& finder, const Bindings& bindings,
                                                     const Decision& standing) {
   const double standing_s = finder.predict(standing.path);
-  FoundPath best = std::move(finder.best(1).front());
-  if (best.predicted_s > standing_s * (1 - worthwhile_gain)) return std::nullopt;
-  const auto costs = costs_for(workloads_of(best.path.graph, bindings, ops_));
-  return Dispatched{.decision = describe(std::move(best.path), bindings, ops_, chooser(*costs)),
+  const double tolerance = std::max(options_.choose.tolerance, standing.error);
+  FoundPath best;
+  const paths::PricingOptions pricing = finder.pricing();
+  Decision decision = fit(tolerance, options_.choose.step_error_max, [&](double step_error_max) {
+    if (!best.path.choices.empty()) finder.price(pricing, step_error_max);
+    best = std::move(finder.best(1).front());
+    return describe(best.path, bindings);
+  });
+  if (decision.error > tolerance || best.predicted_s > standing_s * (1 - worthwhile_gain)) {
+    return std::nullopt;
+  }
+  return Dispatched{.decision = std::move(decision),
                     .basis = Basis::searched,
                     .standing_s = standing_s,
                     .raced = std::nullopt,

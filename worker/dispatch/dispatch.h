@@ -89,7 +89,8 @@ class GraphDispatcher {
   const Environment& environment() const { return environment_; }
 
   // The path of a prepared graph: the fastest that was timed whole within the tolerance; else the
-  // one of the search that is predicted to be faster than the graph as it stands; else that.
+  // one of the search that is predicted to be faster than the graph as it stands; else that. What
+  // was not timed whole fits the tolerance by Decision::error, as far as its kernels allow.
   // Where paths were timed at several values of a symbol around the bound one: see path_ranges().
   Dispatched dispatch(const Graph& graph, const Bindings& bindings);
   // The same for who has asked for ranges() already.
@@ -103,6 +104,8 @@ class GraphDispatcher {
   // A path of the store, as Basis::raced. Throws `unavailable` when the store lacks it,
   // `unsupported` when a kernel of it is out here.
   Dispatched dispatch_path(PathId path, const Bindings& bindings);
+  // What is known of a path with its kernels. Throws `unsupported` when one of them is out here.
+  Decision describe(Path path, const Bindings& bindings);
   // Chooses kernels for a prepared graph as it stands. Reads everything that the graph needs in one
   // query; with OnMiss::measure it measures first what is missing, into the store.
   Decision decide(const Graph& graph, const Bindings& bindings);

@@ -42,7 +42,7 @@ PathFinder::PathFinder(GraphDispatcher& dispatcher, const OpSet& ops,
 
 PathFinder::~PathFinder() = default;
 
-void PathFinder::price(const paths::PricingOptions& pricing) {
+void PathFinder::price(const paths::PricingOptions& pricing, double step_error_max) {
   pricing_ = pricing;
   std::vector<Workload> workloads = space_.workloads(bindings_);
   workload_count_ = std::ssize(workloads);
@@ -54,6 +54,7 @@ void PathFinder::price(const paths::PricingOptions& pricing) {
   ChooseOptions choose = dispatcher_.options().choose;
   choose.takes_unmeasured = pricing_.guesses == paths::PricingOptions::Guesses::hopeful &&
                             options_.precision_max == Precision::narrows;
+  choose.step_error_max = step_error_max;
   priced_ = space_.price(bindings_, KernelChooser(dispatcher_.infos(), *costs_, choose), pricing_);
   diagram_.reset();
   extraction_.reset();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -33,8 +34,9 @@ class PathFinder {
              const search::Limits& limits, const paths::PricingOptions& pricing = {});
   ~PathFinder();
 
-  // Asks the store again, after something was measured.
-  void price(const paths::PricingOptions& pricing);
+  // Asks the store again, after something was measured. As ChooseOptions::step_error_max.
+  void price(const paths::PricingOptions& pricing,
+             double step_error_max = std::numeric_limits<double>::infinity());
 
   search::Count count();
   // The cheapest by predicted kernels alone, and how far from the best it can be.
@@ -52,6 +54,7 @@ class PathFinder {
   // price() asks the store for them. Throws what lower() does.
   std::vector<Workload> copies(const Path& path);
 
+  const paths::PricingOptions& pricing() const { return pricing_; }
   // How many workloads the space's paths are made of.
   std::int64_t workload_count() const { return workload_count_; }
   // Alternatives left out to be rid of cycles.

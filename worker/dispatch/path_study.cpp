@@ -119,15 +119,34 @@ class Study {
     // not always what it takes alone.
     finder_.price(careful);
     std::vector<FoundPath> found = finder_.best((options_.paths + 1) / 2);
+    add_careful(found);
     finder_.price({});
-    for (FoundPath& path : finder_.best(options_.paths)) {
-      if (std::ssize(found) >= options_.paths) break;
+    add(found, finder_.best(options_.paths), options_.paths);
+    return found;
+  }
+
+  // The best of the paths that are likely to fit the tolerance as a whole, should those that drop
+  // most bits be too far off.
+  void add_careful(std::vector<FoundPath>& found) {
+    const double tolerance = dispatcher_.options().choose.tolerance;
+    if (found.empty()) return;
+    std::vector<FoundPath> best;
+    fit(tolerance, dispatcher_.options().choose.step_error_max, [&](double step_error_max) {
+      finder_.price(careful, step_error_max);
+      best = finder_.best(1);
+      return dispatcher_.describe(best.front().path, bindings_);
+    });
+    add(found, std::move(best), options_.paths);
+  }
+
+  static void add(std::vector<FoundPath>& found, std::vector<FoundPath> more, int most) {
+    for (FoundPath& path : more) {
+      if (std::ssize(found) >= most) return;
       const PathId id = path.path.id();
       const bool is_known =
           std::ranges::any_of(found, [&](const FoundPath& other) { return other.path.id() == id; });
       if (!is_known) found.push_back(std::move(path));
     }
-    return found;
   }
 
   std::vector<PathCandidate> candidates_of(std::vector<FoundPath> found) {

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/random.h"
 #include "common/base/time.h"
+#include "scheduler/choose/choose.h"
 #include "worker/compile/compile.h"
 #include "worker/measure/host_lock.h"
 #include "worker/measure/interleave.h"
@@ -18,6 +19,17 @@
 
 namespace paceline {
 namespace {
+
+// Each kernel is as good as its author expects, and none that narrows is taken.
+class NothingKnown : public CostSource {
+ public:
+  std::optional<Estimate> estimate(const KernelInfo&, const Workload&) override {
+    return std::nullopt;
+  }
+  std::optional<std::string> failure(const KernelInfo&, const Workload&) override {
+    return std::nullopt;
+  }
+};
 
 // A candidate this far behind the best of a round does not come back.
 constexpr double hopeless_ratio = 1.5;
@@ -160,6 +172,27 @@ std::optional<PathRace::Values> PathRace::reference(double flops_max) const {
   return values;
 }
 
+bool PathRace::narrows(const Path& path) const {
+  return std::ranges::any_of(path.choices, [&](const Choice& choice) {
+    const auto kernel = std::ranges::find(kernels_, choice.kernel,
+                                          [](const Kernel& kernel) { return kernel.info.name; });
+    return kernel != kernels_.end() && kernel->info.precision == Precision::narrows;
+  });
+}
+
+std::optional<PathRace::Values> PathRace::reference(const Path& standing) const {
+  if (!narrows(standing)) return std::nullopt;
+  NothingKnown costs;
+  std::vector<KernelInfo> infos;
+  for (const Kernel& kernel : kernels_) infos.push_back(kernel.info);
+  Decision decision =
+      choose(standing.graph, bindings_, ops_, KernelChooser(infos, costs, {}), OnMiss::estimate);
+  Runner runner;
+  start(runner, {std::move(decision.path), 0});
+  if (!runner.is_in) throw Error(ErrorKind::exhausted, runner.row.reason);
+  return values_of(runner);
+}
+
 void PathRace::open(Runner& runner) const {
   runner.states = std::make_shared<States>();
   runner.session =
@@ -230,6 +263,7 @@ std::vector<PathRace::Runner> PathRace::line_up(std::span<const PathCandidate> c
                                                 double reference_flops_max) const {
   auto expected = reference(reference_flops_max);
   const std::int32_t method = expected ? path_method_reference : path_method_default;
+  if (!expected) expected = reference(candidates.front().path);
   std::vector<Runner> runners(candidates.size());
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     Runner& runner = runners[i];

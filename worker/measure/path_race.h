@@ -35,7 +35,7 @@ struct RaceBudget {
   int blocks_most = 124;  // Of the final round, where time is left.
   int finalists = 3;
   std::size_t stay = 1;  // So many of the first candidates are in the final round in any case.
-  // Graphs that need more work are checked against the default path and not the double reference.
+  // Graphs that need more work are checked against an f32 path and not the double reference.
   double reference_flops_max = 5e8;
 };
 
@@ -47,7 +47,9 @@ struct RaceData {
 
 // Values of PathMeasurement::method.
 inline constexpr std::int32_t path_method_reference = 1;
-// Too large for the double reference: the error is the distance to the default path's output.
+// Too large for the double reference: the error is the distance to the default path's output; where
+// a kernel of that narrows, to the same graph's output by kernels that nobody measured, none of
+// which does.
 inline constexpr std::int32_t path_method_default = 2;
 
 // Times whole paths of one graph, interleaved, and checks their outputs and updated states. The
@@ -76,8 +78,10 @@ class PathRace {
   using Values = std::map<std::string, Tensor>;
   std::vector<Runner> line_up(std::span<const PathCandidate> candidates, double tolerance,
                               double reference_flops_max) const;
-  // Outputs, and states after one run, by name.
+  // Outputs, and states after one run, by name. Nothing where the default's own will do.
+  std::optional<Values> reference(const Path& standing) const;
   std::optional<Values> reference(double flops_max) const;
+  bool narrows(const Path& path) const;
   Values values_of(const Runner& runner) const;
   void start(Runner& runner, const PathCandidate& candidate) const;
   static void refuse(Runner& runner, const Error& error);

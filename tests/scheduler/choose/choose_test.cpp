@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <map>
 
 #include "common/base/error.h"
@@ -83,7 +84,8 @@ TEST_F(ChooseTest, TakesWhatTheAuthorExpectsMostOfWhenNothingIsKnown) {
 }
 
 TEST_F(ChooseTest, TakesTheFastestMeasuredOutsideTheNoise) {
-  costs_.estimates = {{"plain", measured(1e-5)}, {"fast", measured(2e-5)}, {"other", measured(3e-5)}};
+  costs_.estimates = {
+      {"plain", measured(1e-5)}, {"fast", measured(2e-5)}, {"other", measured(3e-5)}};
   const Decision decision = decide();
 
   EXPECT_EQ(decision.nodes[0].kernel, "plain");
@@ -127,6 +129,45 @@ TEST_F(ChooseTest, LeavesOutAnErrorAboveTheTolerance) {
   EXPECT_EQ(chosen(), "plain");
   options_.tolerance = 1e-2;
   EXPECT_EQ(chosen(), "fast");
+}
+
+Graph chain_of_exps(int count) {
+  GraphBuilder builder(ops::all_ops());
+  Value x = builder.input("x", {Dtype::f32, {Dim::symbol("N"), 64}});
+  for (int i = 0; i < count; ++i) x = builder.op("exp", {x});
+  builder.output("y", x);
+  return builder.finish();
+}
+
+// Each kernel fits the tolerance alone, and 28 of them do not.
+TEST_F(ChooseTest, ErrorsOfAllStepsTogetherFitTheTolerance) {
+  kernels_ = {kernel("f32", 0.5), kernel("int16", 0.5), kernel("int8", 0.5)};
+  kernels_[1].precision = kernels_[2].precision = Precision::narrows;
+  costs_.estimates = {{"f32", measured(4e-5, 1e-7)},
+                      {"int16", measured(2e-5, 4e-5)},
+                      {"int8", measured(1e-5, 5e-3)}};
+  const auto chosen_at = [&](double tolerance, int steps) {
+    options_.tolerance = tolerance;
+    const Decision decision = decide(chain_of_exps(steps));
+    EXPECT_LE(decision.error, tolerance);
+    return decision.nodes.back().kernel;
+  };
+  EXPECT_EQ(chosen_at(1e-2, 1), "int8");
+  EXPECT_EQ(chosen_at(1e-2, 28), "int16");
+  EXPECT_EQ(chosen_at(3e-2, 28), "int8");
+  EXPECT_EQ(chosen_at(1e-4, 28), "f32");
+  const Decision decision = decide(chain_of_exps(28));
+  EXPECT_THAT(decision.nodes[0].rivals.back().excluded, HasSubstr("allows a step"));
+}
+
+TEST_F(ChooseTest, TakesTheMostPreciseWhereNothingFits) {
+  kernels_ = {kernel("coarse", 0.5), kernel("fine", 0.5)};
+  for (KernelInfo& info : kernels_) info.precision = Precision::narrows;
+  costs_.estimates = {{"coarse", measured(1e-5, 9e-3)}, {"fine", measured(2e-5, 5e-3)}};
+  options_.tolerance = 1e-2;
+  const Decision decision = decide(chain_of_exps(28));
+  EXPECT_EQ(decision.nodes[0].kernel, "fine");
+  EXPECT_NEAR(decision.error, 5e-3 * std::sqrt(28), 1e-9);
 }
 
 TEST_F(ChooseTest, TakesPlainKernelsAloneWhenAsked) {
