@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 // The first line of a file; the second is the digest of the rest. Another layout, or texts that
 // mean something else, take the next number.
 constexpr std::string_view magic = "paceline plan ";
-constexpr std::string_view version = "1";
+constexpr std::string_view version = "2";
 constexpr const char* extension = ".plan";
 
 Digest checksum(std::string_view text) { return Hasher("plan file/1").add(text).finish(); }
