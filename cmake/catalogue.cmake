@@ -1,30 +1,30 @@
-# paceline_catalogue(KIND LIBRARY target FOLDERS folder...)
+# paceline_catalogue(KIND LIBRARY target FOLDERS folder... [OUTPUT_FOLDER folder])
 #
 # Writes all_KIND.cpp, which lists what the files directly in the folders define, and adds it to the
-# library. tools/write_catalogue.cpp says what each kind expects of a file.
+# library. The output folder, below the build's generated/, is the library's own when none is given. tools/write_catalogue.cpp says what each kind expects of a file.
 function(paceline_catalogue kind)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LIBRARY" "FOLDERS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LIBRARY;OUTPUT_FOLDER" "FOLDERS")
   get_target_property(type ${arg_LIBRARY} TYPE)
   set(entries)
   set(inputs)
   foreach(folder IN LISTS arg_FOLDERS)
-    if(folder MATCHES "cuda" AND NOT PACELINE_CUDA)
-      continue()
-    endif()
     file(GLOB found CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
-      ${PROJECT_SOURCE_DIR}/${folder}/*.cpp ${PROJECT_SOURCE_DIR}/${folder}/*.cu)
+      ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
     list(APPEND entries ${found})
   endforeach()
-  get_property(library_folder GLOBAL PROPERTY PACELINE_FOLDER_${arg_LIBRARY})
-  file(GLOB header CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${library_folder}/all_${kind}.h)
-  if(type STREQUAL "INTERFACE_LIBRARY" OR NOT entries OR NOT header)
+  if(type STREQUAL "INTERFACE_LIBRARY" OR NOT entries)
     return()
+  endif()
+  get_property(output_folder GLOBAL PROPERTY PACELINE_FOLDER_${arg_LIBRARY})
+  if(arg_OUTPUT_FOLDER)
+    set(output_folder ${arg_OUTPUT_FOLDER})
   endif()
 
   # What a kernel's digest covers besides its own file.
   if(kind STREQUAL "kernels")
     file(GLOB_RECURSE inputs CONFIGURE_DEPENDS
-      ${PROJECT_SOURCE_DIR}/${library_folder}/*.h ${PROJECT_SOURCE_DIR}/${library_folder}/*.cuh)
+      ${PROJECT_SOURCE_DIR}/kernels/*.h ${PROJECT_SOURCE_DIR}/kernels/*.cuh
+      ${PROJECT_SOURCE_DIR}/kernels/*.cu)
   endif()
   string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
   get_target_property(options ${arg_LIBRARY} COMPILE_OPTIONS)
@@ -33,8 +33,12 @@ function(paceline_catalogue kind)
   list(JOIN options " " options)
   set(compiler "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION} \
 ${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${build_type}} ${options}")
+  if(output_folder MATCHES "cuda")
+    list(JOIN PACELINE_CUDA_FLAGS " " cuda_flags)
+    string(APPEND compiler " nvcc ${CMAKE_CUDA_COMPILER_VERSION} ${cuda_flags}")
+  endif()
 
-  set(output ${PROJECT_BINARY_DIR}/generated/${library_folder}/all_${kind}.cpp)
+  set(output ${PROJECT_BINARY_DIR}/generated/${output_folder}/all_${kind}.cpp)
   list(TRANSFORM entries PREPEND ${PROJECT_SOURCE_DIR}/ OUTPUT_VARIABLE entry_paths)
   # The list changes when a file is removed, which no timestamp tells.
   file(CONFIGURE OUTPUT ${output}.list CONTENT "${compiler}\n${entries}\n" @ONLY)

@@ -49,12 +49,3 @@ if(PACELINE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
   add_link_options(-fsanitize=address,undefined)
 endif()
-
-if(PACELINE_CUDA)
-  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES 90)
-  endif()
-  enable_language(CUDA)
-  # CMake 3.25 drops CMAKE_CUDA_STANDARD 20 without a word.
-  add_compile_options($<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>)
-endif()

@@ -5,10 +5,7 @@
 function(paceline_library name folder)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "LINKS;EXCLUDE")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
-    ${PROJECT_SOURCE_DIR}/${folder}/*.cpp ${PROJECT_SOURCE_DIR}/${folder}/*.cu)
-  if(NOT PACELINE_CUDA)
-    list(FILTER sources EXCLUDE REGEX "\\.cu$")
-  endif()
+    ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "^${folder}/main\\.cpp$")
   foreach(path IN LISTS arg_EXCLUDE)
     string(REPLACE "." "\\." pattern ${path})

@@ -245,6 +245,13 @@ void collect(const std::filesystem::path& root, const std::filesystem::path& fil
   const auto& tokens =
       sources.emplace(file.generic_string(), tokens_of(read_file(root / file))).first->second;
   const std::filesystem::path top = *file.begin();
+  // Device code has launchers declared in device/NAME.h and lies beside it.
+  std::filesystem::path device_code = file;
+  device_code.replace_extension(".cu");
+  if (file.extension() == ".h" && file.parent_path().filename() == "device" &&
+      std::filesystem::is_regular_file(root / device_code)) {
+    collect(root, device_code, sources);
+  }
   for (const std::string& name : quoted_includes(tokens)) {
     for (const std::filesystem::path& base : {std::filesystem::path(), file.parent_path()}) {
       const std::filesystem::path included = (base / name).lexically_normal();

@@ -31,4 +31,24 @@ Device Device::parse(std::string_view text) {
   throw invalid("no such device, give cpu or cuda:N: {}", text);
 }
 
+bool DeviceSet::contains(const Device& device) const {
+  return device.kind == DeviceKind::cpu ? cpu : cuda == device.index;
+}
+
+std::string DeviceSet::to_string() const {
+  if (!cuda) return "cpu";
+  const std::string gpu = Device{DeviceKind::cuda, *cuda}.to_string();
+  return cpu ? "cpu+" + gpu : gpu;
+}
+
+DeviceSet DeviceSet::parse(std::string_view text) {
+  if (text == "auto") return {.cpu = true, .cuda = 0};
+  constexpr std::string_view both = "cpu+";
+  const bool with_cpu = text.starts_with(both);
+  const Device device = Device::parse(with_cpu ? text.substr(both.size()) : text);
+  if (device.kind == DeviceKind::cuda) return {.cpu = with_cpu, .cuda = device.index};
+  if (with_cpu) throw invalid("no such devices, give cpu, cuda:N, cpu+cuda:N or auto: {}", text);
+  return {};
+}
+
 }  // namespace paceline

@@ -22,4 +22,15 @@ struct Device {
   static Device parse(std::string_view text);  // Throws `invalid`.
 };
 
+// The devices that one run may use. Inputs and outputs are on the CPU whatever it says.
+struct DeviceSet {
+  bool cpu = true;
+  std::optional<int> cuda;  // Its index.
+
+  friend bool operator==(const DeviceSet&, const DeviceSet&) = default;
+  bool contains(const Device& device) const;
+  std::string to_string() const;                  // "cpu", "cuda:0", "cpu+cuda:0"
+  static DeviceSet parse(std::string_view text);  // Those, and "auto" for the last. Throws `invalid`.
+};
+
 }  // namespace paceline
