@@ -1,6 +1,7 @@
 #include "kernels/cuda/module.h"
 
 #include "kernels/cuda/interface_digest.h"
+#include "kernels/cuda/libraries/cublaslt.h"
 #include "kernels/cuda/runtime/runtime.h"
 
 namespace paceline::kernels {
@@ -10,7 +11,7 @@ std::vector<Kernel> listed_kernels();
 
 namespace {
 
-std::vector<CudaLibrary> libraries() { return {}; }
+std::vector<CudaLibrary> libraries() { return {cuda::cublaslt_library()}; }
 
 constexpr CudaModule module = {
     .interface_digest = cuda_interface_digest,
