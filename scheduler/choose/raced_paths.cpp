@@ -10,6 +10,11 @@
 namespace paceline {
 namespace {
 
+// A tolerance from which paths of fewer bits are raced, and an error that no path of f32 has.
+constexpr double narrow_tolerance = 1e-3;
+constexpr double narrow_error = 3e-5;
+constexpr double unseen_share = 0.1;
+
 bool has_run(const PathMeasurement& row) {
   return row.outcome == Outcome::ok || row.outcome == Outcome::wrong;
 }
@@ -29,12 +34,8 @@ Error refused(std::span<const PathMeasurement> timed, Time race, double toleranc
 }
 
 bool fits(const PathMeasurement& row, double tolerance) {
-  return row.outcome == Outcome::ok && row.error_relative <= tolerance;
+  return row.outcome == Outcome::ok && row.error_relative <= error_allowed(tolerance);
 }
-
-// A tolerance from which paths of fewer bits are raced, and an error that no path of f32 has.
-constexpr double narrow_tolerance = 1e-3;
-constexpr double narrow_error = 3e-5;
 
 std::optional<Time> sitting_for(std::span<const PathMeasurement> timed, double tolerance) {
   std::map<Time, std::vector<const PathMeasurement*>> sittings;
@@ -75,6 +76,10 @@ Summary ratio_of(const PathMeasurement& a, const PathMeasurement& b) {
 }
 
 }  // namespace
+
+double error_allowed(double tolerance) {
+  return tolerance < narrow_tolerance ? tolerance : (1 - unseen_share) * tolerance;
+}
 
 bool is_faster(const PathMeasurement& a, const PathMeasurement& b) {
   const bool is_one_sitting = a.finished == b.finished && !a.samples_s.empty() &&

@@ -13,6 +13,10 @@ namespace paceline {
 // their intervals.
 bool is_faster(const PathMeasurement& a, const PathMeasurement& b);
 
+// The largest error that a path may have shown to be taken. A tolerance that admits fewer bits is a
+// promise for inputs that nobody saw, too: a tenth of it is kept for them.
+double error_allowed(double tolerance);
+
 // Those of one sitting that may be taken, fastest first: times of its last round compare, since its
 // paths met the same weather. It is the newest that was held for such a tolerance: for one that
 // admits fewer bits, in which some path dropped bits; else in which every path that ran fits; where

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <numeric>
@@ -11,51 +10,21 @@
 #include "common/base/log.h"
 #include "common/base/random.h"
 #include "common/base/time.h"
-#include "scheduler/choose/choose.h"
 #include "worker/compile/compile.h"
 #include "worker/measure/host_lock.h"
 #include "worker/measure/interleave.h"
+#include "worker/measure/race_runner.h"
 #include "worker/probe/probe.h"
 
 namespace paceline {
 namespace {
-
-// Each kernel is as good as its author expects, and none that narrows is taken.
-class NothingKnown : public CostSource {
- public:
-  std::optional<Estimate> estimate(const KernelInfo&, const Workload&) override {
-    return std::nullopt;
-  }
-  std::optional<std::string> failure(const KernelInfo&, const Workload&) override {
-    return std::nullopt;
-  }
-};
 
 // A candidate this far behind the best of a round does not come back.
 constexpr double hopeless_ratio = 1.5;
 // Nor does one that is so far behind by its first run, which may have met cold caches.
 constexpr double hopeless_first_ratio = 2.5;
 
-double flops_of(const Graph& graph, const OpSet& ops, const Bindings& bindings) {
-  double flops = 0;
-  for (const Node& node : graph.nodes()) {
-    if (node.kind != NodeKind::op) continue;
-    std::vector<TensorType> types;
-    for (const ValueRef input : node.inputs) types.push_back(graph.type(input));
-    const Op& op = ops.get(node.op);
-    if (!op.work) continue;
-    flops += static_cast<double>(op.work({types, node.attributes}).flops.evaluate(bindings));
-  }
-  return flops;
-}
-
 double median_of(const std::vector<double>& samples) { return summary_of(samples).median_s; }
-
-// Of the second session of the default, whose difference from the first is noise.
-constexpr std::size_t pair_place = std::numeric_limits<std::size_t>::max();
-
-// Outputs and states may have one name.
-std::string state_key(const std::string& name) { return "state " + name; }
 
 struct FinalRound {
   int blocks = 1;
@@ -131,30 +100,6 @@ Tensor drawn(const TensorType& type, const Bindings& bindings, std::int64_t inde
 
 }  // namespace
 
-struct PathRace::Runner {
-  std::shared_ptr<const Plan> plan;
-  std::shared_ptr<States> states;
-  std::unique_ptr<Session> session;
-  PathMeasurement row;
-  std::size_t place = 0;  // Among the candidates.
-  bool is_in = false;
-  double first_run_s = 0;
-  // Of the last round that it took part in.
-  std::vector<double> samples;
-  std::vector<std::int32_t> blocks;
-
-  void close() {
-    session.reset();
-    states.reset();
-  }
-
-  double timed_run() {
-    const std::int64_t begin_ns = monotonic_ns();
-    session->run();
-    return 1e-9 * static_cast<double>(monotonic_ns() - begin_ns);
-  }
-};
-
 PathRace::PathRace(const Graph& graph, const OpSet& ops, std::span<const Kernel> kernels,
                    const Bindings& bindings, RaceData data, int threads)
     : graph_(graph),
@@ -163,35 +108,6 @@ PathRace::PathRace(const Graph& graph, const OpSet& ops, std::span<const Kernel>
       bindings_(bindings),
       data_(std::move(data)),
       threads_(threads) {}
-
-std::optional<PathRace::Values> PathRace::reference(double flops_max) const {
-  if (flops_of(graph_, ops_, bindings_) > flops_max) return std::nullopt;
-  Values states;
-  Values values = interpret(graph_, ops_, bindings_, data_.inputs, data_.weights, &states);
-  for (auto& [name, state] : states) values.emplace(state_key(name), std::move(state));
-  return values;
-}
-
-bool PathRace::narrows(const Path& path) const {
-  return std::ranges::any_of(path.choices, [&](const Choice& choice) {
-    const auto kernel = std::ranges::find(kernels_, choice.kernel,
-                                          [](const Kernel& kernel) { return kernel.info.name; });
-    return kernel != kernels_.end() && kernel->info.precision == Precision::narrows;
-  });
-}
-
-std::optional<PathRace::Values> PathRace::reference(const Path& standing) const {
-  if (!narrows(standing)) return std::nullopt;
-  NothingKnown costs;
-  std::vector<KernelInfo> infos;
-  for (const Kernel& kernel : kernels_) infos.push_back(kernel.info);
-  Decision decision =
-      choose(standing.graph, bindings_, ops_, KernelChooser(infos, costs, {}), OnMiss::estimate);
-  Runner runner;
-  start(runner, {std::move(decision.path), 0});
-  if (!runner.is_in) throw Error(ErrorKind::exhausted, runner.row.reason);
-  return values_of(runner);
-}
 
 void PathRace::open(Runner& runner) const {
   runner.states = std::make_shared<States>();
@@ -225,64 +141,8 @@ void PathRace::refuse(Runner& runner, const Error& error) {
   const bool exhausted = error.kind() == ErrorKind::exhausted;
   runner.row.outcome = exhausted ? Outcome::out_of_memory : Outcome::unsupported;
   runner.row.reason = error.what();
-  log::warning(runner.place == pair_place ? "race-without-pair" : "path-refused",
+  log::warning(runner.place == Runner::pair_place ? "race-without-pair" : "path-refused",
                {{"path", runner.row.path.to_string()}, {"why", error.what()}});
-}
-
-PathRace::Values PathRace::values_of(const Runner& runner) const {
-  Values values;
-  for (const NamedOutput& output : graph_.outputs()) {
-    values.emplace(output.name, dense_copy(runner.session->output(output.name)));
-  }
-  for (const StateUpdate& update : graph_.state_updates()) {
-    const Node& state = graph_.node(update.state);
-    const Extents extents = evaluate(state.outputs[0].shape, bindings_);
-    const std::byte* data = runner.states->bind(state.name, state.outputs[0].dtype, extents);
-    Tensor copy(state.outputs[0].dtype, extents);
-    std::memcpy(copy.data(), data, copy.size_bytes());
-    values.emplace(state_key(state.name), std::move(copy));
-  }
-  return values;
-}
-
-void PathRace::check(Runner& runner, const Values& expected) const {
-  TensorError worst;
-  for (const auto& [name, value] : values_of(runner)) {
-    const auto wanted = expected.find(name);
-    paceline::check(wanted != expected.end(), "every value of a run has its reference");
-    const TensorError error = compare(value.view(), wanted->second.view());
-    worst.relative = std::max(worst.relative, error.relative);
-    worst.elementwise = std::max(worst.elementwise, error.elementwise);
-  }
-  runner.row.error_relative = worst.relative;
-  runner.row.error_elementwise = worst.elementwise;
-}
-
-std::vector<PathRace::Runner> PathRace::line_up(std::span<const PathCandidate> candidates,
-                                                double tolerance,
-                                                double reference_flops_max) const {
-  auto expected = reference(reference_flops_max);
-  const std::int32_t method = expected ? path_method_reference : path_method_default;
-  if (!expected) expected = reference(candidates.front().path);
-  std::vector<Runner> runners(candidates.size());
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    Runner& runner = runners[i];
-    runner.place = i;
-    start(runner, candidates[i]);
-    runner.row.method = method;
-    if (!runner.is_in) continue;
-    if (!expected) expected = values_of(runner);
-    check(runner, *expected);
-    // The default is never out: it is what runs when nothing else may.
-    if (i > 0 && !(runner.row.error_relative <= tolerance)) {
-      runner.row.outcome = Outcome::wrong;
-      runner.row.reason = fmt::format("error {:.2g} is above the tolerance {:.2g}",
-                                      runner.row.error_relative, tolerance);
-      runner.is_in = false;
-      runner.close();
-    }
-  }
-  return runners;
 }
 
 void PathRace::screen(std::span<Runner> runners, const RaceBudget& budget) {
@@ -367,7 +227,7 @@ double PathRace::final_round(std::span<Runner* const> in, const RaceBudget& budg
                              int least, std::uint64_t seed) const {
   Runner again;  // The A/A pair of the sitting.
   again.row.path = in.front()->row.path;
-  again.place = pair_place;
+  again.place = Runner::pair_place;
   again.plan = in.front()->plan;
   std::vector<Runner*> all(in.begin(), in.end());
   all.push_back(&again);

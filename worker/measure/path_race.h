@@ -13,6 +13,7 @@
 #include "kernels/kernel.h"
 #include "scheduler/choose/raced_paths.h"
 #include "worker/execute/session.h"
+#include "worker/measure/further_inputs.h"
 
 namespace paceline {
 
@@ -45,19 +46,20 @@ struct RaceData {
   std::map<std::string, Tensor> inputs;
 };
 
-// Values of PathMeasurement::method.
-inline constexpr std::int32_t path_method_reference = 1;
-// Too large for the double reference: the error is the distance to the default path's output; where
-// a kernel of that narrows, to the same graph's output by kernels that nobody measured, none of
-// which does.
-inline constexpr std::int32_t path_method_default = 2;
+// Values of PathMeasurement::method; 1 and 2 were these on the given inputs alone. A path's error
+// is the largest on the given inputs and, unless it is far within the tolerance there, on
+// further_inputs(). On the given ones it is the distance to the double reference.
+inline constexpr std::int32_t path_method_reference = 3;
+// On further inputs, and on graphs too large for the double reference on all: the distance to the
+// default path's output; where a kernel of that narrows, to the same graph's output by kernels that
+// nobody measured, none of which does.
+inline constexpr std::int32_t path_method_default = 4;
 
 // Times whole paths of one graph, interleaved, and checks their outputs and updated states. The
-// first candidate is the default. One row for each candidate, in order: `wrong` above the
-// tolerance, `unsupported` or `out_of_memory` with the reason when it does not compile or run, or
-// no longer in the final round.
-// Holds the host's lock. Requires inputs for every input of the graph; states start at zero. One
-// thread calls; kernels use `threads`.
+// first candidate is the default. One row for each candidate, in order: `wrong` above what the
+// tolerance allows (error_allowed()), `unsupported` or `out_of_memory` with the reason when it does
+// not compile or run, or no longer in the final round. Holds the host's lock. Requires inputs for
+// every input of the graph; states start at zero. One thread calls; kernels use `threads`.
 class PathRace {
  public:
   PathRace(const Graph& graph, const OpSet& ops, std::span<const Kernel> kernels,
@@ -80,6 +82,8 @@ class PathRace {
                               double reference_flops_max) const;
   // Outputs, and states after one run, by name. Nothing where the default's own will do.
   std::optional<Values> reference(const Path& standing) const;
+  // The graph of a path by kernels of which none drops bits.
+  Runner exact(const Path& standing) const;
   std::optional<Values> reference(double flops_max) const;
   bool narrows(const Path& path) const;
   Values values_of(const Runner& runner) const;
@@ -89,7 +93,13 @@ class PathRace {
   // All are closed before the first is opened. Who does not fit into memory leaves, with that as
   // its outcome: the A/A pair first, then the later candidates.
   void reopen(std::vector<Runner*>& all) const;
+  void feed(const Runner& runner, const InputSet& inputs) const;
+  // Keeps the largest error of all checks.
   void check(Runner& runner, const Values& expected) const;
+  // The same on further_inputs(), against exact(): of all that are not far within the tolerance.
+  void check_further(std::span<Runner> runners, const Path& standing, double tolerance) const;
+  // Who is off by more than error_allowed() leaves.
+  static void require(Runner& runner, double tolerance);
   // Whoever's first run was long, and far behind the shortest, leaves with it.
   static void screen(std::span<Runner> runners, const RaceBudget& budget);
   static int first_blocks(std::span<const Runner> runners, const RaceBudget& budget);

@@ -58,6 +58,16 @@ TEST_F(FinalistsTest, AreOfTheNewestWhereNoneWasHeldForTheTolerance) {
   EXPECT_EQ(best(1e-5), beside);
 }
 
+// A promise holds for inputs that nobody saw, too.
+TEST_F(FinalistsTest, LeaveATenthOfAWideTolerance) {
+  row(1, 1, 9.5e-3);
+  const PathId within = row(1, 2, 8.9e-3);
+  EXPECT_EQ(best(1e-2), within);
+  const PathId narrow = row(2, 1, 9.9e-6);
+  row(2, 2, 1e-7);
+  EXPECT_EQ(best(1e-5), narrow);
+}
+
 TEST_F(FinalistsTest, AreNoneWhereNothingRanAndAnErrorWhereNothingFits) {
   EXPECT_THAT(finalists_of(rows_, 1e-5), IsEmpty());
   row(1, 1, 1e-3);

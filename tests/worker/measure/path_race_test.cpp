@@ -63,6 +63,34 @@ TEST_F(PathRaceTest, AWrongStateIsWrongWithoutAReferenceToo) {
   EXPECT_EQ(rows[1].outcome, Outcome::wrong);
 }
 
+// What rounds the smaller summand shows more where the other one is smaller than in the inputs
+// given.
+TEST_F(PathRaceTest, AnErrorIsTheLargestOnFurtherInputs) {
+  const Path exact = path_of("input x: f32[N] weight w: f32[N]\n y = add(x, w) output o = y");
+  const Path coarse = path_of(
+      "input x: f32[N] weight w: f32[N]\n h = cast(w, dtype=f16) v = cast(h, dtype=f32) "
+      "y = add(x, v) output o = y");
+  RaceData data = draw_race_data(exact.graph, bindings_, 2, 1);
+  Tensor& x = data.inputs.at("x");
+  for (std::int64_t i = 0; i < x.element_count(); ++i) x.as<float>()[i] *= 16;
+  const auto answer = [&](const Path& path) {
+    return interpret(path.graph, ops_, bindings_, data.inputs, data.weights).at("o");
+  };
+  const double on_given = compare(answer(coarse).view(), answer(exact).view()).relative;
+  ASSERT_GT(on_given, 0);
+
+  const std::vector<PathCandidate> candidates = {{exact, 0}, {coarse, 0}};
+  const PathRace race(exact.graph, ops_, kernels_, bindings_, data, 1);
+  const RaceBudget budget = {.seconds = 0.2, .blocks_last = 5};
+  const auto wide = race.run(candidates, 8 * on_given, budget, 1);
+  EXPECT_EQ(wide[1].outcome, Outcome::ok);
+  EXPECT_GT(wide[1].error_relative, 2.5 * on_given);
+  const auto narrow = race.run(candidates, 2 * on_given, budget, 1);
+  EXPECT_EQ(narrow[0].outcome, Outcome::ok);
+  EXPECT_EQ(narrow[1].outcome, Outcome::wrong);
+  EXPECT_GT(narrow[1].error_relative, 2 * on_given);
+}
+
 TEST_F(PathRaceTest, EveryBlockOfTheFinalRoundIsTimedOften) {
   const auto rows =
       race({{path_of("input x: f32[N]\n y = neg(x) output o = y"), 0},
