@@ -9,7 +9,6 @@
 
 #include "common/base/error.h"
 #include "common/ops/all_ops.h"
-#include "kernels/all_kernels.h"
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
 #include "ops-tools/explanation.h"
@@ -27,8 +26,16 @@ struct MeasureArguments {
   std::string form = "forward";
   double sitting_seconds = 0.5;
   int paths = 0;
+  double study_seconds = PathStudyOptions().seconds;
+  double race_seconds = RaceBudget().seconds;
   std::string range;
 };
+
+PathStudyOptions study_options(const MeasureArguments& arguments) {
+  return {.paths = arguments.paths,
+          .seconds = arguments.study_seconds,
+          .race = {.seconds = arguments.race_seconds}};
+}
 
 // "N=1..512"
 SymbolRange parse_range(const std::string& text) {
@@ -131,9 +138,9 @@ void settle_range(const MeasureArguments& arguments, const SymbolRange& range, c
                   const Graph& graph, const Bindings& bindings, GraphDispatcher& dispatcher,
                   Store& store) {
   const RangeStudy study = study_range(
-      dispatcher, ops::all_ops(), kernels::all_kernels(), store, graph, bindings, range,
+      dispatcher, ops::all_ops(), arguments.request.kernels(), store, graph, bindings, range,
       [&](const Bindings& here) { return race_data(model, graph, here); },
-      {.at_anchor = {.paths = arguments.paths}}, say);
+      {.at_anchor = study_options(arguments)}, say);
   if (arguments.request.json) {
     nlohmann::json document = {{"store", store.url()},
                                {"graph", graph.id().to_string()},
@@ -152,10 +159,11 @@ void settle_range(const MeasureArguments& arguments, const SymbolRange& range, c
 void settle_paths(const MeasureArguments& arguments, const Model& model, const Graph& graph,
                   const Bindings& bindings, GraphDispatcher& dispatcher, Store& store,
                   int measured) {
+  PathStudyOptions options = study_options(arguments);
+  options.always_races = measured > 0;
   const PathStudy study =
-      study_paths(dispatcher, ops::all_ops(), kernels::all_kernels(), store, graph, bindings,
-                  race_data(model, graph, bindings),
-                  {.paths = arguments.paths, .always_races = measured > 0}, say);
+      study_paths(dispatcher, ops::all_ops(), arguments.request.kernels(), store, graph, bindings,
+                  race_data(model, graph, bindings), options, say);
   if (arguments.request.json) {
     nlohmann::json rows = nlohmann::json::array();
     for (const PathMeasurement& row : study.rows) rows.push_back(to_json(row));
@@ -223,8 +231,8 @@ void run(const MeasureArguments& arguments) {
   const auto store = request.store.open();
   if (!store) throw invalid("measuring needs a store to put its rows into: --store none");
 
-  const Graph graph = prepare(model.graph, ops::all_ops(), kernels::all_kernels());
-  GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store.get(), options);
+  const Graph graph = prepare(model.graph, ops::all_ops(), arguments.request.kernels());
+  GraphDispatcher dispatcher(ops::all_ops(), arguments.request.kernels(), store.get(), options);
   if (range) {
     return settle_range(arguments, *range, model, graph, bindings, dispatcher, *store);
   }
@@ -265,6 +273,15 @@ void add_measure_command(CLI::App& app) {
       ->add_option("--paths", arguments->paths,
                    "Also search equivalent programs, and time the K best whole")
       ->check(CLI::Range(0, 10000));
+  command
+      ->add_option("--study-seconds", arguments->study_seconds,
+                   "With --paths: begins no round of measuring their kernels after so long")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--race-seconds", arguments->race_seconds,
+                   "With --paths: time for a race of whole programs")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
   command->add_option("--range", arguments->range,
                       "With --paths, along a symbol: SYMBOL=FIRST..LAST, as in N=1..512. Races the "
                       "powers of two, and finds where another path takes over");

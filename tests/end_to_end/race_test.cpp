@@ -132,7 +132,9 @@ TEST_F(PathCampaign, RacesPathsAndTheNextRunTakesTheWinner) {
   EXPECT_EQ(campaign["lanes"][0]["done"], 4);
 
   const json& paths = campaign["paths"];
-  ASSERT_EQ(paths.size(), 10u);
+  // The graph as it stands, nine others, and what would run unmeasured.
+  ASSERT_GE(paths.size(), 10u);
+  ASSERT_LE(paths.size(), 12u);
   EXPECT_TRUE(paths[0]["standing"]);
   EXPECT_EQ(paths[0]["bindings"], (json{{"N", 16}}));
   int finalists = 0;
@@ -147,7 +149,7 @@ TEST_F(PathCampaign, RacesPathsAndTheNextRunTakesTheWinner) {
     EXPECT_LT(path["error_relative"], 1e-4) << path;
     if (!path["standing"] && path["in"]) ++finalists;
   }
-  EXPECT_EQ(ids.size(), 10u);
+  EXPECT_EQ(ids.size(), paths.size());
   EXPECT_GE(finalists, 1);
   EXPECT_LE(finalists, 4);
 

@@ -195,7 +195,7 @@ void GraphDispatcher::explain(Dispatched& dispatched, std::vector<PathMeasuremen
 }
 
 std::vector<PathMeasurement> GraphDispatcher::rows_of(const Graph& graph) {
-  if (store_ == nullptr) return {};
+  if (store_ == nullptr || !options_.uses_timings) return {};
   std::vector<PathMeasurement> rows =
       store_->path_measurements(graph.id(), machine_.id(), environment_.id());
   if (rows.empty()) rows = rows_of_like_machines(*store_, graph.id(), machine_, environment_);
@@ -414,7 +414,7 @@ void GraphDispatcher::keep(const Workload& workload, std::span<const Measurement
 
 std::vector<Timing> GraphDispatcher::timings_for(std::span<const Workload> workloads,
                                                  std::optional<Regime> regime) {
-  if (store_ == nullptr) return {};
+  if (store_ == nullptr || !options_.uses_timings) return {};
   std::vector<Timing> timings = store_->timings({.workloads = ids_of(workloads),
                                                  .regime = regime,
                                                  .machine_model_key = machine_.model_key()});
@@ -453,7 +453,7 @@ std::set<std::string> GraphDispatcher::ops_with_gaps(std::span<const Workload> w
 
 std::vector<Workload> GraphDispatcher::add_neighbours(std::span<const Workload> workloads,
                                                       std::vector<Timing>& timings) {
-  if (store_ == nullptr) return {};
+  if (store_ == nullptr || !options_.uses_timings) return {};
   const std::set<std::string> ops = ops_with_gaps(workloads, timings);
   if (ops.empty()) return {};
   std::set<WorkloadId> known;

@@ -78,6 +78,7 @@ class GraphDispatcher {
     Regime regime = Regime::hot;
     MeasureBudget budget = {};  // Of what it measures itself.
     SearchOptions search = {};
+    bool uses_timings = true;  // Else as on a store that has none: a roofline ranks.
   };
 
   // Without a store every estimate is a roofline's.

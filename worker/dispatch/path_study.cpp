@@ -7,6 +7,7 @@
 #include <set>
 
 #include "common/base/error.h"
+#include "common/base/time.h"
 #include "common/graph/text/names.h"
 #include "scheduler/fleet/workloads.h"
 #include "worker/probe/probe.h"
@@ -94,8 +95,9 @@ class Study {
         return row.path == id && row.bindings == bindings_ &&
                row.regime == dispatcher_.options().regime;
       });
-      if (row == stored.end()) return std::nullopt;
-      if (row->outcome == Outcome::wrong && row->error_relative <= tolerance) return std::nullopt;
+      if (row == stored.end() || row->method < path_method_reference) return std::nullopt;
+      if (row->outcome == Outcome::wrong && row->error_relative <= error_allowed(tolerance))
+        return std::nullopt;
       rows.push_back(*row);
     }
     return rows;
@@ -104,7 +106,9 @@ class Study {
   // Paths that rest on guesses come up as long as they may turn out best; what is measured then
   // lets them stay or sink, until the best rest on measurements alone.
   std::vector<FoundPath> settle() {
+    const std::int64_t begin_ns = monotonic_ns();
     for (int round = 0; round < options_.rounds; ++round) {
+      if (1e-9 * static_cast<double>(monotonic_ns() - begin_ns) > options_.seconds) break;
       int measured = 0;
       for (const FoundPath& path : finder_.best(options_.paths)) {
         measured += measure(workloads_of(path.path.graph, bindings_, ops_));
@@ -119,16 +123,17 @@ class Study {
     // not always what it takes alone.
     finder_.price(careful);
     std::vector<FoundPath> found = finder_.best((options_.paths + 1) / 2);
-    add_careful(found);
+    // The error of the whole may be several times what its steps' errors say.
+    for (const double share : {1.0, 0.25}) add_careful(found, share);
     finder_.price({});
     add(found, finder_.best(options_.paths), options_.paths);
     return found;
   }
 
-  // The best of the paths that are likely to fit the tolerance as a whole, should those that drop
-  // most bits be too far off.
-  void add_careful(std::vector<FoundPath>& found) {
-    const double tolerance = dispatcher_.options().choose.tolerance;
+  // The best of the paths that by their steps' errors stay within this share of the tolerance,
+  // should those that drop most bits be too far off.
+  void add_careful(std::vector<FoundPath>& found, double share) {
+    const double tolerance = share * dispatcher_.options().choose.tolerance;
     if (found.empty()) return;
     std::vector<FoundPath> best;
     fit(tolerance, dispatcher_.options().choose.step_error_max, [&](double step_error_max) {
@@ -149,13 +154,30 @@ class Study {
     }
   }
 
+  // What runs where nobody measured, with this machine's roofline and without a store: kernels
+  // timed alone may talk the study out of them, and only the whole tells whether with reason.
+  std::vector<Path> untuned() {
+    GraphDispatcher::Options options = dispatcher_.options();
+    options.uses_timings = false;
+    options.choose.on_miss = OnMiss::estimate;
+    options.search.explain = false;
+    std::vector<Path> paths;
+    for (Store* store : {&store_, static_cast<Store*>(nullptr)}) {
+      GraphDispatcher bare(ops_, kernels_, store, options);
+      paths.push_back(bare.dispatch(graph_, bindings_).decision.path);
+    }
+    return paths;
+  }
+
   std::vector<PathCandidate> candidates_of(std::vector<FoundPath> found) {
     Path standing = dispatcher_.decide(graph_, bindings_).path;
     const PathId standing_id = standing.id();
     const double predicted_s = finder_.predict(standing);
     std::vector<PathCandidate> candidates = {{std::move(standing), predicted_s}};
     std::set<PathId> seen = {standing_id};
-    for (const Path& rival : options_.rivals) {
+    std::vector<Path> rivals = options_.rivals;
+    for (Path& path : untuned()) rivals.push_back(std::move(path));
+    for (const Path& rival : rivals) {
       if (!seen.insert(rival.id()).second) continue;
       try {
         candidates.push_back({rival, finder_.predict(rival)});

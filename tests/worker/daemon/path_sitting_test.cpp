@@ -15,8 +15,11 @@
 namespace paceline {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Le;
 using ::testing::SizeIs;
 
 wire::Lease lease(const std::string& kind) {
@@ -45,14 +48,16 @@ TEST(PathSitting, StudiesWithWhatIsKnownAndRacesWhatItFound) {
   const wire::Result study = hold_path_sitting(first, goes_on);
   EXPECT_EQ(study.graph, first.graph);
   EXPECT_TRUE(study.roofline);
-  ASSERT_THAT(study.paths, SizeIs(4));
+  // The graph as it stands, three others, and what runs unmeasured, with this roofline and with
+  // none.
+  ASSERT_THAT(study.paths, SizeIs(AllOf(Ge(4u), Le(6u))));
   std::set<PathId> ids;
   for (const wire::Contender& contender : study.paths) {
     EXPECT_EQ(parse_path(contender.text, ops::all_ops()).id(), contender.path);
     EXPECT_GT(contender.predicted_s, 0);
     ids.insert(contender.path);
   }
-  EXPECT_THAT(ids, SizeIs(4));
+  EXPECT_THAT(ids, SizeIs(study.paths.size()));
   ASSERT_GE(study.measurements.size(), 3u);
   EXPECT_GE(study.workloads.size(), 3u);
   for (const Measurement& measurement : study.measurements) {
@@ -81,9 +86,9 @@ TEST(PathSitting, StudiesWithWhatIsKnownAndRacesWhatItFound) {
   race.paths = study.paths;
   race.blocks = 5;
   const wire::Result raced = hold_path_sitting(race, goes_on);
-  ASSERT_THAT(raced.path_measurements, SizeIs(4));
+  ASSERT_THAT(raced.path_measurements, SizeIs(study.paths.size()));
   EXPECT_THAT(raced.measurements, IsEmpty());
-  for (std::size_t i = 0; i < 4; ++i) {
+  for (std::size_t i = 0; i < study.paths.size(); ++i) {
     const PathMeasurement& row = raced.path_measurements[i];
     EXPECT_EQ(row.path, study.paths[i].path);
     EXPECT_EQ(row.predicted_s, study.paths[i].predicted_s);
