@@ -40,6 +40,13 @@ class Study {
   std::vector<PathCandidate> candidates() {
     measure(workloads_of(graph_, bindings_, ops_));
     measure(finder_.copies(dispatcher_.decide(graph_, bindings_).path));
+    // A good program for a start: what may be better differs from it here and there.
+    untuned_ = untuned();
+    for (const Path& path : untuned_) {
+      measure(workloads_of(path.graph, bindings_, ops_));
+      measure(finder_.copies(path));
+    }
+    finder_.price(hopeful);
     return candidates_of(settle());
   }
 
@@ -156,7 +163,7 @@ class Study {
 
   // What runs where nobody measured, with this machine's roofline and without a store: kernels
   // timed alone may talk the study out of them, and only the whole tells whether with reason.
-  std::vector<Path> untuned() {
+  std::vector<Path> untuned() const {
     GraphDispatcher::Options options = dispatcher_.options();
     options.uses_timings = false;
     options.choose.on_miss = OnMiss::estimate;
@@ -164,7 +171,10 @@ class Study {
     std::vector<Path> paths;
     for (Store* store : {&store_, static_cast<Store*>(nullptr)}) {
       GraphDispatcher bare(ops_, kernels_, store, options);
-      paths.push_back(bare.dispatch(graph_, bindings_).decision.path);
+      Path path = bare.dispatch(graph_, bindings_).decision.path;
+      const PathId id = path.id();
+      const auto is_same = [&](const Path& other) { return other.id() == id; };
+      if (std::ranges::none_of(paths, is_same)) paths.push_back(std::move(path));
     }
     return paths;
   }
@@ -176,7 +186,7 @@ class Study {
     std::vector<PathCandidate> candidates = {{std::move(standing), predicted_s}};
     std::set<PathId> seen = {standing_id};
     std::vector<Path> rivals = options_.rivals;
-    for (Path& path : untuned()) rivals.push_back(std::move(path));
+    rivals.insert(rivals.end(), untuned_.begin(), untuned_.end());
     for (const Path& rival : rivals) {
       if (!seen.insert(rival.id()).second) continue;
       try {
@@ -204,6 +214,7 @@ class Study {
   const std::function<void(std::string_view)>& note_;
   PathFinder finder_;
   PathStudy study_;
+  std::vector<Path> untuned_;
   std::size_t rival_count_ = 0;
 };
 
