@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <memory>
+
+#include "kernels/cuda/device/attention_decode.h"
+#include "kernels/cuda/runtime/errors.h"
+#include "kernels/cuda/support/attention_call.h"
+
+namespace paceline::kernels::cuda {
+
+// With the counters of attention over split keys. Each run leaves them at zero.
+struct DecodeState : AttentionState {
+  using AttentionState::AttentionState;
+
+  struct Free {
+    void operator()(int* memory) const { cudaFree(memory); }
+  };
+  std::unique_ptr<int, Free> counters;
+  std::int64_t count = 0;
+
+  void hold(std::int64_t wanted) {
+    if (wanted <= count) return;
+    void* memory = nullptr;
+    const auto bytes = static_cast<std::size_t>(wanted) * sizeof(int);
+    check_cuda(cudaMalloc(&memory, bytes), "counters of attention");
+    counters.reset(static_cast<int*>(memory));
+    count = wanted;
+    check_cuda(cudaMemset(memory, 0, bytes), "counters of attention");
+    check_cuda(cudaStreamSynchronize(nullptr), "counters of attention");
+  }
+};
+
+inline void bind_decode(const Call& call) {
+  const AttentionArguments p = attention_arguments(call);
+  if (takes_attention_decode(p)) call.state<DecodeState>().hold(decode_counters(p));
+}
+
+// Requires: takes_attention_decode(p).
+inline void run_decode(const AttentionArguments& p, const Call& call) {
+  launch_attention_decode(p, static_cast<float*>(call.workspace),
+                          call.state<DecodeState>().counters.get(), place_of(call));
+}
+
+inline Dim decode_workspace_bytes(const OpInputs& in, const Resources&) {
+  const Dim places = 2 * in[1].shape[0] * in[1].shape[1] + decode_blocks;
+  return places * (in[2].shape[3] + 2) * (decode_block_rows * std::int64_t{sizeof(float)});
+}
+
+}  // namespace paceline::kernels::cuda
