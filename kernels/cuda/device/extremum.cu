@@ -1,0 +1,199 @@
+#include <algorithm>
+#include <limits>
+
+#include "kernels/cuda/device/reduce.h"
+#include "kernels/cuda/device/row_registers.cuh"
+
+namespace paceline::kernels::cuda {
+namespace {
+
+// An element and its place; -1: none.
+template <typename C>
+struct Candidate {
+  C value;
+  std::int64_t place;
+};
+
+template <typename C>
+struct GoesBefore {
+  bool is_largest;
+
+  __device__ __forceinline__ bool ranks(C a, C b) const {
+    const bool a_is_nan = a != a, b_is_nan = b != b;
+    if (a_is_nan || b_is_nan) return a_is_nan && !b_is_nan;
+    return is_largest ? a > b : a < b;
+  }
+  // The first of equals goes before the others.
+  __device__ __forceinline__ bool operator()(const Candidate<C>& a, const Candidate<C>& b) const {
+    if (a.place < 0 || b.place < 0) return a.place >= 0;
+    if (ranks(a.value, b.value)) return true;
+    return a.place < b.place && !ranks(b.value, a.value);
+  }
+};
+
+template <int size, typename C>
+__device__ Candidate<C> first_of_team(Candidate<C> best, const GoesBefore<C>& goes_before) {
+  const auto better = [&](const Candidate<C>& a, const Candidate<C>& b) {
+    return goes_before(b, a) ? b : a;
+  };
+  if constexpr (size == 1) return best;
+#pragma unroll
+  for (int step = 16; step > 0; step /= 2) {
+    const Candidate<C> other{__shfl_xor_sync(0xffffffffu, best.value, step),
+                             __shfl_xor_sync(0xffffffffu, best.place, step)};
+    best = better(best, other);
+  }
+  if constexpr (size > 32) {
+    __shared__ C values[size / 32];
+    __shared__ std::int64_t places[size / 32];
+    __syncthreads();
+    if (threadIdx.x % 32 == 0) {
+      values[threadIdx.x / 32] = best.value;
+      places[threadIdx.x / 32] = best.place;
+    }
+    __syncthreads();
+    for (int warp = 0; warp < size / 32; ++warp) {
+      best = better(best, Candidate<C>{values[warp], places[warp]});
+    }
+  }
+  return best;
+}
+
+// Part blockIdx.y of gridDim.y of each lane.
+template <typename T, int size>
+__global__ void __launch_bounds__(Team<size>::block) find_extremum(Extremum of) {
+  using C = Compute<T>;
+  const std::int64_t row = Team<size>::row();
+  if (row >= of.kept.count) return;
+  std::int64_t at[2];
+  of.kept.find(row, at);
+  const T* x = static_cast<const T*>(of.kept.data[0]) + at[0];
+  const std::int64_t part = (of.width + gridDim.y - 1) / gridDim.y;
+  const std::int64_t first = blockIdx.y * part;
+  const std::int64_t count = max(std::int64_t{0}, min(part, of.width - first));
+  const GoesBefore<C> goes_before{of.is_largest};
+  Candidate<C> best{C{}, -1};
+  each<Team<size>, size>(count, [&](std::int64_t i) {
+    const Candidate<C> one{widen(x[(first + i) * of.step]), first + i};
+    if (goes_before(one, best)) best = one;
+  });
+  best = first_of_team<size>(best, goes_before);
+  if (Team<size>::rank() != 0) return;
+  std::int64_t* out = gridDim.y == 1
+                          ? static_cast<std::int64_t*>(of.kept.data[1]) + at[1]
+                          : static_cast<std::int64_t*>(of.workspace) + row * gridDim.y + blockIdx.y;
+  *out = best.place;
+}
+
+template <typename T>
+__global__ void find_among_parts(Extremum of, int parts) {
+  using C = Compute<T>;
+  const std::int64_t row = Team<32>::row();
+  if (row >= of.kept.count) return;
+  std::int64_t at[2];
+  of.kept.find(row, at);
+  const T* x = static_cast<const T*>(of.kept.data[0]) + at[0];
+  const GoesBefore<C> goes_before{of.is_largest};
+  Candidate<C> best{C{}, -1};
+  each<Team<32>, 32>(parts, [&](std::int64_t i) {
+    const std::int64_t place = static_cast<const std::int64_t*>(of.workspace)[row * parts + i];
+    if (place < 0) return;
+    const Candidate<C> one{widen(x[place * of.step]), place};
+    if (goes_before(one, best)) best = one;
+  });
+  best = first_of_team<32>(best, goes_before);
+  if (Team<32>::rank() == 0) static_cast<std::int64_t*>(of.kept.data[1])[at[1]] = best.place;
+}
+
+// Selection of one after the other: each round takes the first of what goes behind the one before.
+template <typename T, int size>
+__global__ void __launch_bounds__(Team<size>::block) select_top(TopK of) {
+  using C = Compute<T>;
+  const std::int64_t row = Team<size>::row();
+  if (row >= of.lanes.count) return;
+  std::int64_t at[3];
+  of.lanes.find(row, at);
+  const T* x = static_cast<const T*>(of.lanes.data[0]) + at[0];
+  const GoesBefore<C> goes_before{true};
+  Candidate<C> last{C{}, -1};
+  for (std::int64_t round = 0; round < of.k; ++round) {
+    Candidate<C> best{C{}, -1};
+    each<Team<size>, size>(of.width, [&](std::int64_t i) {
+      const Candidate<C> one{widen(x[i * of.steps[0]]), i};
+      if (last.place >= 0 && !goes_before(last, one)) return;
+      if (goes_before(one, best)) best = one;
+    });
+    best = first_of_team<size>(best, goes_before);
+    if (Team<size>::rank() == 0) {
+      static_cast<T*>(of.lanes.data[1])[at[1] + round * of.steps[1]] = x[best.place * of.steps[0]];
+      static_cast<std::int64_t*>(of.lanes.data[2])[at[2] + round * of.steps[2]] = best.place;
+    }
+    last = best;
+  }
+}
+
+// A warp a lane: 32 elements at a time are summed up, then what came before is added.
+template <typename T>
+__global__ void __launch_bounds__(Team<32>::block) cumsum(Lanes of) {
+  using A = Accumulator<T>;
+  const std::int64_t row = Team<32>::row();
+  if (row >= of.lanes.count) return;
+  std::int64_t at[2];
+  of.lanes.find(row, at);
+  const T* x = static_cast<const T*>(of.lanes.data[0]) + at[0];
+  T* out = static_cast<T*>(of.lanes.data[1]) + at[1];
+  const int lane = Team<32>::rank();
+  A before = 0;
+  for (std::int64_t first = 0; first < of.width; first += 32) {
+    const std::int64_t i = first + lane;
+    A total = i < of.width ? static_cast<A>(widen(x[i * of.x_step])) : A{0};
+#pragma unroll
+    for (int step = 1; step < 32; step *= 2) {
+      const A other = __shfl_up_sync(0xffffffffu, total, step);
+      if (lane >= step) total += other;
+    }
+    total += before;
+    if (i < of.width) out[i * of.out_step] = narrow<T>(total);
+    before = __shfl_sync(0xffffffffu, total, 31);
+  }
+}
+
+}  // namespace
+
+void launch_extremum(const Extremum& of, Element dtype, const LaunchPlace& place) {
+  const std::int64_t count = of.kept.count;
+  if (count == 0) return;
+  visit_numbers(dtype, [&]<typename T>() {
+    if (count <= 16 && of.width >= 16384) {
+      const int parts = static_cast<int>(std::min<std::int64_t>(of.width / 2048, 256));
+      find_extremum<T, 1024>
+          <<<dim3(static_cast<unsigned>(count), parts), 1024, 0, place.stream>>>(of);
+      find_among_parts<T><<<row_blocks<32>(count), Team<32>::block, 0, place.stream>>>(of, parts);
+      return;
+    }
+    visit_team(of.width, of.step == 1, count, [&]<int size>() {
+      find_extremum<T, size><<<row_blocks<size>(count), Team<size>::block, 0, place.stream>>>(of);
+    });
+  });
+}
+
+void launch_cumsum(const Lanes& of, Element dtype, const LaunchPlace& place) {
+  if (of.lanes.count == 0 || of.width == 0) return;
+  visit_numbers(dtype, [&]<typename T>() {
+    cumsum<T><<<row_blocks<32>(of.lanes.count), Team<32>::block, 0, place.stream>>>(of);
+  });
+}
+
+void launch_top_k(const TopK& of, Element dtype, const LaunchPlace& place) {
+  const std::int64_t count = of.lanes.count;
+  if (count == 0 || of.k == 0) return;
+  visit_numbers(dtype, [&]<typename T>() {
+    if (of.width <= 512) {
+      select_top<T, 32><<<row_blocks<32>(count), Team<32>::block, 0, place.stream>>>(of);
+    } else {
+      select_top<T, 1024><<<row_blocks<1024>(count), 1024, 0, place.stream>>>(of);
+    }
+  });
+}
+
+}  // namespace paceline::kernels::cuda

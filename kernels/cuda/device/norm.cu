@@ -1,0 +1,128 @@
+#include "kernels/cuda/device/row_registers.cuh"
+
+namespace paceline::kernels::cuda {
+namespace {
+
+template <typename T, int size, int pieces>
+__global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows rows) {
+  const std::int64_t row = Team<size>::row();
+  if (row >= rows.rows.count) return;
+  std::int64_t at[4];
+  rows.rows.find(row, at);
+  const std::int64_t width = rows.width;
+  Row<T, size, pieces> x, weight, bias;
+  x.load(static_cast<const T*>(rows.rows.data[0]) + at[0], width, 0);
+  if (rows.adds) {
+    Row<T, size, pieces> residual;
+    residual.load(static_cast<const T*>(rows.rows.data[1]) + at[1], width, 0);
+#pragma unroll
+    for (int p = 0; p < pieces; ++p) {
+#pragma unroll
+      for (int i = 0; i < x.chunk; ++i) {
+        x.at[p][i] = widen(narrow<T>(x.at[p][i] + residual.at[p][i]));
+      }
+    }
+    x.store(static_cast<T*>(rows.rows.data[2]) + at[2], width, [](float e, int, int) { return e; });
+  }
+  T* out = static_cast<T*>(rows.rows.data[3]) + at[3];
+  weight.load(static_cast<const T*>(rows.weight), width, 0);
+  if (rows.is_layer) {
+    bias.load(static_cast<const T*>(rows.bias), width, 0);
+    const double mean = x.sum(width, [](float e) { return e; }) / width;
+    const double variance = x.sum(width, [&](float e) { return (e - mean) * (e - mean); }) / width;
+    const double scale = 1 / sqrt(variance + rows.epsilon);
+    const float shift = static_cast<float>(mean), factor = static_cast<float>(scale);
+    // The mean's last bits, for rows that lie far from 0.
+    const float rest = static_cast<float>(mean - shift);
+    x.store(out, width, [&](float e, int p, int i) {
+      return (e - shift - rest) * factor * weight.at[p][i] + bias.at[p][i];
+    });
+    return;
+  }
+  const double mean = x.sum(width, [](double e) { return e * e; }) / width;
+  const float scale = static_cast<float>(1 / sqrt(mean + rows.epsilon));
+  const float offset = static_cast<float>(rows.weight_offset);
+  x.store(out, width,
+          [&](float e, int p, int i) { return e * scale * (weight.at[p][i] + offset); });
+}
+
+template <typename T, int size>
+__global__ void __launch_bounds__(Team<size>::block) norm_of_any(NormRows rows) {
+  using C = Compute<T>;
+  const std::int64_t row = Team<size>::row();
+  if (row >= rows.rows.count) return;
+  std::int64_t at[4];
+  rows.rows.find(row, at);
+  const std::int64_t width = rows.width;
+  // After an addition the sums are read back, each by the thread that wrote it.
+  const T* x = static_cast<const T*>(rows.rows.data[0]) + at[0];
+  std::int64_t step = rows.steps[0];
+  if (rows.adds) {
+    const T* residual = static_cast<const T*>(rows.rows.data[1]) + at[1];
+    T* sum = static_cast<T*>(rows.rows.data[2]) + at[2];
+    each<Team<size>, size>(width, [&](std::int64_t i) {
+      sum[i * rows.steps[2]] = narrow<T>(widen(x[i * step]) + widen(residual[i * rows.steps[1]]));
+    });
+    x = sum;
+    step = rows.steps[2];
+  }
+  T* out = static_cast<T*>(rows.rows.data[3]) + at[3];
+  const T* weight = static_cast<const T*>(rows.weight);
+  const auto element = [&](std::int64_t i) { return static_cast<double>(widen(x[i * step])); };
+  if (rows.is_layer) {
+    const T* bias = static_cast<const T*>(rows.bias);
+    double sum = 0;
+    each<Team<size>, size>(width, [&](std::int64_t i) { sum += element(i); });
+    const double mean = Team<size>::all(sum, AddUp{}) / width;
+    double squares = 0;
+    each<Team<size>, size>(width, [&](std::int64_t i) {
+      const double distance = element(i) - mean;
+      squares += distance * distance;
+    });
+    const double scale = 1 / sqrt(Team<size>::all(squares, AddUp{}) / width + rows.epsilon);
+    each<Team<size>, size>(width, [&](std::int64_t i) {
+      out[i * rows.steps[3]] = narrow<T>(
+          (element(i) - mean) * scale * static_cast<double>(widen(weight[i * rows.weight_step])) +
+          static_cast<double>(widen(bias[i * rows.bias_step])));
+    });
+    return;
+  }
+  double squares = 0;
+  each<Team<size>, size>(width, [&](std::int64_t i) { squares += element(i) * element(i); });
+  const double mean = Team<size>::all(squares, AddUp{}) / width;
+  const C scale = static_cast<C>(1 / sqrt(mean + rows.epsilon));
+  const C offset = static_cast<C>(rows.weight_offset);
+  each<Team<size>, size>(width, [&](std::int64_t i) {
+    out[i * rows.steps[3]] =
+        narrow<T>(widen(x[i * step]) * scale * (widen(weight[i * rows.weight_step]) + offset));
+  });
+}
+
+bool is_piecewise(const void* vector, std::int64_t step) {
+  return vector == nullptr || (step == 1 && reinterpret_cast<std::uintptr_t>(vector) % 16 == 0);
+}
+
+}  // namespace
+
+void launch_norm(const NormRows& rows, Element dtype, const LaunchPlace& place) {
+  const std::int64_t count = rows.rows.count;
+  if (count == 0 || rows.width == 0) return;
+  visit_floats(dtype, [&]<typename T>() {
+    if constexpr (sizeof(T) <= 4) {
+      const auto in_registers = [&]<int size, int pieces>() {
+        norm_in_registers<T, size, pieces>
+            <<<row_blocks<size>(count), Team<size>::block, 0, place.stream>>>(rows);
+      };
+      if (takes_pieces(rows, sizeof(T)) && is_piecewise(rows.weight, rows.weight_step) &&
+          is_piecewise(rows.bias, rows.bias_step) &&
+          visit_row_size(rows.width * sizeof(T), in_registers)) {
+        return;
+      }
+    }
+    visit_team(rows.width, rows.steps[0] == 1, count, [&]<int size>() {
+      norm_of_any<T, size><<<row_blocks<size>(count), Team<size>::block, 0, place.stream>>>(rows);
+    });
+  });
+}
+
+}  // namespace paceline::kernels::cuda
