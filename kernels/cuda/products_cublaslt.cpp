@@ -9,14 +9,15 @@
 
 // cublasLt's products. Members `.h0`, `.h1`, ... take the first, second, ... algorithm that its
 // heuristic names for a shape, which is asked once for each shape, in `bind`; a shape for which
-// there are fewer is `unsupported` there. `.tf32_*` multiply f32 in 10 bits.
+// there are fewer is `unsupported` there. What `.h0` finds none for is computed as products_cuda
+// does. `.tf32_*` multiply f32 in 10 bits.
 namespace paceline::kernels::cuda {
 namespace {
 
 struct State : ProductState {
   int algorithm = 0;
   bool is_tf32 = false;
-  std::optional<CublasLtPlan> plan;  // None: nothing that cublasLt takes, such as no depth.
+  std::optional<CublasLtPlan> plan;  // None: products_cuda's, as for no depth.
 };
 
 std::int64_t alignment_of(const void* address) {
@@ -63,7 +64,12 @@ void bind(const Call& call) {
   state.plan.reset();
   const ProductArguments p = arguments(call);
   if (p.batches == 0 || p.rows == 0 || p.columns == 0 || p.depth == 0) return;
-  state.plan.emplace(problem_of(p, call, arguments == matmul_arguments), p.bias, state.algorithm);
+  state.plan.emplace(problem_of(p, call, arguments == matmul_arguments), p.bias);
+  if (state.plan->choose(state.algorithm)) return;
+  state.plan.reset();
+  if (state.algorithm == 0) return;
+  throw unsupported("cublasLt has not so many algorithms for {} by {} by {}: number {}", p.rows,
+                    p.columns, p.depth, state.algorithm);
 }
 
 template <Arguments arguments>

