@@ -1,0 +1,80 @@
+#include <fmt/format.h>
+
+#include "tests/gpu/large_operands.h"
+
+namespace paceline {
+namespace {
+
+using test::drawn;
+using test::expect_equal_results;
+
+class LargeProducts : public testing::TestWithParam<Dtype> {
+ protected:
+  void SetUp() override {
+    if (const auto absence = kernels::cuda_absence()) GTEST_SKIP() << *absence;
+  }
+
+  std::vector<Tensor> linear_inputs(std::int64_t rows, std::int64_t columns, std::int64_t depth,
+                                    bool has_residual) const {
+    const Dtype dtype = GetParam();
+    std::vector<Tensor> inputs = {drawn(dtype, {rows, depth}, 1),
+                                  drawn(dtype, {columns, depth}, 2)};
+    if (has_residual) inputs.push_back(drawn(dtype, {rows, columns}, 3));
+    inputs.push_back(drawn(dtype, {columns}, 4));
+    return inputs;
+  }
+};
+
+TEST_P(LargeProducts, FewRowsAgreeWithThePlainKernel) {
+  for (const std::int64_t rows : {1, 2, 3, 7, 8, 16, 19}) {
+    for (const auto& [columns, depth] :
+         {std::pair<int, int>{1024, 3072}, {6144, 1024}, {257, 4104}}) {
+      SCOPED_TRACE(fmt::format("{} x {} x {}", rows, columns, depth));
+      expect_equal_results("few_rows_cuda.linear", "products_cuda.linear", {},
+                           linear_inputs(rows, columns, depth, false));
+      expect_equal_results("few_rows_cuda.linear_residual", "products_cuda.linear_residual", {},
+                           linear_inputs(rows, columns, depth, true));
+      expect_equal_results("few_rows_cuda.linear_activation", "products_cuda.linear_activation",
+                           {{"activation", std::string("silu")}},
+                           linear_inputs(rows, columns, depth, false));
+    }
+  }
+}
+
+TEST_P(LargeProducts, EveryAlgorithmOfCublasLtAgreesWithThePlainKernel) {
+  for (int i = 0; i < 8; ++i) {
+    for (const std::int64_t rows : {1, 33, 512}) {
+      SCOPED_TRACE(fmt::format("h{}, {} rows", i, rows));
+      expect_equal_results(fmt::format("products_cublaslt.linear.h{}", i), "products_cuda.linear",
+                           {}, linear_inputs(rows, 1024, 768, false));
+      expect_equal_results(fmt::format("products_cublaslt.linear_residual.h{}", i),
+                           "products_cuda.linear_residual", {},
+                           linear_inputs(rows, 1024, 768, true));
+      expect_equal_results(fmt::format("products_cublaslt.linear_gelu_tanh.h{}", i),
+                           "products_cuda.linear_activation",
+                           {{"activation", std::string("gelu_tanh")}},
+                           linear_inputs(rows, 1024, 768, false));
+    }
+  }
+}
+
+TEST_P(LargeProducts, BatchesOfCublasLtAgreeWithThePlainKernel) {
+  const Dtype dtype = GetParam();
+  for (const bool transpose_a : {false, true}) {
+    for (const bool transpose_b : {false, true}) {
+      const Attributes attributes{{"transpose_a", transpose_a}, {"transpose_b", transpose_b}};
+      const Extents a = transpose_a ? Extents{6, 128, 96} : Extents{6, 96, 128};
+      const Extents b = transpose_b ? Extents{6, 200, 128} : Extents{6, 128, 200};
+      expect_equal_results("products_cublaslt.matmul.h0", "products_cuda.matmul", attributes,
+                           {drawn(dtype, a, 5), drawn(dtype, b, 6)});
+      expect_equal_results("products_cublaslt.matmul.h0", "products_cuda.matmul", attributes,
+                           {drawn(dtype, a, 5), drawn(dtype, {b[1], b[2]}, 6)});
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cuda, LargeProducts, testing::Values(Dtype::f32, Dtype::f16, Dtype::bf16),
+                         [](const auto& info) { return std::string(to_string(info.param)); });
+
+}  // namespace
+}  // namespace paceline
