@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "kernels/cuda/runtime/errors.h"
+
+namespace paceline::kernels::cuda {
+
+// Numbers that a kernel's state keeps on the device. Made in `prepare` or `bind`: it allocates and
+// waits.
+template <typename T>
+class DeviceArray {
+ public:
+  DeviceArray() = default;
+  explicit DeviceArray(const std::vector<T>& values) {
+    if (values.empty()) return;
+    void* memory = nullptr;
+    check_cuda(cudaMalloc(&memory, values.size() * sizeof(T)), "memory of a kernel's state");
+    memory_.reset(static_cast<T*>(memory));
+    check_cuda(cudaMemcpy(memory, values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice),
+               "copy of a kernel's state");
+  }
+
+  T* data() const { return memory_.get(); }
+
+ private:
+  struct Free {
+    void operator()(T* memory) const { cudaFree(memory); }
+  };
+  std::unique_ptr<T, Free> memory_;
+};
+
+}  // namespace paceline::kernels::cuda
