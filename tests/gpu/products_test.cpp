@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "common/ops/block_format.h"
 #include "tests/gpu/large_operands.h"
 
 namespace paceline {
@@ -37,6 +38,32 @@ TEST_P(LargeProducts, FewRowsAgreeWithThePlainKernel) {
       expect_equal_results("few_rows_cuda.linear_activation", "products_cuda.linear_activation",
                            {{"activation", std::string("silu")}},
                            linear_inputs(rows, columns, depth, false));
+    }
+  }
+}
+
+// Bytes of which two are a small positive half.
+Tensor drawn_blocks(const ops::BlockFormat& format, std::int64_t columns, std::int64_t depth) {
+  Tensor blocks(Dtype::u8, {columns, format.row_bytes(depth)});
+  std::uint32_t state = 12345;
+  for (std::int64_t i = 0; i < blocks.element_count(); ++i) {
+    state = state * 1664525u + 1013904223u;
+    blocks.as<std::uint8_t>()[i] = static_cast<std::uint8_t>((state >> 24) % 61);
+  }
+  return blocks;
+}
+
+TEST_P(LargeProducts, FewRowsOfBlocksAgreeWithThePlainKernel) {
+  const Dtype dtype = GetParam();
+  for (const ops::BlockFormat& format : ops::block_formats) {
+    for (const std::int64_t rows : {1, 2, 5, 16}) {
+      for (const std::int64_t depth : {256, 1280, 4096}) {
+        SCOPED_TRACE(fmt::format("{}, {} x {}", format.name, rows, depth));
+        expect_equal_results("few_rows_cuda.linear_quantized", "products_cuda.linear_quantized",
+                             {{"format", std::string(format.name)}},
+                             {drawn(dtype, {rows, depth}, 7), drawn_blocks(format, 301, depth),
+                              drawn(dtype, {301}, 8)});
+      }
     }
   }
 }
