@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <type_traits>
 
 #include "kernels/cpu/support/activations-inl.h"
 #include "kernels/cpu/support/parallel.h"
@@ -52,6 +54,9 @@ struct GatedBy {
   }
 };
 
+// Places of a vector's elements are 32 bits, in bytes.
+inline constexpr std::int64_t gathered_stride_max = 1 << 24;
+
 // Some elements of an operand, `stride` apart. The common strides are 1, and 0 of a broadcast.
 template <typename T>
 struct Run {
@@ -61,6 +66,13 @@ struct Run {
   HWY_INLINE Vector load_from(std::int64_t i, std::int64_t left) const {
     if (stride == 1) return load_first(data + i, left);
     if (stride == 0) return fill(static_cast<float>(*data));
+    if constexpr (std::is_same_v<T, float> && lane_count >= 16) {
+      if (left >= lane_count && std::abs(stride) < gathered_stride_max) {
+        const Integers32 integers;
+        const auto step = hn::Set(integers, static_cast<std::int32_t>(stride));
+        return hn::GatherIndex(floats32, data + i * stride, hn::Mul(hn::Iota(integers, 0), step));
+      }
+    }
     alignas(64) float lanes[lane_count] = {};
     for (std::int64_t k = 0; k < std::min(left, lane_count); ++k) {
       lanes[k] = static_cast<float>(data[(i + k) * stride]);

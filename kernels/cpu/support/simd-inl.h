@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "common/graph/half.h"
 
@@ -58,25 +59,43 @@ HWY_INLINE void store(Vector value, Float16* to) {
   hn::StoreU(hn::DemoteTo(halves, value), halves, reinterpret_cast<hwy::float16_t*>(to));
 }
 
+// Whether masked loads and stores of elements leave memory beyond the mask alone.
+template <typename T>
+inline constexpr bool has_masks = std::is_same_v<T, float> &&
+                                  (!HWY_MEM_OPS_MIGHT_FAULT || HWY_TARGET == HWY_AVX2);
+
 // The first `count` lanes, at most a whole vector; nothing beyond is touched. Lanes beyond are
 // `rest`.
 template <typename T>
 HWY_INLINE Vector load_first(const T* from, std::int64_t count, Vector rest) {
   if (count >= lane_count) return load(from);
-  alignas(64) T lanes[lane_count] = {};
-  std::memcpy(lanes, from, count * sizeof(T));
-  return hn::IfThenElse(hn::FirstN(floats32, count), load(lanes), rest);
+  const auto is_present = hn::FirstN(floats32, count);
+  if constexpr (has_masks<T>) {
+    return hn::IfThenElse(is_present, hn::MaskedLoad(is_present, floats32, from), rest);
+  } else {
+    alignas(64) T lanes[lane_count] = {};
+    std::memcpy(lanes, from, count * sizeof(T));
+    return hn::IfThenElse(is_present, load(lanes), rest);
+  }
 }
 template <typename T>
 HWY_INLINE Vector load_first(const T* from, std::int64_t count) {
+  if constexpr (has_masks<T>) {
+    if (count >= lane_count) return load(from);
+    return hn::MaskedLoad(hn::FirstN(floats32, count), floats32, from);
+  }
   return load_first(from, count, hn::Zero(floats32));
 }
 template <typename T>
 HWY_INLINE void store_first(Vector value, T* to, std::int64_t count) {
   if (count >= lane_count) return store(value, to);
-  alignas(64) T lanes[lane_count];
-  store(value, lanes);
-  std::memcpy(to, lanes, count * sizeof(T));
+  if constexpr (has_masks<T>) {
+    hn::BlendedStore(value, hn::FirstN(floats32, count), floats32, to);
+  } else {
+    alignas(64) T lanes[lane_count];
+    store(value, lanes);
+    std::memcpy(to, lanes, count * sizeof(T));
+  }
 }
 
 HWY_INLINE float sum_of_lanes(Vector v) { return hn::GetLane(hn::SumOfLanes(floats32, v)); }
