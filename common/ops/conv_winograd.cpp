@@ -1,7 +1,9 @@
 #include <cmath>
+#include <utility>
 
 #include "common/ops/support/convolution.h"
 #include "common/ops/support/samples.h"
+#include "common/ops/support/winograd.h"
 #include "common/ops/winograd.h"
 
 namespace paceline::ops {
@@ -121,25 +123,19 @@ void reference(const ReferenceCall& call) {
 Sample sample(Dtype dtype, const Extents& x, std::int64_t m, bool has_bias, const char* activation,
               std::int64_t low = 1, std::int64_t high = 1) {
   // Small filters keep what activations saturate on small, too.
-  Sample sample{{{dtype, x}, {dtype, {places, m, x[1]}, between(-0.1, 0.1)}},
-                {{"pads_low", Integers{low, low}},
-                 {"pads_high", Integers{high, high}},
-                 {"activation", std::string(activation)},
-                 {"high", 6.0}}};
-  if (has_bias) sample.inputs.push_back({dtype, {m}});
-  return sample;
+  std::vector<Sample::Operand> inputs = {{dtype, x},
+                                         {dtype, {places, m, x[1]}, between(-0.1, 0.1)}};
+  if (has_bias) inputs.push_back({dtype, {m}});
+  return winograd_sample(std::move(inputs), activation, low, high);
 }
 
 }  // namespace
 
 Op conv_winograd() {
-  std::vector<AttributeSpec> attributes = {{"pads_low", AttributeKind::integers},
-                                           {"pads_high", AttributeKind::integers}};
-  for (const AttributeSpec& spec : FinalActivation::attributes()) attributes.push_back(spec);
   return {
       .input_count_min = 2,
       .input_count_max = 3,
-      .attributes = attributes,
+      .attributes = winograd_attributes(),
       .infer = infer,
       .work = work,
       .reference = reference,

@@ -2,6 +2,8 @@
 #include "common/ops/support/blocked_convolution.h"
 #include "common/ops/support/convolution.h"
 #include "common/ops/support/packing.h"
+#include "common/ops/support/samples.h"
+#include "common/ops/support/winograd.h"
 #include "common/ops/winograd.h"
 
 namespace paceline::ops {
@@ -77,28 +79,21 @@ void reference(const ReferenceCall& call) {
 
 Sample sample(Dtype dtype, const Extents& x, std::int64_t rows, const char* activation,
               std::int64_t low = 1, std::int64_t high = 1) {
-  return {{{dtype, {x[0], x[1], x[2], x[3], channel_block}},
-           {dtype,
-            {rows, places, x[1], channel_block, channel_block},
-            {.kind = Domain::Kind::uniform, .low = -0.1, .high = 0.1}},
-           {dtype, {rows, channel_block}}},
-          {{"pads_low", Integers{low, low}},
-           {"pads_high", Integers{high, high}},
-           {"activation", std::string(activation)},
-           {"high", 6.0}}};
+  return winograd_sample(
+      {{dtype, {x[0], x[1], x[2], x[3], channel_block}},
+       {dtype, {rows, places, x[1], channel_block, channel_block}, between(-0.1, 0.1)},
+       {dtype, {rows, channel_block}}},
+      activation, low, high);
 }
 
 }  // namespace
 
 // Atomic, as `conv_winograd` is.
 Op conv_winograd_blocked() {
-  std::vector<AttributeSpec> attributes = {{"pads_low", AttributeKind::integers},
-                                           {"pads_high", AttributeKind::integers}};
-  for (const AttributeSpec& spec : FinalActivation::attributes()) attributes.push_back(spec);
   return {
       .input_count_min = 3,
       .input_count_max = 3,
-      .attributes = attributes,
+      .attributes = winograd_attributes(),
       .infer = infer,
       .work = work,
       .reference = reference,
