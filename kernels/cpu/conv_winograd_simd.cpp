@@ -7,8 +7,11 @@
 
 #include <atomic>
 
-#include "kernels/cpu/support/convolution-inl.h"
+#include "kernels/cpu/support/convolution_tile-inl.h"
+#include "kernels/cpu/support/final_activation-inl.h"
+#include "kernels/cpu/support/parallel.h"
 #include "kernels/cpu/support/simd_kernel.h"
+#include "kernels/cpu/support/strided_copies-inl.h"
 #include "kernels/cpu/support/winograd.h"
 #include "kernels/cpu/support/winograd_transform-inl.h"
 
@@ -134,7 +137,7 @@ class WinogradImage {
     for (int i = 0; i < 6; ++i) {
       Vector turned[6];
       transform_window(rows[i], turned);
-      for (int k = 0; k < 6; ++k) store_some(turned[k], panels + (i * 6 + k) * step, count);
+      for (int k = 0; k < 6; ++k) store_first(turned[k], panels + (i * 6 + k) * step, count);
     }
   }
 
@@ -187,7 +190,7 @@ class WinogradImage {
     float* out = out_ + channel * conv_.columns + y * width + x;
     const std::int64_t present = std::min({count, width - x, 4 * lane_count});
     for (std::int64_t j = 0; j < present; j += lane_count) {
-      store_some(f(hn::Add(load(row + j), bias)), out + j, present - j);
+      store_first(f(hn::Add(load(row + j), bias)), out + j, present - j);
     }
   }
 

@@ -5,9 +5,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <limits>
-
 #include "kernels/cpu/support/parallel.h"
+#include "kernels/cpu/support/pool_folds-inl.h"
 #include "kernels/cpu/support/pools.h"
 #include "kernels/cpu/support/simd-inl.h"
 #include "kernels/cpu/support/simd_kernel.h"
@@ -33,18 +32,6 @@ HWY_BEFORE_NAMESPACE();
 namespace paceline::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace {
-
-// NaN wins.
-struct LargerOrNan {
-  static float start() { return -std::numeric_limits<float>::infinity(); }
-  HWY_INLINE Vector operator()(Vector best, Vector x) const {
-    return hn::IfThenElse(hn::Or(hn::Gt(x, best), hn::IsNaN(x)), x, best);
-  }
-};
-struct Sum {
-  static float start() { return 0; }
-  HWY_INLINE Vector operator()(Vector sum, Vector x) const { return hn::Add(sum, x); }
-};
 
 struct Lanes {
   std::array<WindowAxis, 3> axes;
@@ -146,7 +133,7 @@ template <typename Fold, typename Finish>
 void fold_whole(const Call& call, const Lanes& pool, const Finish& finish) {
   const WindowAxis &az = pool.axes[0], &ay = pool.axes[1], &ax = pool.axes[2];
   const std::int64_t in = az.in * ay.in * ax.in, line = ay.out * ax.out;
-  parallel_ranges(pool.planes * az.out, line * az.kernel * ay.kernel / 8, call.threads,
+  parallel_ranges(pool.planes * az.out, line * az.kernel * ay.kernel, call.threads,
                   [&](std::int64_t begin, std::int64_t end) {
                     for (std::int64_t i = begin; i < end; ++i) {
                       const float* plane = pool.x + i / az.out * in;

@@ -5,9 +5,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <limits>
-
-#include "kernels/cpu/support/convolution-inl.h"
+#include "kernels/cpu/support/convolution_planes-inl.h"
+#include "kernels/cpu/support/pool_folds-inl.h"
 #include "kernels/cpu/support/pools.h"
 #include "kernels/cpu/support/simd_kernel.h"
 
@@ -48,18 +47,6 @@ namespace paceline::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-// NaN wins.
-struct LargerOrNan {
-  static float start() { return -std::numeric_limits<float>::infinity(); }
-  HWY_INLINE Vector operator()(Vector best, Vector x) const {
-    return hn::IfThenElse(hn::Or(hn::Gt(x, best), hn::IsNaN(x)), x, best);
-  }
-};
-struct Sum {
-  static float start() { return 0; }
-  HWY_INLINE Vector operator()(Vector sum, Vector x) const { return hn::Add(sum, x); }
-};
-
 // Four rows of windows, or one, folded over all taps.
 template <int rows, typename Fold>
 HWY_INLINE void fold_rows(const Convolution& pool, const PaddedPlane& plane, const float* padded,
@@ -94,7 +81,7 @@ void fold_plane(const Convolution& pool, const PaddedPlane& plane, const float* 
         fold_rows<1, Fold>(pool, plane, padded + y * step + x, folded);
       }
       for (std::int64_t i = 0; i < rows; ++i) {
-        store_some(finish(folded[i], y + i, x), out + (y + i) * width + x, width - x);
+        store_first(finish(folded[i], y + i, x), out + (y + i) * width + x, width - x);
       }
     }
     y += rows;

@@ -15,6 +15,9 @@ struct BlockedState : WindowState {
   FinalActivation activation;
 };
 
+// Products that take as long as one element of work on elements.
+inline constexpr std::int64_t products_per_element = 16;
+
 enum class BlockedForm { dense, depthwise, plain };
 
 template <typename T>
@@ -39,6 +42,7 @@ struct BlockedCall {
     const std::int64_t each = form == BlockedForm::depthwise ? 1 : depth * lanes();
     return each * taps() * channel_block;
   }
+  std::int64_t products() const { return batches * rows * pixels() * filter_floats(); }
   bool is_empty() const { return batches * rows * pixels() == 0; }
   bool has_padding() const {
     const auto reaches_out = [](const WindowAxis& axis) {

@@ -205,11 +205,12 @@ inline void convolve_blocked(const BlockedCall<float>& conv, int threads, float*
   const std::int64_t floats = (sweep.floats(conv) + 15) / 16 * 16;
   const std::int64_t chunks = conv.batches * sweep.chunks, shares = sweep.shares;
   const std::int64_t tiles = (conv.rows + tile_blocks_max - 1) / tile_blocks_max;
-  const std::int64_t cost = conv.rows * conv.filter_floats() / shares * sweep.strips_each / 4;
-  parallel_ranges(chunks * shares, cost, threads, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t cost = conv.products() / (chunks * shares) / products_per_element;
+  // A thread that has a share takes it through all chunks: it reads no other filters.
+  parallel_ranges(shares * chunks, cost, threads, [&](std::int64_t begin, std::int64_t end) {
     float* own = workspace + workspace_part(threads) * floats;
     for (std::int64_t item = begin; item < end; ++item) {
-      const std::int64_t chunk = item / shares, share = item % shares;
+      const std::int64_t share = item / chunks, chunk = item % chunks;
       const Range rows{tiles * share / shares * tile_blocks_max,
                        std::min(tiles * (share + 1) / shares * tile_blocks_max, conv.rows)};
       BlockedChunk(conv, sweep, chunk / sweep.chunks, chunk % sweep.chunks, own).run(rows);

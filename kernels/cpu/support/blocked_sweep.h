@@ -15,8 +15,9 @@ inline constexpr std::int64_t chunk_floats_max = 256 * 1024;
 struct BlockedSweep {
   std::int64_t strips, width, last_width;  // The last strip may be shorter.
   std::int64_t strips_each, chunks;
-  std::int64_t shares;  // Of the result's blocks, which threads take beside each other.
-  bool is_padded;       // x is copied with its padding, chunk by chunk; else read where it lies.
+  std::int64_t together;  // Strips so short that a tile takes two of them.
+  std::int64_t shares;    // Of the result's blocks, which threads take beside each other.
+  bool is_padded;         // x is copied with its padding, chunk by chunk; else read where it lies.
   // Of the rows that a strip begins with, the columns of a row, and from plane to plane. Where x is
   // copied, planes are as high as a chunk needs.
   std::int64_t rows_each, columns, plane;
@@ -37,6 +38,7 @@ struct BlockedSweep {
       columns = width;
     }
     if (is_padded) columns = (across.out - 1) * across.stride + reach(across);
+    together = 2 * width <= strip_pixels ? 2 : 1;
     const std::int64_t strip_floats =
         std::max<std::int64_t>(conv.depth * conv.lanes() * rows_each * columns, 1);
     const bool reads_in_place = has_large_filters(conv) && !is_padded;
@@ -45,7 +47,7 @@ struct BlockedSweep {
     chunks = (strips + strips_each - 1) / strips_each;
     shares = share_rows(conv, row_blocks, threads) ? threads : 1;
     if (shares == 1) chunks = (chunks + threads - 1) / threads * threads;
-    strips_each = ((strips + chunks - 1) / chunks + 1) / 2 * 2;
+    strips_each = ((strips + chunks - 1) / chunks + together - 1) / together * together;
     chunks = (strips + strips_each - 1) / strips_each;
     plane = conv.in() * conv.lanes();
     if (is_padded) plane = ((strips_each - 1) * rows_each + reach(down)) * columns * conv.lanes();
@@ -59,7 +61,9 @@ struct BlockedSweep {
     return is_padded ? conv.depth * plane : 0;
   }
 
-  // What leaves less to the busiest thread: blocks of the result, or strips.
+  // What leaves less to the busiest thread: blocks of the result, or strips. Where neither does,
+  // what makes threads read less: blocks part the filters, strips part x and lie where the thread
+  // that wants them next wrote them.
   bool share_rows(const BlockedCall<float>& conv, std::int64_t row_blocks, int threads) const {
     if (threads == 1) return false;
     const auto busiest = [&](std::int64_t count, std::int64_t each) {
@@ -67,12 +71,17 @@ struct BlockedSweep {
       return static_cast<double>((parts + threads - 1) / threads * each) / count;
     };
     const double by_rows = busiest(conv.rows, row_blocks);
-    // Large filters are better read by one thread each than by all.
-    const double margin = has_large_filters(conv) ? 0.05 : -0.01;
-    return by_rows <= busiest(conv.batches * strips, 2) + margin;
+    const double margin = parts_filters(conv) ? 0.05 : -0.01;
+    return by_rows <= busiest(conv.batches * strips, together) + margin;
   }
   static bool has_large_filters(const BlockedCall<float>& conv) {
     return conv.rows * conv.filter_floats() > chunk_floats_max;
+  }
+  static bool parts_filters(const BlockedCall<float>& conv) {
+    const std::int64_t x = conv.depth * conv.lanes() * conv.in();
+    const std::int64_t result = conv.rows * channel_block * conv.pixels();
+    const std::int64_t around = conv.batches * std::max(x, result);
+    return has_large_filters(conv) || conv.rows * conv.filter_floats() > 2 * around;
   }
 
   static std::int64_t reach(const WindowAxis& axis) {

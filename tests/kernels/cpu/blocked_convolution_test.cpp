@@ -93,6 +93,8 @@ TEST(BlockedConvolutionKernels, DoNotMultiplyPadding) {
              {{1, 1, 12, 20, 16}, {1, 1, 3, 3, 16, 16}, 1, 2, 2},
              {{1, 1, 6, 6, 16}, {1, 1, 1, 1, 16, 16}},  // Padding without a kernel around.
              {{2, 2, 9, 21, 16}, {2, 3, 3, 16}},
+             {{1, 2, 3, 7, 16}, {2, 3, 3, 16}},
+             {{1, 2, 5, 16, 16}, {2, 3, 3, 16}, 2},
              {{1, 1, 9, 5, 16}, {1, 5, 5, 16}, 2, 1, 2},
              {{1, 3, 14, 14}, {1, 3, 3, 3, 16}, 2}},
             {infinity, -infinity, std::nanf("")});
@@ -104,6 +106,8 @@ TEST(BlockedConvolutionKernels, FillTilesOfAnyWidth) {
     problems.push_back({{1, 1, 3, width, 16}, {3, 1, 3, 3, 16, 16}});
     problems.push_back({{1, 1, 1, width, 16}, {2, 1, 1, 1, 16, 16}, 1, 1, 0});
     problems.push_back({{1, 1, 4, width, 16}, {1, 3, 3, 16}, 2});
+    problems.push_back({{1, 1, 4, width, 16}, {1, 3, 3, 16}});
+    if (width > 2) problems.push_back({{1, 1, 3, width, 16}, {1, 3, 3, 16}, 1, 1, 0});
   }
   check_all(problems, {0});
 }

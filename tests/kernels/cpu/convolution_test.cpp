@@ -55,6 +55,7 @@ void expect_equal(const Tensor& out, const Tensor& wanted) {
   }
 }
 
+// `wild` takes the place of one weight, unless it is 0.
 void check(const Kernel& kernel, const Problem& p, float wild) {
   const Op& op = ops::all_ops().get(kernel.info.op);
   const bool has_residual = op.name == "conv_residual";
@@ -63,7 +64,7 @@ void check(const Kernel& kernel, const Problem& p, float wild) {
                                 ops::draw({Dtype::f32, p.weight}, random)};
   // A corner's tap of the last channels: where padding is met.
   const std::int64_t last = inputs[1].element_count() - 1;
-  inputs[1].as<float>()[last] = wild;
+  if (wild != 0) inputs[1].as<float>()[last] = wild;
   if (has_residual) inputs.push_back(ops::draw({Dtype::f32, result_of(p)}, random));
   inputs.push_back(ops::draw({Dtype::f32, {p.weight[0]}}, random));
   std::vector<TensorView> views;
@@ -101,6 +102,28 @@ TEST(ConvolutionKernels, DoNotMultiplyPadding) {
         for (const float wild : {infinity, -infinity, std::nanf("")}) check(*kernel, problem, wild);
       }
     }
+  }
+}
+
+TEST(ConvolutionKernels, TakeStepsOfAnyWidth) {
+  for (const char* op : {"conv", "conv_residual"}) {
+    for (const Kernel* kernel : kernels::kernels_of(op)) {
+      for (std::int64_t width = 4; width <= 80; width += 3) {
+        for (const std::int64_t stride : {1, 2, 3, 4}) {
+          SCOPED_TRACE(fmt::format("{}, {} wide, by {}", kernel->info.name, width, stride));
+          check(*kernel, {{1, 3, 4, width}, {9, 3, 2, 2}, 1, stride, 1, 0}, 0);
+          check(*kernel, {{1, 2, 4, width}, {2, 1, 3, 3}, 2, stride}, 0);
+        }
+      }
+    }
+  }
+}
+
+TEST(ConvolutionKernels, ShareOutFewColumnsAndManyRows) {
+  for (const Kernel* kernel : kernels::kernels_of("conv")) {
+    check(*kernel, {{1, 24, 12, 12}, {64, 24, 2, 2}, 1, 2, 1, 0}, 0);
+    check(*kernel, {{2, 24, 40, 40}, {32, 24, 2, 2}, 1, 2, 1, 0}, 0);
+    check(*kernel, {{1, 300, 5, 5}, {900, 300, 1, 1}, 1, 1, 1, 0}, 0);
   }
 }
 
