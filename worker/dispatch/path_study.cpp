@@ -19,6 +19,9 @@ constexpr paths::PricingOptions hopeful = {.guesses = paths::PricingOptions::Gue
                                            .decided_kernels = true};
 constexpr paths::PricingOptions careful = {.decided_kernels = true};
 
+// Searching anew takes longer than most measurements.
+constexpr int looked_at_least = 8;
+
 class Study {
  public:
   Study(GraphDispatcher& dispatcher, const OpSet& ops, std::span<const Kernel> kernels,
@@ -117,7 +120,7 @@ class Study {
     for (int round = 0; round < options_.rounds; ++round) {
       if (1e-9 * static_cast<double>(monotonic_ns() - begin_ns) > options_.seconds) break;
       int measured = 0;
-      for (const FoundPath& path : finder_.best(options_.paths)) {
+      for (const FoundPath& path : finder_.best(std::max(options_.paths, looked_at_least))) {
         measured += measure(workloads_of(path.path.graph, bindings_, ops_));
         measured += measure(finder_.copies(path.path));
       }
