@@ -6,6 +6,7 @@
 #   --tolerances "1e-5 1e-2"
 #   --only REGEX           of file names
 #   --measure PATHS        first settle PATHS paths of each model into the store
+#   --measure-with "..."   arguments of that `paceline measure`, as "--study-seconds 8 --race-seconds 2"
 #   --rounds K             (11)
 #   --store URL            (RESULTS.jsonl.store)
 #   -- ARGUMENT...         the rest goes to `paceline bench`
@@ -22,13 +23,14 @@ if [ $# -lt 2 ]; then
 fi
 models=$1 results=$2
 shift 2
-threads="1 2" tolerances="1e-5" only="." paths=0 rounds=11 store=$results.store
+threads="1 2" tolerances="1e-5" only="." paths=0 rounds=11 store=$results.store measure_with=()
 while [ $# -gt 0 ] && [ "$1" != "--" ]; do
   case $1 in
     --threads) threads=$2 ;;
     --tolerances) tolerances=$2 ;;
     --only) only=$2 ;;
     --measure) paths=$2 ;;
+    --measure-with) read -r -a measure_with <<< "$2" ;;
     --rounds) rounds=$2 ;;
     --store) store=$2 ;;
     *) echo "peers.sh: unknown option: $1" >&2; exit 2 ;;
@@ -50,7 +52,7 @@ for model in "$models"/*.onnx "$models"/*.gguf; do
       common=("$model" --threads "$count" --tolerance "$tolerance" --store "$store")
       if [ "$paths" -gt 0 ]; then
         echo "measures $name, $count threads, tolerance $tolerance" >&2
-        "$paceline" measure "${common[@]}" --paths "$paths" --regime hot >&2 2>/dev/null ||
+        "$paceline" measure "${common[@]}" --paths "$paths" --regime hot "${measure_with[@]}" >&2 2>/dev/null ||
           echo "peers.sh: measuring failed: $name" >&2
       fi
       echo "times $name, $count threads, tolerance $tolerance" >&2
