@@ -34,7 +34,8 @@ class LargeAttention : public testing::TestWithParam<Dtype> {
     attributes.set("scale", 3 / std::sqrt(static_cast<double>(h.width)));
     std::vector<Tensor> operands = inputs(h);
     if (mask != nullptr) operands.push_back(*mask);
-    for (const char* name : {"attention_decode_cuda", "attention_mma_cuda"}) {
+    for (const char* name :
+         {"attention_decode_cuda", "attention_mma_cuda", "attention_wgmma_cuda"}) {
       const Kernel* kernel = cuda_kernel(name);
       ASSERT_NE(kernel, nullptr);
       if (std::ranges::count(kernel->info.accepts.dtypes, GetParam()) == 0) continue;
@@ -52,6 +53,8 @@ TEST_P(LargeAttention, OfManyQueriesAgreesWithThePlainKernel) {
     expect_equal({1, 2, 1, 129, 513, width}, {{"causal", true}, {"window", 100}});
     expect_equal({1, 2, 1, 256, 256, width}, {{"window", 33}, {"softcap", 5.0}});
     expect_equal({1, 2, 2, 70, 40, width}, {});
+    expect_equal({1, 8, 2, 1024, 1024, width}, {{"causal", true}});
+    expect_equal({1, 2, 2, 700, 1500, width}, {{"causal", true}, {"window", 400}});
   }
 }
 
@@ -139,7 +142,8 @@ TEST_P(LargeAttention, TakesTheNumberOfKeysLate) {
     return out;
   };
   const Tensor wanted = result(*cuda_kernel("attention_cuda"), false);
-  for (const char* name : {"attention_cuda", "attention_decode_cuda", "attention_mma_cuda"}) {
+  for (const char* name :
+       {"attention_cuda", "attention_decode_cuda", "attention_mma_cuda", "attention_wgmma_cuda"}) {
     const Kernel& kernel = *cuda_kernel(name);
     if (std::ranges::count(kernel.info.accepts.dtypes, dtype) == 0) continue;
     EXPECT_LE(compare(result(kernel, true).view(), wanted.view()).relative,
