@@ -8,7 +8,6 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/ops/all_ops.h"
-#include "kernels/all_kernels.h"
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
 #include "ops-tools/explanation.h"
@@ -55,15 +54,15 @@ class Explain {
         options_(arguments.request.dispatch_options()),
         model_(arguments.request.load(ModelForm::forward)),
         inputs_(inputs()),
-        graph_(prepare(model_.graph, ops::all_ops(), kernels::all_kernels())),
+        graph_(prepare(model_.graph, ops::all_ops(), arguments.request.kernels())),
         store_(arguments.request.store.open()) {
     options_.search.explain = true;
   }
 
   void execute() {
-    GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store_.get(), options_);
+    GraphDispatcher dispatcher(ops::all_ops(), arguments_.request.kernels(), store_.get(), options_);
     const Dispatched dispatched = dispatcher.dispatch(graph_, inputs_.bindings);
-    const Plan plan = compile(dispatched.decision.path, ops::all_ops(), kernels::all_kernels(),
+    const Plan plan = compile(dispatched.decision.path, ops::all_ops(), arguments_.request.kernels(),
                               inputs_.bindings, {.threads = options_.threads});
     std::optional<RunProfile> profile;
     if (arguments_.profile) profile = take_profile(plan);
@@ -98,7 +97,7 @@ class Explain {
   }
 
   RunProfile take_profile(const Plan& plan) const {
-    Session session(plan, ops::all_ops(), kernels::all_kernels(), model_.weights,
+    Session session(plan, ops::all_ops(), arguments_.request.kernels(), model_.weights,
                     {.threads = options_.threads});
     session.bind(inputs_.bindings);
     for (const auto& [name, tensor] : inputs_.tensors) session.set_input(name, tensor);
@@ -121,7 +120,7 @@ class Explain {
 
   void write_page(const Explained& explained, GraphDispatcher& dispatcher) const {
     report::PathReport report =
-        path_report(explained, ops::all_ops(), kernels::all_kernels(), dispatcher);
+        path_report(explained, ops::all_ops(), arguments_.request.kernels(), dispatcher);
     report.title = arguments_.request.model;
     report.facts.emplace_back("store", store_ ? store_->url() : "none");
     write_file_atomically(arguments_.page, report::to_html(report));

@@ -9,7 +9,6 @@
 #include "common/base/error.h"
 #include "common/base/time.h"
 #include "common/ops/all_ops.h"
-#include "kernels/all_kernels.h"
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
 #include "ops-tools/model_request.h"
@@ -46,7 +45,7 @@ class Generation {
       : arguments_(arguments),
         options_(arguments.request.dispatch_options()),
         prompt_(parse_tokens(arguments.tokens)),
-        model_(load(arguments.request)),
+        model_(load(arguments)),
         store_(arguments.request.store.open()),
         states_(std::make_shared<States>()),
         prepared_(std::make_shared<PreparedTensors>()),
@@ -71,8 +70,10 @@ class Generation {
   }
 
  private:
-  static Model load(const ModelRequest& request) {
-    Model model = request.load(ModelForm::generate);
+  static Model load(const GenerateArguments& arguments) {
+    const ModelRequest& request = arguments.request;
+    Model model =
+        request.load(ModelForm::generate, arguments.options.sampling.temperature == 0);
     if (model.vocabulary == 0 || model.states.empty()) {
       throw unsupported("this model does not generate tokens: {}", request.model);
     }
@@ -85,17 +86,17 @@ class Generation {
         static_cast<std::int64_t>(prompt_.size()) + arguments_.options.new_tokens_max;
     const Bindings bindings = {
         {"B", 1}, {"N", count}, {"past", past}, {"capacity", std::max(capacity, past + count)}};
-    GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store_.get(), options_);
+    GraphDispatcher dispatcher(ops::all_ops(), arguments_.request.kernels(), store_.get(), options_);
     const auto cache = arguments_.request.open_plan_cache();
     PlannedVariants planned =
-        plan_variants(model_.graph, bindings, dispatcher, ops::all_ops(), kernels::all_kernels(),
+        plan_variants(model_.graph, bindings, dispatcher, ops::all_ops(), arguments_.request.kernels(),
                       store_.get(), cache ? &*cache : nullptr);
     const PlanSummary& summary = planned.summaries[planned.variants.select(bindings)];
     measured_ += summary.measured;
     estimated_ += summary.estimated;
     plans_ += static_cast<int>(planned.variants.all.size());
     return VariantSession(
-        std::move(planned.variants), ops::all_ops(), kernels::all_kernels(), model_.weights,
+        std::move(planned.variants), ops::all_ops(), arguments_.request.kernels(), model_.weights,
         {.threads = options_.threads, .states = states_, .prepared = prepared_, .packed = packed_});
   }
 

@@ -5,23 +5,32 @@
 
 #include "common/base/error.h"
 #include "common/base/time.h"
+#include "common/ops/all_ops.h"
+#include "kernels/all_kernels.h"
 #include "worker/dispatch/planner.h"
+#include "worker/generate/greedy.h"
 #include "worker/probe/probe.h"
 
 namespace paceline {
 
 void ModelRequest::add_to(CLI::App& command) {
-  command.add_option("model", model, "A Hugging Face directory, an .onnx or .gguf file, or a graph in text form")
+  command
+      .add_option("model", model,
+                  "A Hugging Face directory, an .onnx or .gguf file, or a graph in text form")
       ->required();
   command.add_option("--bind", bindings, "SYMBOL=NUMBER, as in N=128; may be repeated")
       ->allow_extra_args(false);
   store.add_to(command);
-  command.add_option("--dtype", dtype, "Element type of weights: f32, bf16 or f16 (default: as published)");
-  command.add_option("--fix", fixed_inputs,
-                     "NAME=F.safetensors: an ONNX file's input whose value is known beforehand, as "
-                     "what a shape is made of must be; may be repeated")
+  command.add_option("--dtype", dtype,
+                     "Element type of weights: f32, bf16 or f16 (default: as published)");
+  command
+      .add_option("--fix", fixed_inputs,
+                  "NAME=F.safetensors: an ONNX file's input whose value is known beforehand, as "
+                  "what a shape is made of must be; may be repeated")
       ->allow_extra_args(false);
-  command.add_option("--device", device, "cpu, or cuda:K")->capture_default_str();
+  command
+      .add_option("--device", device, "cpu, cuda:K, or auto: both, as was measured to be fastest")
+      ->capture_default_str();
   command.add_option("--tolerance", tolerance, "Largest relative error of a kernel")
       ->capture_default_str();
   command.add_option("--on-miss", on_miss, "For what nobody measured: estimate, measure or fail")
@@ -69,7 +78,7 @@ TensorMap read_all_fixed(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-Model ModelRequest::load(ModelForm form) const {
+Model ModelRequest::load(ModelForm form, bool picks) const {
   ModelOptions options{.form = form, .fixed_inputs = read_all_fixed(fixed_inputs)};
   if (!dtype.empty()) {
     options.dtype = parse_dtype(dtype);
@@ -77,13 +86,20 @@ Model ModelRequest::load(ModelForm form) const {
       throw invalid("--dtype takes f32, f16, bf16 or f64: {}", dtype);
     }
   }
-  return load_model(model, options);
+  Model loaded = load_model(model, options);
+  if (form == ModelForm::generate && picks && DeviceSet::parse(device).cuda) {
+    loaded.graph = greedy_form(loaded.graph, ops::all_ops());
+  }
+  return loaded;
+}
+
+std::span<const Kernel> ModelRequest::kernels() const {
+  return kernels::kernels_on(DeviceSet::parse(device));
 }
 
 GraphDispatcher::Options ModelRequest::dispatch_options() const {
-  if (Device::parse(device).kind != DeviceKind::cpu) {
-    throw unsupported("this build has no CUDA kernels; use --device cpu: {}", device);
-  }
+  const DeviceSet devices = DeviceSet::parse(device);
+  kernels();  // For what it throws.
   if (!std::isfinite(tolerance) || tolerance <= 0) {
     throw invalid("--tolerance takes a number above 0, as in 1e-4: {}", tolerance);
   }
@@ -99,12 +115,16 @@ GraphDispatcher::Options ModelRequest::dispatch_options() const {
     throw invalid("--search-seconds takes more than 0 (--no-search turns it off): {}",
                   search_seconds);
   }
-  return {.choose = {.tolerance = tolerance, .on_miss = parse_on_miss(on_miss)},
+  return {.choose = {.tolerance = tolerance,
+                     .on_miss = parse_on_miss(on_miss),
+                     .cuda_index = devices.cuda.value_or(0)},
           .threads = threads,
+          // Decode weights that stay in a GPU's L2 while they are measured lie by factors.
+          .regime = devices.cuda ? Regime::cold : Regime::hot,
           .search = {.enabled = !no_search,
-                     .budget = {.nodes = search_nodes,
-                                .seconds = search_seconds,
-                                .clock = [] { return 1e-9 * static_cast<double>(monotonic_ns()); }}}};
+                     .budget = {.nodes = search_nodes, .seconds = search_seconds, .clock = [] {
+                                  return 1e-9 * static_cast<double>(monotonic_ns());
+                                }}}};
 }
 
 namespace {

@@ -2,11 +2,13 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "common/graph/device.h"
 #include "common/models/model.h"
+#include "kernels/kernel.h"
 #include "ops-tools/command.h"
 #include "scheduler/choose/choose.h"
 #include "worker/dispatch/dispatch.h"
@@ -36,9 +38,12 @@ struct ModelRequest {
   void add_to(CLI::App& command);
 
   // Throws `invalid` for an unknown dtype, or for inputs to fix that are not in their files.
-  Model load(ModelForm form) const;
+  // Where a GPU may be used and `picks` holds, a generate form picks the tokens (greedy_form()).
+  Model load(ModelForm form, bool picks = true) const;
   Bindings bound() const { return parse_bindings(bindings); }
-  // Throws `invalid` for a bad value of any option above.
+  // Those of `device`; throws `unsupported` with the reason for a GPU that cannot be used.
+  std::span<const Kernel> kernels() const;
+  // Throws `invalid` for a bad value of any option above, and what kernels() does.
   GraphDispatcher::Options dispatch_options() const;
   std::optional<PlanCache> open_plan_cache() const;
   // Weights as plans prepare them, in a folder within that of the plans; null without one.

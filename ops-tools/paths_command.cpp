@@ -6,7 +6,6 @@
 
 #include "common/base/error.h"
 #include "common/ops/all_ops.h"
-#include "kernels/all_kernels.h"
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
 #include "ops-tools/id_prefix.h"
@@ -75,14 +74,14 @@ class Paths {
         options_(arguments.request.dispatch_options()),
         model_(arguments.request.load(ModelForm::forward)),
         bindings_(arguments.request.bound()),
-        graph_(prepare(model_.graph, ops::all_ops(), kernels::all_kernels())),
+        graph_(prepare(model_.graph, ops::all_ops(), arguments.request.kernels())),
         store_(arguments.request.store.open()) {
     require_bound(graph_, bindings_);
   }
 
   void execute() {
-    GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store_.get(), options_);
-    PathFinder finder(dispatcher, ops::all_ops(), kernels::all_kernels(), graph_, bindings_,
+    GraphDispatcher dispatcher(ops::all_ops(), arguments_.request.kernels(), store_.get(), options_);
+    PathFinder finder(dispatcher, ops::all_ops(), arguments_.request.kernels(), graph_, bindings_,
                       {.budget = options_.search.budget,
                        .precision_max = paths::precision_within(options_.choose.tolerance)},
                       options_.search.limits);

@@ -8,7 +8,6 @@
 #include "common/base/error.h"
 #include "common/base/time.h"
 #include "common/ops/all_ops.h"
-#include "kernels/all_kernels.h"
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
 #include "ops-tools/id_prefix.h"
@@ -97,17 +96,17 @@ class Run {
 
   Loaded load(Store* store, const GraphDispatcher::Options& options) const {
     const std::int64_t plan_ns = monotonic_ns();
-    GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store, options);
+    GraphDispatcher dispatcher(ops::all_ops(), arguments_.request.kernels(), store, options);
     const auto cache = arguments_.request.open_plan_cache();
     Planned planned = paceline::plan(model_.graph, inputs_.bindings, dispatcher, ops::all_ops(),
-                                     kernels::all_kernels(), store, cache ? &*cache : nullptr);
+                                     arguments_.request.kernels(), store, cache ? &*cache : nullptr);
     const MemoryNeed memory = memory_need(planned.plan, inputs_.bindings);
     StartReport start{.model_s = model_s_,
                       .plan_s = seconds_since(plan_ns),
                       .is_plan_cached = planned.is_cached};
     const std::int64_t prepare_ns = monotonic_ns();
     const std::shared_ptr<PackedCache> packed = arguments_.request.open_packed_cache();
-    Session session(std::move(planned.plan), ops::all_ops(), kernels::all_kernels(), model_.weights,
+    Session session(std::move(planned.plan), ops::all_ops(), arguments_.request.kernels(), model_.weights,
                     {.threads = options.threads, .packed = packed});
     session.bind(inputs_.bindings);
     for (const auto& [name, tensor] : inputs_.tensors) session.set_input(name, tensor);

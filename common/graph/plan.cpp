@@ -21,6 +21,10 @@ std::string place_text(const Plan::Tensor& tensor, const ValueNames& names) {
   return names.of({tensor.index, 0});
 }
 
+std::string state_text(const Plan::StatePlace& state, const ValueNames& names) {
+  return fmt::format("state {} on {}\n", names.of({state.node, 0}), state.device.to_string());
+}
+
 std::string tensor_text(const Plan::Tensor& tensor, const ValueNames& names) {
   std::string text = "tensor ";
   text.append(place_text(tensor, names)).append(": ").append(type_text(tensor.type));
@@ -60,6 +64,7 @@ class PlanReader {
   void statement() {
     if (reader_.accept_word("slot")) return slot();
     if (reader_.accept_word("prepared")) return prepared();
+    if (reader_.accept_word("state")) return state();
     if (reader_.accept_word("tensor")) return tensor();
     if (reader_.accept_word("prepare")) {
       return plan_.prologue.push_back(instruction(plan_.prepared.size()));
@@ -91,6 +96,17 @@ class PlanReader {
     }
     reader_.expect("]");
     plan_.prepared.push_back(std::move(prepared));
+  }
+
+  void state() {
+    const std::size_t place = reader_.place();
+    Plan::StatePlace state{.node = read_value(reader_, values_).node};
+    if (plan_.graph.node(state.node).kind != NodeKind::state) {
+      reader_.fail_at(place, "only states are said to lie somewhere");
+    }
+    reader_.expect_word("on");
+    state.device = reader_.device();
+    plan_.states.push_back(state);
   }
 
   void tensor() {
@@ -170,6 +186,40 @@ class PlanReader {
 
 PlanId Plan::id() const { return {Hasher("plan/1").add(to_text(*this)).finish()}; }
 
+Device Plan::device_of(const Tensor& tensor) const {
+  switch (tensor.storage) {
+    case Storage::slot:
+      return slots[tensor.index].device;
+    case Storage::prepared:
+      return prepared[tensor.index].device;
+    case Storage::state:
+      return state_device(tensor.index);
+    default:
+      return {};
+  }
+}
+
+Device Plan::state_device(std::int32_t node) const {
+  for (const StatePlace& state : states) {
+    if (state.node == node) return state.device;
+  }
+  return {};
+}
+
+std::optional<Device> Plan::accelerator() const {
+  const auto first_of = [](const auto& pieces) -> std::optional<Device> {
+    for (const auto& piece : pieces) {
+      if (piece.device.kind != DeviceKind::cpu) return piece.device;
+    }
+    return std::nullopt;
+  };
+  if (const auto device = first_of(instructions)) return device;
+  if (const auto device = first_of(prologue)) return device;
+  if (const auto device = first_of(prepared)) return device;
+  if (const auto device = first_of(slots)) return device;
+  return first_of(states);
+}
+
 Plan::Storage storage_of(NodeKind kind) {
   switch (kind) {
     case NodeKind::input:
@@ -193,6 +243,7 @@ std::string to_text(const Plan& plan) {
   for (const auto& [device, bytes] : plan.prepared) {
     text += fmt::format("prepared {} [{}]\n", device.to_string(), bytes);
   }
+  for (const Plan::StatePlace& state : plan.states) text += state_text(state, names);
   for (const Plan::Tensor& tensor : plan.tensors) text += tensor_text(tensor, names);
   for (const Plan::Instruction& instruction : plan.prologue) {
     text += instruction_text("prepare", instruction, names);

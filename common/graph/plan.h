@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,12 @@ struct Plan {
   struct Prepared {
     Device device;
     std::int64_t bytes = 0;
+  };
+
+  // A state that does not lie on the CPU.
+  struct StatePlace {
+    std::int32_t node = -1;
+    Device device;
   };
 
   enum class Storage { input, weight, constant, state, slot, prepared };
@@ -61,12 +68,18 @@ struct Plan {
   Graph graph;
   std::vector<Slot> slots;
   std::vector<Prepared> prepared;
+  std::vector<StatePlace> states;  // By node; those on the CPU are left out.
   std::vector<Tensor> tensors;
   std::vector<Instruction> prologue;
   std::vector<Instruction> instructions;
   std::vector<Output> outputs;
 
   PlanId id() const;
+  // Inputs, weights and constants are on the CPU.
+  Device device_of(const Tensor& tensor) const;
+  Device state_device(std::int32_t node) const;
+  // The one device besides the CPU that it uses, if any.
+  std::optional<Device> accelerator() const;
 };
 
 // What a plan needs before anything runs.

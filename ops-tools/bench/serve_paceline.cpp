@@ -5,7 +5,6 @@
 #include "common/base/error.h"
 #include "common/base/time.h"
 #include "common/ops/all_ops.h"
-#include "kernels/all_kernels.h"
 #include "ops-tools/bench/children.h"
 #include "ops-tools/bench/protocol.h"
 #include "ops-tools/bench/task.h"
@@ -59,17 +58,17 @@ class OwnRun {
 
  protected:
   Session session(const Bindings& bindings, Session::Options options) {
-    GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store_.get(), options_);
+    GraphDispatcher dispatcher(ops::all_ops(), request_.kernels(), store_.get(), options_);
     const auto cache = request_.open_plan_cache();
     Planned planned =
-        paceline::plan(model_.graph, bindings, dispatcher, ops::all_ops(), kernels::all_kernels(),
+        paceline::plan(model_.graph, bindings, dispatcher, ops::all_ops(), request_.kernels(),
                        store_.get(), cache ? &*cache : nullptr);
     basis_ = to_string(planned.summary.basis);
     measured_ += planned.summary.measured;
     estimated_ += planned.summary.estimated;
     planned_bytes_ = std::max(planned_bytes_, memory_need(planned.plan, bindings).arena_bytes);
     options.threads = options_.threads;
-    return Session(std::move(planned.plan), ops::all_ops(), kernels::all_kernels(), model_.weights,
+    return Session(std::move(planned.plan), ops::all_ops(), request_.kernels(), model_.weights,
                    std::move(options));
   }
 

@@ -46,10 +46,10 @@ Error refused(const Workload& workload, const std::vector<Rival>& excluded) {
 }
 
 NodeDecision decision(const Workload& workload, const Candidate& chosen,
-                      KernelChooser::Candidates candidates) {
+                      KernelChooser::Candidates candidates, const Device& device) {
   NodeDecision made{.workload = workload,
                     .kernel = chosen.kernel->name,
-                    .device = {chosen.kernel->device},
+                    .device = device,
                     .estimate = chosen.estimate,
                     .error = step_error(*chosen.kernel, chosen.estimate, workload),
                     .rivals = {}};
@@ -164,6 +164,10 @@ void KernelChooser::leave_out_coarse(Candidates& found, const Workload& workload
   });
 }
 
+Device KernelChooser::device_of(const KernelInfo& kernel) const {
+  return {kernel.device, kernel.device == DeviceKind::cuda ? options_.cuda_index : 0};
+}
+
 KernelChooser::Candidate KernelChooser::pick(const Candidates& candidates) const {
   const Candidate& incumbent = candidates.usable.front();
   std::vector<Candidate> order = candidates.usable;
@@ -180,7 +184,7 @@ NodeDecision KernelChooser::decide(const Workload& workload) const {
   if (found.usable.empty()) throw refused(workload, found.excluded);
   const Candidate chosen = pick(found);
   sort_best_first(found.usable);
-  return decision(workload, chosen, std::move(found));
+  return decision(workload, chosen, std::move(found), device_of(*chosen.kernel));
 }
 
 NodeDecision KernelChooser::decide(const Workload& workload, std::string_view kernel) const {
@@ -190,7 +194,7 @@ NodeDecision KernelChooser::decide(const Workload& workload, std::string_view ke
   if (told == found.usable.end()) throw refused(workload, found.excluded);
   const Candidate chosen = *told;
   sort_best_first(found.usable);
-  return decision(workload, chosen, std::move(found));
+  return decision(workload, chosen, std::move(found), device_of(*chosen.kernel));
 }
 
 }  // namespace paceline

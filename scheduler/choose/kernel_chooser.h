@@ -31,6 +31,7 @@ struct ChooseOptions {
   // Kernels whose step_error() is above it are out where one with less is in: what a path of many
   // steps allows each, see fit().
   double step_error_max = std::numeric_limits<double>::infinity();
+  int cuda_index = 0;  // Of the GPU that kernels for one are chosen for.
 };
 
 struct Rival {
@@ -79,6 +80,8 @@ class KernelChooser {
       : kernels_(kernels), costs_(costs), options_(options) {}
 
   const ChooseOptions& options() const { return options_; }
+  // Where a choice of the kernel runs.
+  Device device_of(const KernelInfo& kernel) const;
   // The same with another step_error_max.
   KernelChooser with_steps_within(double step_error_max) const;
 

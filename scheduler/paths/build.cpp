@@ -78,8 +78,8 @@ class PartBuilder {
     if (made.op == nullptr) return leaf(made, pick.node);
     const auto& alternative = priced_.space.classes[place][solution_.chosen[place]];
     const bool shares = pick.kernel.empty() && made.op->view == nullptr;
-    const std::string& kernel = shares ? pick_of(alternative.children[0]).kernel : pick.kernel;
-    return outputs_of(made, pick.node, kernel)[made.output];
+    const Pick& made_by = shares ? pick_of(alternative.children[0]) : pick;
+    return outputs_of(made, pick.node, made_by)[made.output];
   }
 
   Value leaf(const Operator& made, NodeId node) {
@@ -91,8 +91,7 @@ class PartBuilder {
     return leaves_.at(egraph::class_of(node));
   }
 
-  const std::vector<Value>& outputs_of(const Operator& made, NodeId node,
-                                       const std::string& kernel) {
+  const std::vector<Value>& outputs_of(const Operator& made, NodeId node, const Pick& made_by) {
     std::vector<Value> inputs;
     for (const ClassId child : graph_.node(node).children) inputs.push_back(value_of(child));
     std::vector<ValueRef> refs;
@@ -100,7 +99,7 @@ class PartBuilder {
     const auto [at, is_new] = made_.try_emplace({made.siblings, std::move(refs)});
     if (is_new) {
       at->second = builder_.multi(made.op->name, inputs, made.attributes, label_of(node));
-      note(node, kernel);
+      note(node, made_by.kernel, made_by.device);
     }
     return at->second;
   }
@@ -119,10 +118,10 @@ class PartBuilder {
     return found == labels_.end() ? "" : found->second;
   }
 
-  void note(NodeId term, const std::string& kernel) {
+  void note(NodeId term, const std::string& kernel, const Device& device = {}) {
     const auto node = static_cast<std::int32_t>(built_.terms.size());
     built_.terms.push_back(term);
-    if (!kernel.empty()) built_.path.choices.push_back({node, kernel, {}});
+    if (!kernel.empty()) built_.path.choices.push_back({node, kernel, device});
   }
 
   const PricedForms& priced_;

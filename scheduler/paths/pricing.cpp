@@ -131,10 +131,13 @@ class Pricer {
   }
 
   void add_alternative(std::int32_t place, double cost_s, std::vector<std::int32_t> children,
-                       NodeId node, std::string kernel) {
+                       NodeId node, const KernelInfo* kernel = nullptr) {
     priced_.space.classes[place].push_back(
         {cost_s, std::move(children), static_cast<std::int64_t>(priced_.picks.size())});
-    priced_.picks.push_back({part_, node, std::move(kernel)});
+    priced_.picks.push_back({part_, node, "", {}});
+    if (kernel == nullptr) return;
+    priced_.picks.back().kernel = kernel->name;
+    priced_.picks.back().device = chooser_.device_of(*kernel);
   }
 
   std::vector<std::int32_t> places_of(const ENode& node) const {
@@ -149,7 +152,7 @@ class Pricer {
     const std::int32_t place = priced_.places.back().at(id);
     for (const NodeId node : graph_->nodes_of(id)) {
       if (!is_op(*graph_, node) || is_view(*graph_, node)) {
-        add_alternative(place, 0, places_of(graph_->node(node)), node, "");
+        add_alternative(place, 0, places_of(graph_->node(node)), node);
       } else if (graph_->facts(id).is_static) {
         add_prepared(place, id, node);
       } else {
@@ -166,7 +169,7 @@ class Pricer {
     const OperandType made = operand_of(graph_->facts(id).type, bindings_);
     const double bytes = 64 + static_cast<double>(made.size_bytes());
     add_alternative(place, bytes * prepared_s_per_byte * count_, places_of(graph_->node(node)),
-                    node, best->info->name);
+                    node, best->info);
   }
 
   void add_computed(std::int32_t place, NodeId node) {
@@ -174,7 +177,7 @@ class Pricer {
     std::int32_t computed = place;
     if (workload.outputs.size() > 1) {
       const auto [shared, is_new] = shared_place(node);
-      add_alternative(place, 0, {shared}, node, "");
+      add_alternative(place, 0, {shared}, node);
       if (!is_new) return;
       computed = shared;
     }
@@ -182,7 +185,7 @@ class Pricer {
       if (options_.guesses == PricingOptions::Guesses::none && !price.is_measured) continue;
       const double copies_s = copies_for(node, *price.info);
       add_alternative(computed, (price.seconds + copies_s) * count_, places_of(graph_->node(node)),
-                      node, price.info->name);
+                      node, price.info);
     }
   }
 

@@ -28,6 +28,7 @@ struct Pick {
   std::int32_t part = -1;
   egraph::NodeId node;
   std::string kernel;  // Empty for leaves, views and outputs of a node with several.
+  Device device;       // Of the kernel.
 };
 
 // The forms of all parts as a space to search: an alternative for each node and each kernel that

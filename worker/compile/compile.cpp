@@ -13,6 +13,16 @@ namespace paceline {
 
 namespace {
 
+// Of blocks by slot or prepared buffer.
+template <typename Piece>
+std::vector<Block> only_on(const Device& device, const std::vector<Piece>& pieces,
+                           std::vector<Block> blocks) {
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    if (pieces[i].device != device) blocks[i].bytes = 0;
+  }
+  return blocks;
+}
+
 // Turns a draft's buffers and places into a plan's slots and tensors. Until `pack_slots`, the slots
 // stand in the order in which the draft made them, above nothing.
 class Assembly {
@@ -42,6 +52,7 @@ class Assembly {
       plan_.prepared.push_back({buffer.device, buffer.bytes.constant().value()});
     } else {
       indices_.push_back(buffer.node);
+      if (buffer.device != Device{}) plan_.states.push_back({buffer.node, buffer.device});
     }
   }
 
@@ -116,9 +127,11 @@ class Assembly {
     if (std::any_of(bytes.begin(), bytes.end(), [](std::int64_t size) { return size < 0; })) {
       return 1;
     }
-    std::int64_t arena = 0;
-    for (const auto& [device, size] : lay_out(plan_.slots, bytes).arena_bytes) arena += size;
-    const std::int64_t live = largest_live_bytes(lives_of(plan_, bytes));
+    std::int64_t arena = 0, live = 0;
+    for (const auto& [device, size] : lay_out(plan_.slots, bytes).arena_bytes) {
+      arena += size;
+      live += largest_live_bytes(on_device(device, lives_of(plan_, bytes)));
+    }
     return live == 0 ? 1 : static_cast<double>(arena) / static_cast<double>(live);
   }
 
@@ -134,6 +147,10 @@ class Assembly {
     std::vector<Block> sorted;
     for (const std::int32_t slot : order) sorted.push_back(lives[slot]);
     stack_slots(sorted);
+  }
+
+  std::vector<Block> on_device(const Device& device, std::vector<Block> lives) const {
+    return only_on(device, plan_.slots, std::move(lives));
   }
 
   // Each device's arena on its own.
@@ -193,8 +210,8 @@ class Assembly {
   std::vector<std::vector<std::int32_t>> tensors_;  // By buffer: views of it, few.
 };
 
-void add_prologue(const Plan& plan, MemoryNeed& need) {
-  const std::vector<Block> lives = prepared_lives(plan);
+void add_prologue(const Plan& plan, const Device& device, MemoryNeed& need) {
+  const std::vector<Block> lives = only_on(device, plan.prepared, prepared_lives(plan));
   need.prologue_bytes = largest_live_bytes(lives);
   for (const Block& life : lives) {
     if (life.last == static_cast<std::int32_t>(plan.prologue.size())) {
@@ -220,20 +237,30 @@ Plan compile(const Path& path, const OpSet& ops, std::span<const Kernel> kernels
 }
 
 MemoryNeed memory_need(const Plan& plan, const Bindings& bindings) {
+  return memory_needs(plan, bindings)[Device{}];
+}
+
+std::map<Device, MemoryNeed> memory_needs(const Plan& plan, const Bindings& bindings) {
+  std::map<Device, MemoryNeed> needs = {{Device{}, {}}};
+  if (const auto accelerator = plan.accelerator()) needs[*accelerator] = {};
   const std::vector<std::int64_t> bytes = slot_bytes(plan, bindings);
-  MemoryNeed need{.largest_live_bytes = largest_live_bytes(lives_of(plan, bytes))};
-  for (const auto& [device, arena] : lay_out(plan.slots, bytes).arena_bytes) {
-    need.arena_bytes += arena;
+  const std::vector<Block> lives = lives_of(plan, bytes);
+  std::map<Device, std::int64_t> arenas = lay_out(plan.slots, bytes).arena_bytes;
+  for (auto& [device, need] : needs) {
+    need.arena_bytes = arenas[device];
+    need.largest_live_bytes = largest_live_bytes(only_on(device, plan.slots, lives));
+    add_prologue(plan, device, need);
   }
   for (const std::int32_t weight : weights_of_runs(plan)) {
-    need.weight_bytes += size_bytes(plan.graph.node(weight).outputs[0]).evaluate(bindings);
+    needs[Device{}].weight_bytes +=
+        size_bytes(plan.graph.node(weight).outputs[0]).evaluate(bindings);
   }
-  for (const Node& node : plan.graph.nodes()) {
+  for (std::int32_t i = 0; i < std::ssize(plan.graph.nodes()); ++i) {
+    const Node& node = plan.graph.node(i);
     if (node.kind != NodeKind::state) continue;
-    need.state_bytes += size_bytes(node.outputs[0]).evaluate(bindings);
+    needs[plan.state_device(i)].state_bytes += size_bytes(node.outputs[0]).evaluate(bindings);
   }
-  add_prologue(plan, need);
-  return need;
+  return needs;
 }
 
 }  // namespace paceline

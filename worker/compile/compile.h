@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <span>
 
 #include "common/graph/path.h"
@@ -15,11 +16,12 @@ struct CompileOptions {
   bool has_prologue = true;
 };
 
-// A path to a plan: views resolved (copies inserted where a kernel needs dense operands),
+// A path to a plan, on the devices of its choices: values cross by `transfer`, weights and constants
+// once, in the prologue; outputs end on the CPU. Views resolved (copies inserted where a kernel needs dense operands),
 // instructions ordered, arena slots assigned by liveness with aliasing, in-place use and the
 // workspace that the chosen kernels ask for. `sample` are bindings at which the packing is made
 // tight; the plan is valid for all bindings. Throws `unsupported` for a kernel that `kernels` lacks
-// and for several devices, `invalid` for a node without a choice.
+// and for several GPUs, `invalid` for a node without a choice.
 Plan compile(const Path& path, const OpSet& ops, std::span<const Kernel> kernels,
              const Bindings& sample, const Resources& resources,
              const CompileOptions& options = {});
@@ -41,7 +43,8 @@ const Kernel& kernel_of(const Plan::Instruction& instruction, std::span<const Ke
 Workload workload_of(const Plan& plan, const Plan::Instruction& instruction,
                      const Bindings& bindings);
 
-// Numbers before anything runs.
+// Numbers before anything runs: of the CPU, and of each device that the plan uses.
 MemoryNeed memory_need(const Plan& plan, const Bindings& bindings);
+std::map<Device, MemoryNeed> memory_needs(const Plan& plan, const Bindings& bindings);
 
 }  // namespace paceline

@@ -8,6 +8,7 @@
 #include "worker/compile/groups.h"
 #include "worker/compile/kernel_finder.h"
 #include "worker/compile/order.h"
+#include "worker/compile/places.h"
 
 namespace paceline {
 
@@ -28,29 +29,6 @@ bool are_equal(const StridedShape& a, const StridedShape& b) {
   return a.shape == b.shape && a.strides == b.strides && a.offset == b.offset;
 }
 
-// Where values lie, by value.
-class Places {
- public:
-  explicit Places(const Graph& graph) {
-    std::size_t count = 0;
-    for (const Node& node : graph.nodes()) {
-      first_.push_back(count);
-      count += node.outputs.size();
-    }
-    places_.resize(count);
-  }
-
-  bool has(ValueRef value) const { return places_[index(value)].has_value(); }
-  const Place& at(ValueRef value) const { return places_[index(value)].value(); }
-  void set(ValueRef value, Place place) { places_[index(value)] = std::move(place); }
-
- private:
-  std::size_t index(ValueRef value) const { return first_[value.node] + value.output; }
-
-  std::vector<std::size_t> first_;  // By node.
-  std::vector<std::optional<Place>> places_;
-};
-
 class Lowering {
  public:
   Lowering(const Path& path, const OpSet& ops, std::span<const Kernel> kernels,
@@ -70,7 +48,7 @@ class Lowering {
         position_(graph_.nodes().size(), -1),
         choices_(graph_.nodes().size()),
         places_(graph_) {
-    for (const Choice& choice : path.choices) choices_.at(choice.node) = &choice;
+    for (const Choice& choice : path.choices) take(choice);
     for (std::size_t i = 0; i < order_.size(); ++i) {
       position_[order_[i]] = static_cast<std::int32_t>(i);
     }
@@ -80,65 +58,153 @@ class Lowering {
     place_sources();
     for (const std::int32_t node : order_) lower(node);
     std::vector<Place> outputs;
-    for (const NamedOutput& output : graph_.outputs()) outputs.push_back(locate(output.value));
+    for (const NamedOutput& output : graph_.outputs()) outputs.push_back(on_host(output.value));
     std::vector<Place> updates;
     for (const StateUpdate& update : graph_.state_updates())
-      updates.push_back(locate(update.value));
+      updates.push_back(locate(update.value, home_of_state(update.state)));
     finish_outputs(std::move(outputs), updates);
     finish_states(std::move(updates));
     return std::move(draft_);
   }
 
  private:
+  void take(const Choice& choice) {
+    choices_.at(choice.node) = &choice;
+    if (choice.device.kind == DeviceKind::cpu) return;
+    if (accelerator_ && *accelerator_ != choice.device) {
+      throw unsupported("a plan on one GPU: {} and {}", accelerator_->to_string(),
+                        choice.device.to_string());
+    }
+    accelerator_ = choice.device;
+  }
+
+  Device device(DeviceKind kind) const {
+    return kind == DeviceKind::cpu ? Device{} : accelerator_.value();
+  }
+  DeviceKind kind_of(const Place& place) const { return draft_.buffers[place.buffer].device.kind; }
+  DeviceKind kind_of(std::int32_t node) const {
+    return choices_[node] ? choices_[node]->device.kind : DeviceKind::cpu;
+  }
+
+  // A state lies where it is updated; else where it is read first.
+  DeviceKind home_of_state(std::int32_t state) const {
+    if (!accelerator_) return DeviceKind::cpu;
+    for (const StateUpdate& update : graph_.state_updates()) {
+      const std::int32_t updater = groups_.group_of(update.value).node;
+      if (update.state == state && groups_.is_work(updater)) return kind_of(updater);
+    }
+    const auto& readers = groups_.readers(groups_.group_of({state, 0}));
+    return readers.empty() ? DeviceKind::cpu : kind_of(readers.front());
+  }
+  const Place& place_of_state(std::int32_t state) const {
+    return places_.at({state, 0}, home_of_state(state));
+  }
+
   void place_sources() {
     for (std::int32_t i = 0; i < static_cast<std::int32_t>(graph_.nodes().size()); ++i) {
       const Node& node = graph_.node(i);
       if (node.kind == NodeKind::op) continue;
       const TensorType& type = node.outputs[0];
-      const Place place = draft_.add_dense(storage_of(node.kind), type, device_);
+      const DeviceKind home = node.kind == NodeKind::state ? home_of_state(i) : DeviceKind::cpu;
+      const Place place = draft_.add_dense(storage_of(node.kind), type, device(home));
       draft_.buffers[place.buffer].node = i;
-      places_.set({i, 0}, place);
+      places_.set({i, 0}, home, place);
     }
   }
 
   const Kernel& kernel_of(std::int32_t node) {
     const Choice* choice = choices_[node];
     if (!choice) throw invalid("the path has no kernel for node {} {}", node, graph_.node(node).op);
-    if (choice->device != device_) {
-      throw unsupported("a plan on one device: {} and {}", device_.to_string(),
-                        choice->device.to_string());
+    const Kernel& kernel = finder_.find(graph_.node(node).op, choice->kernel);
+    if (kernel.info.device != choice->device.kind) {
+      throw invalid("kernel {} does not run on {}", choice->kernel, choice->device.to_string());
     }
-    return finder_.find(graph_.node(node).op, choice->kernel);
+    return kernel;
   }
 
-  // Resolves the views that lead to `value`, from the last value that has a place. What is static
-  // is computed by the prologue once somebody asks for it.
-  Place locate(ValueRef value) {
+  // Resolves the views that lead to `value` on a kind of device, from the last value that has a
+  // place there or, mirrored, elsewhere. What is static is computed by the prologue once somebody
+  // asks for it.
+  Place locate(ValueRef value, DeviceKind on) {
     std::vector<ValueRef> chain;
     ValueRef at = value;
-    while (!places_.has(at)) {
-      if (statics_[at.node] && !groups_.is_view(at.node)) {
-        lower(at.node);
+    while (!places_.has(at, on)) {
+      if (!groups_.is_view(at.node)) {
+        compute(at);
+        if (!places_.has(at, on)) mirror(at, on);
         break;
       }
-      check(groups_.is_view(at.node), "a value is read before it is computed");
       chain.push_back(at);
       at = graph_.node(at.node).inputs[0];
     }
     for (auto view = chain.rbegin(); view != chain.rend(); ++view) {
       const ValueRef source = graph_.node(view->node).inputs[0];
-      places_.set(*view, resolve(graph_.node(view->node), source, view->node));
+      places_.set(*view, on, resolve(graph_.node(view->node), source, view->node, on));
     }
-    return places_.at(value);
+    return places_.at(value, on);
   }
 
-  Place resolve(const Node& node, ValueRef source, std::int32_t index) {
+  void compute(ValueRef value) {
+    if (places_.has(value)) return;
+    check(statics_[value.node], "a value is read before it is computed");
+    lower(value.node);
+  }
+
+  // The whole of a value that is no view, on another kind of device: made once. Nothing overwrites
+  // either before the last reader of the value, whichever of them that reads.
+  void mirror(ValueRef value, DeviceKind on) {
+    const Place from =
+        places_.at(value, on == DeviceKind::cpu ? DeviceKind::cuda : DeviceKind::cpu);
+    places_.set(value, on, transferred(from, on, value.node));
+  }
+
+  Place transferred(const Place& from, DeviceKind on, std::int32_t node) {
+    const auto storage = is_fixed(from) ? Plan::Storage::prepared : Plan::Storage::slot;
+    const Place to = draft_.add_dense(storage, {from.dtype, from.strided.shape}, device(on));
+    const Op& op = ops_.get("transfer");
+    const std::string kind(on == DeviceKind::cpu ? "cpu" : "cuda");
+    add_step(crossing_kernel(on), op.name,
+             Attributes({{"to", kind}}).complete(op.name, op.attributes), from, to, node);
+    return to;
+  }
+
+  const Kernel& crossing_kernel(DeviceKind to) const {
+    const auto wanted =
+        to == DeviceKind::cpu ? Kernel::Crossing::to_host : Kernel::Crossing::to_device;
+    const auto found = std::ranges::find(kernels_, wanted, &Kernel::crossing);
+    if (found == kernels_.end()) {
+      throw unsupported("no kernel takes values to {}", device(to).to_string());
+    }
+    return *found;
+  }
+
+  // A value for whoever reads it after a run. Of a larger one that another device holds, no more
+  // than the value crosses.
+  Place on_host(ValueRef value) {
+    const ValueRef whole = groups_.group_of(value);
+    compute(whole);
+    if (places_.has(whole, DeviceKind::cpu) || value == whole) {
+      return locate(value, DeviceKind::cpu);
+    }
+    const auto count = [&](ValueRef of) {
+      return element_count(evaluate(graph_.type(of).shape, sample_));
+    };
+    const Place there = locate(value, DeviceKind::cuda);
+    const bool is_part = count(value) < count(whole);
+    if (is_dense(there.strided) && count(value) <= count(whole)) {
+      return transferred(there, DeviceKind::cpu, value.node);
+    }
+    if (!is_part) return locate(value, DeviceKind::cpu);
+    return transferred(dense(value, value.node, DeviceKind::cuda), DeviceKind::cpu, value.node);
+  }
+
+  Place resolve(const Node& node, ValueRef source, std::int32_t index, DeviceKind on) {
     const Op& op = ops_.get(node.op);
     const OpInputs inputs{{&graph_.type(source), 1}, node.attributes};
-    Place place = places_.at(source);
+    Place place = places_.at(source, on);
     const StridedShape* view = view_of(op, inputs, place.strided, index);
     if (view == nullptr) {
-      place = dense(source, index);
+      place = dense(source, index, on);
       view = view_of(op, inputs, place.strided, index);
     }
     check(view != nullptr, "a view of a dense value");
@@ -158,15 +224,15 @@ class Lowering {
 
   // A dense copy of a value for `node`, made once; by the prologue, where it can be and must be or
   // costs no more memory than what it copies.
-  Place dense(ValueRef value, std::int32_t node) {
-    const Place from = locate(value);
+  Place dense(ValueRef value, std::int32_t node, DeviceKind on) {
+    const Place from = locate(value, on);
     const auto storage = statics_[node] || (is_fixed(from) && !expands(from))
                              ? Plan::Storage::prepared
                              : Plan::Storage::slot;
-    const auto known = copies_.find({value, storage});
+    const auto known = copies_.find({value, storage, on});
     if (known != copies_.end()) return known->second;
     const Place copy = copied(from, node, storage);
-    copies_[{value, storage}] = copy;
+    copies_[{value, storage, on}] = copy;
     return copy;
   }
 
@@ -186,20 +252,28 @@ class Lowering {
     return *bytes.constant() > *draft_.buffers[place.buffer].bytes.constant();
   }
 
+  // On the same device.
   Place copied(const Place& from, std::int32_t node, Plan::Storage storage) {
-    const Place to = draft_.add_dense(storage, {from.dtype, from.strided.shape}, device_);
+    const Device device = draft_.buffers[from.buffer].device;
+    const Place to = draft_.add_dense(storage, {from.dtype, from.strided.shape}, device);
     add_copy(from, to, node);
     return to;
   }
 
   void add_copy(const Place& from, const Place& to, std::int32_t node) {
     const Op& op = ops_.get("copy");
-    const Kernel& kernel = copy_kernel(from);
+    add_step(copy_kernel(from), op.name, Attributes().complete(op.name, op.attributes), from, to,
+             node);
+  }
+
+  // One of one operand that no node asks for.
+  void add_step(const Kernel& kernel, const std::string& op, Attributes attributes,
+                const Place& from, const Place& to, std::int32_t node) {
     Plan::Instruction instruction{.node = node,
-                                  .op = op.name,
+                                  .op = op,
                                   .kernel = kernel.info.name,
-                                  .attributes = Attributes().complete(op.name, op.attributes),
-                                  .device = device_};
+                                  .attributes = std::move(attributes),
+                                  .device = device(kernel.info.device)};
     Draft::Operands operands{.inputs = {from}, .outputs = {to}};
     const Plan::Storage storage = draft_.buffers[to.buffer].storage;
     operands.workspace = workspace(kernel, {from}, instruction.attributes, storage);
@@ -216,11 +290,12 @@ class Lowering {
     const Workload workload{.op = "copy", .inputs = {operand}, .outputs = {operand}};
     for (const Kernel& kernel : kernels_) {
       const bool any = wanted_strides(kernel.info.accepts, 0) == Strides::any;
-      if (any && kernel.info.op == workload.op && kernel.info.device == device_.kind &&
+      if (any && kernel.info.op == workload.op && kernel.info.device == kind_of(from) &&
           !refusal(kernel.info, workload))
         return kernel;
     }
-    throw unsupported("no kernel copies {} with any strides", operand.to_string());
+    throw unsupported("no kernel copies {} with any strides on {}", operand.to_string(),
+                      device(kind_of(from)).to_string());
   }
 
   std::int32_t workspace(const Kernel& kernel, const std::vector<Place>& inputs,
@@ -228,46 +303,50 @@ class Lowering {
     if (!kernel.workspace_bytes) return -1;
     std::vector<TensorType> types;
     for (const Place& input : inputs) types.push_back({input.dtype, input.strided.shape});
-    const Dim bytes = kernel.workspace_bytes({types, attributes}, resources_);
+    Resources resources = resources_;
+    resources.device = device(kernel.info.device);
+    const Dim bytes = kernel.workspace_bytes({types, attributes}, resources);
     if (bytes == 0) return -1;
     const bool is_prepared = written == Plan::Storage::prepared;
     return draft_.add_buffer({.storage = is_prepared ? written : Plan::Storage::slot,
-                              .device = device_,
+                              .device = resources.device,
                               .bytes = bytes});
   }
 
   void lower(std::int32_t index) {
     const Node& node = graph_.node(index);
     const Kernel& kernel = kernel_of(index);
+    const DeviceKind on = kernel.info.device;
     Draft::Operands operands;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      Place place = locate(node.inputs[i]);
+      Place place = locate(node.inputs[i], on);
       if (!fits(place.strided, wanted_strides(kernel.info.accepts, i))) {
-        place = dense(node.inputs[i], index);
+        place = dense(node.inputs[i], index, on);
       }
       operands.inputs.push_back(std::move(place));
     }
     const auto storage = statics_[index] ? Plan::Storage::prepared : Plan::Storage::slot;
-    place_outputs(index, operands, storage);
+    place_outputs(index, operands, storage, on);
     operands.workspace = workspace(kernel, operands.inputs, node.attributes, storage);
     steps_for(storage).push_back({{.node = index,
                                    .op = node.op,
                                    .kernel = kernel.info.name,
                                    .attributes = node.attributes,
-                                   .device = device_},
+                                   .device = device(on)},
                                   std::move(operands),
                                   &kernel});
   }
 
-  void place_outputs(std::int32_t index, Draft::Operands& operands, Plan::Storage storage) {
+  void place_outputs(std::int32_t index, Draft::Operands& operands, Plan::Storage storage,
+                     DeviceKind on) {
     const Node& node = graph_.node(index);
     const Op& op = ops_.get(node.op);
     for (std::int32_t output = 0; output < static_cast<std::int32_t>(node.outputs.size());
          ++output) {
       const std::optional<int> over = overwritten(index, op, output, operands);
-      const Place place =
-          over ? operands.inputs[*over] : draft_.add_dense(storage, node.outputs[output], device_);
-      places_.set({index, output}, place);
+      const Place place = over ? operands.inputs[*over]
+                               : draft_.add_dense(storage, node.outputs[output], device(on));
+      places_.set({index, output}, on, place);
       operands.outputs.push_back(place);
     }
   }
@@ -332,7 +411,7 @@ class Lowering {
 
   bool will_be_overwritten(const Place& place, const std::vector<Place>& updates) const {
     for (std::size_t i = 0; i < updates.size(); ++i) {
-      const Place& state = places_.at({graph_.state_updates()[i].state, 0});
+      const Place& state = place_of_state(graph_.state_updates()[i].state);
       if (place.buffer == state.buffer && updates[i] != state) return true;
     }
     return false;
@@ -343,13 +422,13 @@ class Lowering {
     const std::vector<Place> before = places;
     for (std::size_t i = 0; i < places.size(); ++i) {
       const StateUpdate& update = graph_.state_updates()[i];
-      if (places[i] == places_.at({update.state, 0})) continue;
+      if (places[i] == place_of_state(update.state)) continue;
       if (will_be_overwritten(places[i], before))
         places[i] = copied(places[i], update.state, Plan::Storage::slot);
     }
     for (std::size_t i = 0; i < places.size(); ++i) {
       const StateUpdate& update = graph_.state_updates()[i];
-      const Place& state = places_.at({update.state, 0});
+      const Place& state = place_of_state(update.state);
       if (places[i] != state) add_copy(places[i], state, update.value.node);
     }
   }
@@ -367,7 +446,7 @@ class Lowering {
   const std::vector<std::int32_t> first_;  // Of the form, by node.
   std::vector<std::int32_t> position_;     // In `order_`, by node.
   std::vector<const Choice*> choices_;     // By node.
-  const Device device_;
+  std::optional<Device> accelerator_;      // The one besides the CPU that the path uses.
   Draft draft_;
   Places places_;
   struct View {
@@ -375,7 +454,7 @@ class Lowering {
     std::optional<StridedShape> result;
   };
   std::map<std::int32_t, std::deque<View>> views_;  // By form.
-  std::map<std::pair<ValueRef, Plan::Storage>, Place> copies_;
+  std::map<std::tuple<ValueRef, Plan::Storage, DeviceKind>, Place> copies_;
 };
 
 }  // namespace

@@ -45,6 +45,7 @@ class KernelCheck {
 
   void check(const Plan::Instruction& instruction) {
     const Kernel& kernel = finder_.find(instruction.op, instruction.kernel);
+    check_devices(kernel, instruction);
     std::vector<const Plan::Instruction*>& passed = passed_[&kernel];
     const bool is_known = std::ranges::any_of(passed, [&](const Plan::Instruction* other) {
       return are_alike(instruction.inputs, other->inputs) &&
@@ -60,6 +61,21 @@ class KernelCheck {
   }
 
  private:
+  // Operands and workspace lie where the kernel runs; what crosses has one of them on the CPU.
+  void check_devices(const Kernel& kernel, const Plan::Instruction& instruction) const {
+    const Device& device = instruction.device;
+    paceline::check(kernel.info.device == device.kind, "a kernel runs on its kind of device");
+    const auto lie_on = [&](const std::vector<std::int32_t>& tensors, const Device& wanted) {
+      return std::ranges::all_of(tensors, [&](std::int32_t tensor) {
+        return plan_.device_of(plan_.tensors[tensor]) == wanted;
+      });
+    };
+    using enum Kernel::Crossing;
+    paceline::check(lie_on(instruction.inputs, kernel.crossing == to_device ? Device{} : device) &&
+                        lie_on(instruction.outputs, kernel.crossing == to_host ? Device{} : device),
+                    "operands lie on their instruction's device");
+  }
+
   bool are_alike(const std::vector<std::int32_t>& a, const std::vector<std::int32_t>& b) const {
     return std::ranges::equal(a, b, [&](std::int32_t x, std::int32_t y) {
       const Plan::Tensor& left = plan_.tensors[x];
@@ -81,6 +97,7 @@ class PrologueValidator {
 
   void run() {
     for (const Plan::Instruction& instruction : plan_.prologue) {
+      check_workspace(instruction);
       check(symbols_of(instruction.attributes).empty(), no_symbols);
       for (const std::int32_t input : instruction.inputs) check_input(plan_.tensors[input]);
       for (const std::int32_t output : instruction.outputs) write(plan_.tensors[output]);
@@ -90,6 +107,12 @@ class PrologueValidator {
   }
 
  private:
+  void check_workspace(const Plan::Instruction& instruction) const {
+    check(instruction.workspace < 0 ||
+              plan_.prepared[instruction.workspace].device == instruction.device,
+          "a workspace lies on its instruction's device");
+  }
+
   static constexpr const char* no_symbols = "the prologue knows no symbols";
 
   void check_fixed(const Plan::Tensor& tensor) const {
@@ -143,7 +166,11 @@ class PlanValidator {
     written_.resize(plan_.slots.size());
     find_prepared();
     for (const Plan::Instruction& instruction : plan_.instructions) check_instruction(instruction);
-    for (const Plan::Output& output : plan_.outputs) check_written(output.tensor, output.name);
+    for (const Plan::Output& output : plan_.outputs) {
+      check_written(output.tensor, output.name);
+      check(plan_.device_of(plan_.tensors[output.tensor]) == Device{}, "outputs end on the CPU");
+    }
+    check_accelerator();
   }
 
  private:
@@ -154,6 +181,18 @@ class PlanValidator {
         prepared_[plan_.tensors[tensor].index] = true;
       }
     }
+  }
+
+  void check_accelerator() const {
+    const std::optional<Device> one = plan_.accelerator();
+    const auto fits = [&](const auto& piece) {
+      return piece.device == Device{} || piece.device == one;
+    };
+    check(std::ranges::all_of(plan_.slots, fits) && std::ranges::all_of(plan_.prepared, fits) &&
+              std::ranges::all_of(plan_.states, fits) &&
+              std::ranges::all_of(plan_.instructions, fits) &&
+              std::ranges::all_of(plan_.prologue, fits),
+          "a plan uses one device besides the CPU");
   }
 
   void check_lives() const {
@@ -181,6 +220,9 @@ class PlanValidator {
 
   void check_instruction(const Plan::Instruction& instruction) {
     check_.check(instruction);
+    check(instruction.workspace < 0 ||
+              plan_.slots[instruction.workspace].device == instruction.device,
+          "a workspace lies on its instruction's device");
     for (const std::int32_t input : instruction.inputs) check_written(input, instruction.op);
     for (std::size_t i = 0; i < instruction.outputs.size(); ++i) check_output(instruction, i);
   }

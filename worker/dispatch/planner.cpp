@@ -35,11 +35,13 @@ std::string words_of(const GraphDispatcher::Options& options, const Store* store
   const egraph::Budget& budget = options.search.budget;
   return fmt::format(
       "tolerance {} plain {} regime {} search {} nodes {} iterations {} seconds {} "
-      "states {} visits {} rules {} store {}",
+      "states {} visits {} rules {} store {}{}",
       options.choose.tolerance, options.choose.plain_only, to_string(options.regime),
       options.search.enabled, budget.nodes, budget.iterations, budget.seconds,
       options.search.limits.states_max, options.search.limits.visits_max, rules,
-      store == nullptr ? "none" : store->url());
+      store == nullptr ? "none" : store->url(),
+      // The kernels, a part of the key, tell the kinds of devices.
+      options.choose.cuda_index == 0 ? "" : fmt::format(" cuda:{}", options.choose.cuda_index));
 }
 
 PlanSummary summary_of(const Dispatched& dispatched) {

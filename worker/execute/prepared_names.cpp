@@ -22,7 +22,7 @@ class SessionNames {
  private:
   void add(const Plan::Instruction& instruction) {
     Hasher hasher("prepared/1");
-    hasher.add(instruction.op).add(instruction.kernel);
+    hasher.add(instruction.op).add(instruction.kernel).add(instruction.device.to_string());
     instruction.attributes.add_to(hasher);
     hasher.add(instruction.inputs.size());
     for (const std::int32_t input : instruction.inputs) add(hasher, plan_.tensors[input]);

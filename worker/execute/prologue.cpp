@@ -9,6 +9,7 @@
 #include "worker/compile/arena.h"
 #include "worker/compile/compile.h"
 #include "worker/compile/prologue.h"
+#include "worker/execute/prologue_queue.h"
 #include "worker/execute/pages.h"
 #include "worker/execute/prepared_names.h"
 #include "worker/execute/read_ahead.h"
@@ -37,8 +38,9 @@ class Prologue {
     const FileMappings mappings;
     ReadAhead read_ahead(weights_to_read());
     for (std::int32_t at = 0; at < end(); ++at) {
-      if (is_wanted_[at]) run(plan_.prologue[at]);
+      if (is_wanted_[at]) run(at);
       free_after(at, mappings);
+    if (queue_) queue_->finish();
       read_ahead.reached(weights_read_by_[at]);
     }
     if (setting_.shared) give_shared();
@@ -81,6 +83,7 @@ class Prologue {
 
   void take_cached() {
     const auto names = names_among_programs(plan_, sources_, setting_.kernels);
+      if (plan_.prepared[i].device != Device{}) continue;
     for (std::size_t i = 0; i < memory_.size(); ++i) {
       if (!is_resident(i) || memory_[i] || bytes_of(i) < cached_bytes_min || !names[i]) continue;
       lacking_.emplace_back(i, *names[i]);
@@ -138,6 +141,12 @@ class Prologue {
       weights_read_by_.push_back(weights.size());
     }
     return weights;
+    for (const auto& [device, bytes_max] : setting_.memory_bytes_max) {
+      check_memory(device, bytes_max);
+    }
+  }
+
+  void check_memory(const Device& device, std::int64_t bytes_max) const {
   }
 
   void check_memory() const {
@@ -145,22 +154,32 @@ class Prologue {
     for (std::int32_t at = 0; at < end(); ++at) {
       if (!is_wanted_[at]) continue;
       const Plan::Instruction& instruction = plan_.prologue[at];
-      for (const std::int32_t tensor : instruction.outputs) {
-        needed.push_back(lives_[plan_.tensors[tensor].index]);
-      }
-      if (instruction.workspace >= 0) needed.push_back(lives_[instruction.workspace]);
+      const auto add = [&](std::int32_t buffer) {
+        if (plan_.prepared[buffer].device == device) needed.push_back(lives_[buffer]);
+      };
+      for (const std::int32_t tensor : instruction.outputs) add(plan_.tensors[tensor].index);
+      if (instruction.workspace >= 0) add(instruction.workspace);
     }
     const std::int64_t bytes = largest_live_bytes(needed);
-    if (bytes <= setting_.memory_bytes_max) return;
+    if (bytes <= bytes_max) return;
+    if (device != Device{}) {
+      throw exhausted("the weights need {} bytes on {} and may use {} (it has {} in all): run them "
+                      "on the CPU",
+                      bytes, device.to_string(), bytes_max,
+                      setting_.runtime->memory(device.index).total_bytes);
+    }
     throw exhausted(
         "preparing the weights needs {} bytes and may use {}: allow more memory, or compile "
         "without a prologue",
-        bytes, setting_.memory_bytes_max);
+        bytes, bytes_max);
   }
 
   void allocate(std::int32_t buffer) {
-    auto bytes = std::make_shared<const AlignedBytes>(plan_.prepared[buffer].bytes);
-    prefer_large_pages({bytes->data(), static_cast<std::size_t>(bytes->size())});
+    const auto& [device, size] = plan_.prepared[buffer];
+    auto bytes = std::make_shared<const AlignedBytes>(allocate_on(device, size, setting_.runtime));
+    if (device == Device{}) {
+      prefer_large_pages({bytes->data(), static_cast<std::size_t>(bytes->size())});
+    }
     memory_[buffer] = std::move(bytes);
   }
 
@@ -178,7 +197,17 @@ class Prologue {
     return view;
   }
 
-  void run(const Plan::Instruction& instruction) {
+  // Made when it is first needed. What it still does is over when it returns for the CPU.
+  PrologueQueue* queue_for(const Device& device) {
+    const bool is_host = device == Device{};
+    if (is_host && queue_) queue_->finish();
+    if (!is_host && !queue_) queue_.emplace(plan_, *setting_.runtime, device);
+    return is_host ? nullptr : &*queue_;
+  }
+
+  void run(std::int32_t at) {
+    const Plan::Instruction& instruction = plan_.prologue[at];
+    PrologueQueue* const queue = queue_for(instruction.device);
     for (const std::int32_t tensor : instruction.outputs) allocate(plan_.tensors[tensor].index);
     if (instruction.workspace >= 0) allocate(instruction.workspace);
     std::vector<TensorView> inputs;
@@ -189,10 +218,14 @@ class Prologue {
     Call call{.inputs = inputs, .outputs = outputs, .threads = setting_.resources.threads};
     if (instruction.workspace >= 0) call.workspace = memory_[instruction.workspace]->data();
     std::unique_ptr<Prepared> state;
-    if (kernel.prepare) state = kernel.prepare(instruction.attributes, setting_.resources);
-    call.prepared = state.get();
-    if (kernel.bind) kernel.bind(call);
-    setting_.threads.execute([&] { kernel.run(call); });
+    if (queue) {
+      queue->run(at, kernel, call, setting_.resources);
+    } else {
+      if (kernel.prepare) state = kernel.prepare(instruction.attributes, setting_.resources);
+      call.prepared = state.get();
+      if (kernel.bind) kernel.bind(call);
+      setting_.threads.execute([&] { kernel.run(call); });
+    }
     for (const std::int32_t tensor : instruction.outputs) {
       const auto buffer = static_cast<std::size_t>(plan_.tensors[tensor].index);
       if (is_resident(buffer)) account_.computed.add(bytes_of(buffer));
@@ -202,7 +235,9 @@ class Prologue {
   void free_after(std::int32_t at, const FileMappings& mappings) {
     const Plan::Instruction& instruction = plan_.prologue[at];
     const auto free = [&](std::int32_t buffer) {
-      if (lives_[buffer].last == at) memory_[buffer] = nullptr;
+      if (lives_[buffer].last != at) return;
+      if (queue_ && memory_[buffer]) queue_->finish();
+      memory_[buffer] = nullptr;
     };
     for (const std::int32_t index : instruction.inputs) {
       const Plan::Tensor& tensor = plan_.tensors[index];
@@ -234,6 +269,7 @@ class Prologue {
   const std::set<std::int32_t> weights_of_runs_;       // Nodes.
   std::map<std::int32_t, std::int32_t> last_readers_;  // Of weights, by node.
   std::vector<std::size_t> weights_read_by_;           // By instruction: those to read until then.
+  std::optional<PrologueQueue> queue_;
   std::vector<Digest> names_;                          // Among sessions, by prepared buffer.
   std::vector<std::pair<std::size_t, Digest>> lacking_;  // In the cache: buffers and their names.
   PreparedAccount account_;

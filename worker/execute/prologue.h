@@ -1,11 +1,13 @@
 #pragma once
 
+#include <map>
 #include <span>
 #include <vector>
 
 #include "common/graph/plan.h"
 #include "kernels/kernel.h"
 #include "worker/execute/packed_cache.h"
+#include "worker/execute/device_memory.h"
 #include "worker/execute/pool.h"
 #include "worker/execute/prepared.h"
 #include "worker/execute/sources.h"
@@ -17,7 +19,8 @@ struct PrologueSetting {
   std::span<const Kernel> kernels;
   Resources resources;
   Pool& threads;
-  std::int64_t memory_bytes_max = 0;
+  std::map<Device, std::int64_t> memory_bytes_max;  // That it may use, by device.
+  kernels::DeviceRuntime* runtime = nullptr;        // Null: the plan is for the CPU alone.
   PreparedTensors* shared = nullptr;  // Null: nothing is shared.
   PackedCache* cache = nullptr;       // Null: nothing is kept for the next program.
 };

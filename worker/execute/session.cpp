@@ -3,24 +3,23 @@
 #include <algorithm>
 
 #include "common/base/error.h"
-#include "common/base/time.h"
-#include "worker/compile/arena.h"
+#include "kernels/cuda_module.h"
 #include "scheduler/passes/statics.h"
+#include "worker/compile/arena.h"
 #include "worker/compile/compile.h"
 #include "worker/execute/dim_table.h"
 #include "worker/execute/memory.h"
 #include "worker/execute/pool.h"
 #include "worker/execute/prologue.h"
+#include "worker/execute/runner.h"
+#include "worker/execute/slot_memory.h"
 #include "worker/execute/sources.h"
 #include "worker/execute/steps.h"
 #include "worker/execute/type_check.h"
-#include "worker/probe/probe.h"
 
 namespace paceline {
 
 namespace {
-
-constexpr std::int64_t spare_bytes_min = 1024;
 
 // A tensor of the plan with its dims as indices of the table.
 struct Operand {
@@ -40,6 +39,23 @@ bool same(const TensorView& a, const TensorView& b) {
          std::equal(a.strides, a.strides + a.rank, b.strides);
 }
 
+// Of the device besides the CPU that a plan uses; null when there is none.
+kernels::DeviceRuntime* runtime_for(const std::optional<Device>& accelerator,
+                                    const Session::Options& options) {
+  if (!accelerator) return nullptr;
+  kernels::DeviceRuntime* const runtime =
+      options.runtime ? options.runtime : kernels::device_runtime();
+  if (runtime == nullptr) {
+    throw unsupported("the plan is for {}: {}", accelerator->to_string(),
+                      kernels::cuda_absence().value_or("it cannot be used"));
+  }
+  if (accelerator->index >= runtime->count()) {
+    throw unsupported("this machine has {} GPUs: {}", runtime->count(), accelerator->to_string());
+  }
+  runtime->make_current(accelerator->index);
+  return runtime;
+}
+
 double median(std::vector<double>& values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
@@ -55,16 +71,17 @@ struct Session::Impl {
         ops(ops_given),
         kernels(kernels_given),
         options(options_given),
-        sources(plan.graph, weights, options.states ? options.states : std::make_shared<States>(),
-                dims),
+        accelerator(plan.accelerator()),
+        runtime(runtime_for(accelerator, options)),
+        sources(plan, weights, options.states ? options.states : std::make_shared<States>(), dims,
+                runtime),
         types(plan.graph, ops, dims),
         steps(plan, kernels, {.threads = options.threads}, dims),
+        slots(plan, dims, runtime, limits()),
         views(plan.tensors.size()),
         threads(options.threads) {
-    for (const Plan::Slot& slot : plan.slots) add(slot);
     for (const Plan::Tensor& tensor : plan.tensors) add(tensor);
     for (const std::int32_t dim : sources.dims()) sources_by_dim.add(dim, 0);
-    reserved.resize(plan.slots.size());
     for (std::size_t i = 0; i < plan.graph.nodes().size(); ++i) {
       const Node& node = plan.graph.nodes()[i];
       if (node.kind == NodeKind::weight && !is_constant(node.outputs[0].shape)) {
@@ -72,12 +89,24 @@ struct Session::Impl {
       }
     }
     prepare();
+    runner = std::make_unique<Runner>(plan, steps, threads, open_device());
   }
 
-  void add(const Plan::Slot& slot) {
-    const std::int32_t dim = dims.add(slot.bytes);
-    slots_by_dim.add(dim, static_cast<std::int32_t>(slot_dims.size()));
-    slot_dims.push_back(dim);
+  std::map<Device, std::int64_t> limits() const {
+    std::map<Device, std::int64_t> bytes = {{Device{}, options.memory_bytes_max}};
+    if (!accelerator) return bytes;
+    const auto found = options.device_bytes_max.find(*accelerator);
+    bytes[*accelerator] = found == options.device_bytes_max.end() ? 0 : found->second;
+    return bytes;
+  }
+
+  // Once all dims are in the table.
+  RunnerDevice open_device() {
+    if (!runtime) return {};
+    queue = runtime->open_queue(accelerator->index);
+    if (steps.has_late()) late.emplace(*runtime, *accelerator, dims);
+    steps.set_queue(*queue, queue->fault(), late ? late->values() : nullptr);
+    return {runtime, *accelerator, queue.get(), late ? &*late : nullptr};
   }
 
   void add(const Plan::Tensor& tensor) {
@@ -93,29 +122,34 @@ struct Session::Impl {
   void prepare() {
     prepared.resize(plan.prepared.size());
     if (plan.prologue.empty()) return;
-    const std::int64_t allowed =
-        options.memory_bytes_max > 0 ? options.memory_bytes_max : available_memory_bytes();
+    std::map<Device, std::int64_t> allowed = limits();
+    for (auto& [device, bytes] : allowed) {
+      if (bytes == 0) bytes = free_bytes_on(device, runtime);
+    }
     PreparedBuffers buffers = run_prologue(plan, sources,
                                            {.kernels = kernels,
                                             .resources = {.threads = options.threads},
                                             .threads = threads,
-                                            .memory_bytes_max = allowed,
+                                            .memory_bytes_max = std::move(allowed),
+                                            .runtime = runtime,
                                             .shared = options.prepared.get(),
                                             .cache = options.packed.get()});
     prepared = std::move(buffers.bytes);
     account = buffers.account;
-    for (const PreparedTensors::Bytes& bytes : prepared) {
-      if (bytes) prepared_bytes += padded(bytes->size());
+    for (std::size_t i = 0; i < prepared.size(); ++i) {
+      if (prepared[i]) prepared_bytes[plan.prepared[i].device] += padded(prepared[i]->size());
     }
   }
 
   void bind(const Bindings& bindings) {
     const bool anew = !is_bound;
     is_bound = false;
+    if (runtime) runtime->make_current(accelerator->index);
     if (anew) dims.forget();
     dims.bind(bindings);
     types.run(bindings, dims);
     anew ? bind_all(bindings) : bind_changed(bindings);
+    if (late) late->write(dims);
     is_bound = true;
   }
 
@@ -124,6 +158,7 @@ struct Session::Impl {
     validate(plan, ops, kernels, bindings);
     bind_memory(true);
     for (std::size_t i = 0; i < views.size(); ++i) views[i] = view_of(i);
+    runner->all_changed();
     steps.bind(bindings, views, find_workspaces());
   }
 
@@ -140,16 +175,14 @@ struct Session::Impl {
       }
     }
     steps.rebind(bindings, dims, views, changed_tensors);
+    runner->changed(steps.changed());
   }
 
   // A slot outgrows its room, or an input or state has another type or place.
   bool needs_other_memory() const {
     if (sources.have_states_moved()) return true;
     for (const std::int32_t dim : dims.changed_dims()) {
-      if (!sources_by_dim.of(dim).empty()) return true;
-      for (const std::int32_t slot : slots_by_dim.of(dim)) {
-        if (dims.value(dim) > room[slot]) return true;
-      }
+      if (!sources_by_dim.of(dim).empty() || slots.is_outgrown(dim, dims)) return true;
     }
     return false;
   }
@@ -161,69 +194,28 @@ struct Session::Impl {
     changed_tensors.push_back(tensor);
   }
 
-  // Slots that outgrow their room get an eighth more than they need, and no less than a KiB, where
-  // memory allows: a sequence that grows token by token then seldom moves its neighbours in the
-  // arena.
   void bind_memory(bool anew) {
-    std::vector<std::int64_t> bytes;
-    for (const std::int32_t dim : slot_dims) bytes.push_back(dims.value(dim));
-    if (anew) room = bytes;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      room[i] = std::max(room[i], reserved[i]);
-      if (bytes[i] > room[i]) room[i] = bytes[i] + std::max(bytes[i] / 8, spare_bytes_min);
-    }
-    layout = lay_out(plan.slots, room);
-    if (memory_needed() > memory_allowed()) {
-      room = std::move(bytes);
-      layout = lay_out(plan.slots, room);
-    }
-    check_memory();
-    const std::int64_t arena_bytes = layout.arena_bytes[Device{}];
-    if (arena_bytes > arena.size()) {
-      arena = {};  // Before the larger one is asked for.
-      arena = AlignedBytes(arena_bytes);
-    }
+    SlotMemory::Others others{.needed = prepared_bytes, .held = prepared_bytes};
+    const auto add = [&](const Device& device) {
+      others.needed[device] += sources.bytes_needed(dims, device);
+      others.held[device] += sources.bytes_held(device);
+    };
+    add(Device{});
+    if (accelerator) add(*accelerator);
+    slots.bind(dims, others, anew);
     sources.bind(dims);
-  }
-
-  void reserve(const Bindings& bindings) {
-    const std::vector<std::int64_t> bytes = slot_bytes(plan, bindings);
-    for (std::size_t i = 0; i < bytes.size(); ++i) reserved[i] = std::max(reserved[i], bytes[i]);
-  }
-
-  std::int64_t memory_needed() {
-    return std::max(layout.arena_bytes[Device{}], arena.size()) + sources.bytes_needed(dims) +
-           prepared_bytes;
-  }
-
-  std::int64_t memory_allowed() {
-    if (options.memory_bytes_max > 0) return options.memory_bytes_max;
-    const std::int64_t held = arena.size() + sources.bytes_held() + prepared_bytes;
-    const std::int64_t needed = memory_needed();
-    if (needed <= held) return held;
-    return held + available_memory_bytes();
-  }
-
-  void check_memory() {
-    if (memory_needed() <= memory_allowed()) return;
-    throw exhausted(
-        "the plan needs {} bytes, {} of them for activations, and may use {}: bind smaller extents "
-        "or allow more memory",
-        memory_needed(), layout.arena_bytes[Device{}], memory_allowed());
   }
 
   std::span<void* const> find_workspaces() {
     workspaces.clear();
     for (const Plan::Instruction& instruction : plan.instructions) {
-      workspaces.push_back(instruction.workspace < 0 ? nullptr : slot(instruction.workspace));
+      workspaces.push_back(instruction.workspace < 0 ? nullptr : slots.at(instruction.workspace));
     }
     return workspaces;
   }
 
-  std::byte* slot(std::int32_t index) const { return arena.data() + layout.offsets[index]; }
-
   std::byte* address(const Plan::Tensor& tensor) const {
-    if (tensor.storage == Plan::Storage::slot) return slot(tensor.index);
+    if (tensor.storage == Plan::Storage::slot) return slots.at(tensor.index);
     if (tensor.storage != Plan::Storage::prepared) return sources.address(tensor.index);
     const PreparedTensors::Bytes& bytes = prepared[tensor.index];
     return bytes ? bytes->data() : nullptr;  // Null: only the prologue reads it.
@@ -254,29 +246,16 @@ struct Session::Impl {
 
   void run() {
     check_ready();
-    threads.execute([this] {
-      for (const Step& step : steps.all()) step.run(step.call);
-    });
+    runner->run();
   }
 
   std::vector<double> profile(int repeats) {
     check_ready();
     std::vector<std::vector<double>> seconds(steps.all().size());
-    threads.execute([&] {
-      for (int i = 0; i < repeats; ++i) time_once(seconds);
-    });
+    for (int i = 0; i < repeats; ++i) runner->time_once(seconds);
     std::vector<double> medians;
     for (std::vector<double>& samples : seconds) medians.push_back(median(samples));
     return medians;
-  }
-
-  void time_once(std::vector<std::vector<double>>& seconds) const {
-    for (std::size_t i = 0; i < seconds.size(); ++i) {
-      const Step& step = steps.all()[i];
-      const std::int64_t start_ns = monotonic_ns();
-      step.run(step.call);
-      seconds[i].push_back(static_cast<double>(monotonic_ns() - start_ns) * 1e-9);
-    }
   }
 
   TensorView output(std::string_view name) const {
@@ -290,27 +269,27 @@ struct Session::Impl {
   const OpSet& ops;
   const std::span<const Kernel> kernels;
   const Options options;
+  const std::optional<Device> accelerator;  // The one device besides the CPU, if any.
+  kernels::DeviceRuntime* const runtime;    // Its; null without one.
   DimTable dims;
   Sources sources;
   TypeCheck types;
+  std::unique_ptr<kernels::DeviceQueue> queue;  // Done before what it works on goes.
   Steps steps;
+  SlotMemory slots;
   std::vector<std::int32_t> symbolic_weights;    // Nodes: a binding may want more than there is.
   std::vector<PreparedTensors::Bytes> prepared;  // By prepared buffer; none without a prologue.
-  std::int64_t prepared_bytes = 0;
+  std::map<Device, std::int64_t> prepared_bytes;
   PreparedAccount account;
-  std::vector<std::int32_t> slot_dims;
-  Dependents slots_by_dim;
   Dependents tensors_by_dim;
   Dependents sources_by_dim;
   std::vector<Operand> operands;  // By tensor of the plan.
   std::vector<TensorView> views;
   std::vector<std::int32_t> changed_tensors;  // By the bind under way.
   std::vector<void*> workspaces;              // By instruction.
-  std::vector<std::int64_t> room;      // Bytes laid out for each slot: what it needs, or more.
-  std::vector<std::int64_t> reserved;  // Bytes that slots should have room for.
-  ArenaLayout layout;
-  AlignedBytes arena;
+  std::optional<LateTable> late;
   Pool threads;
+  std::unique_ptr<Runner> runner;
   bool is_bound = false;
 };
 
@@ -327,7 +306,7 @@ Session& Session::operator=(Session&&) noexcept = default;
 
 void Session::bind(const Bindings& bindings) { impl_->bind(bindings); }
 
-void Session::reserve(const Bindings& bindings) { impl_->reserve(bindings); }
+void Session::reserve(const Bindings& bindings) { impl_->slots.reserve(bindings); }
 
 void Session::set_input(std::string_view name, const Tensor& tensor) {
   impl_->sources.set_input(name, tensor);
@@ -353,6 +332,8 @@ void Session::clear_states() { impl_->sources.clear_states(); }
 const Plan& Session::plan() const { return impl_->plan; }
 
 const PreparedAccount& Session::prepared() const { return impl_->account; }
+
+int Session::captured_count() const { return impl_->runner->captured_count(); }
 
 std::size_t Session::instruction_count() const { return impl_->plan.instructions.size(); }
 

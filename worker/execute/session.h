@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/graph/plan.h"
+#include "kernels/device_runtime.h"
 #include "kernels/kernel.h"
 #include "worker/execute/packed_cache.h"
 #include "worker/execute/prepared.h"
@@ -25,14 +26,17 @@ class Session {
  public:
   struct Options {
     int threads = 1;
-    std::int64_t memory_bytes_max = 0;                    // 0: what the machine has available.
-    std::shared_ptr<States> states = nullptr;             // Null: its own.
-    std::shared_ptr<PreparedTensors> prepared = nullptr;  // Of sessions over the same weights.
-    std::shared_ptr<PackedCache> packed = nullptr;        // What earlier programs prepared.
+    std::int64_t memory_bytes_max = 0;                     // 0: what the machine has available.
+    std::shared_ptr<States> states = nullptr;              // Null: its own.
+    std::shared_ptr<PreparedTensors> prepared = nullptr;   // Of sessions over the same weights.
+    std::shared_ptr<PackedCache> packed = nullptr;         // What earlier programs prepared.
+    kernels::DeviceRuntime* runtime = nullptr;             // Null: device_runtime(), when needed.
+    std::map<Device, std::int64_t> device_bytes_max = {};  // As memory_bytes_max, of devices.
   };
 
   // Throws `invalid` for a missing weight or one of another dtype, naming it, `exhausted` when the
-  // prologue needs more memory than there is. Weights that the plan does not know are ignored.
+  // prologue needs more memory than there is, `unsupported` when the plan names a device that
+  // cannot be used here. Weights that the plan does not know are ignored.
   Session(Plan plan, const OpSet& ops, std::span<const Kernel> kernels, WeightSet weights,
           Options options);
   ~Session();
@@ -53,7 +57,8 @@ class Session {
   // As it was last set, nullopt before that: borrowed until the next bind.
   std::optional<TensorView> input(std::string_view name) const;
   void clear_inputs();  // They must be set again before the next run.
-  // One loop over function pointers: no allocation, no lookup, no lock, no log. Throws `invalid`
+  // One loop over function pointers: no allocation, no lookup, no lock, no log; on a device, a
+  // captured graph from the second run on. Throws `invalid`
   // before a bind, for an input that was not set, and for data that a kernel refuses.
   void run();
   // Runs `repeats` times and gives the median seconds of each instruction. States move on.
@@ -63,8 +68,11 @@ class Session {
   void clear_states();
 
   const Plan& plan() const;
+  const Graph& graph() const { return plan().graph; }
   const PreparedAccount& prepared() const;
   std::size_t instruction_count() const;
+  // Segments on a device that the next run replays as captured graphs.
+  int captured_count() const;
 
  private:
   struct Impl;

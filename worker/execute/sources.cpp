@@ -7,11 +7,15 @@
 
 namespace paceline {
 
-Sources::Sources(const Graph& graph, const WeightSet& weights, std::shared_ptr<States> states,
-                 DimTable& dims)
-    : graph_(graph), addresses_(graph.nodes().size()), states_(std::move(states)) {
+Sources::Sources(const Plan& plan, const WeightSet& weights, std::shared_ptr<States> states,
+                 DimTable& dims, kernels::DeviceRuntime* runtime)
+    : plan_(plan),
+      graph_(plan.graph),
+      runtime_(runtime),
+      addresses_(graph_.nodes().size()),
+      states_(std::move(states)) {
   for (std::int32_t i = 0; i < static_cast<std::int32_t>(addresses_.size()); ++i) {
-    const Node& node = graph.node(i);
+    const Node& node = graph_.node(i);
     if (node.kind == NodeKind::constant) keep(i, node.constant);
     if (node.kind == NodeKind::weight) keep(i, weight(node, weights));
     if (node.kind != NodeKind::input && node.kind != NodeKind::state) continue;
@@ -80,16 +84,22 @@ Extents Sources::Extent::evaluate(const DimTable& table) const {
   return extents;
 }
 
-std::int64_t Sources::bytes_needed(const DimTable& dims) const {
+std::int64_t Sources::bytes_needed(const DimTable& dims, const Device& device) const {
   std::int64_t bytes = 0;
-  for (const auto& [index, input] : inputs_) bytes += dims.value(input.extent.bytes_dim);
-  for (const auto& [index, extent] : state_extents_) bytes += dims.value(extent.bytes_dim);
+  for (const auto& [index, input] : inputs_) {
+    if (device == Device{}) bytes += dims.value(input.extent.bytes_dim);
+  }
+  for (const auto& [index, extent] : state_extents_) {
+    if (device == plan_.state_device(index)) bytes += dims.value(extent.bytes_dim);
+  }
   return bytes;
 }
 
-std::int64_t Sources::bytes_held() const {
-  std::int64_t bytes = states_->size_bytes();
-  for (const auto& [index, input] : inputs_) bytes += input.memory.size();
+std::int64_t Sources::bytes_held(const Device& device) const {
+  std::int64_t bytes = states_->size_bytes(device);
+  for (const auto& [index, input] : inputs_) {
+    if (device == Device{}) bytes += input.memory.size();
+  }
   return bytes;
 }
 
@@ -99,14 +109,15 @@ void Sources::bind(const DimTable& dims) {
     if (input.is_bound && extents == input.extents) continue;
     input.is_bound = input.is_set = false;
     input.memory = {};  // Before the next is asked for.
-    input.memory = AlignedBytes(dims.value(input.extent.bytes_dim));
+    input.memory = allocate_host(dims.value(input.extent.bytes_dim), runtime_);
     input.extents = std::move(extents);
     input.is_bound = true;
     addresses_[index] = input.memory.data();
   }
   for (const auto& [index, extent] : state_extents_) {
     const Node& node = graph_.node(index);
-    addresses_[index] = states_->bind(node.name, node.outputs[0].dtype, extent.evaluate(dims));
+    addresses_[index] = states_->bind(node.name, node.outputs[0].dtype, extent.evaluate(dims),
+                                      plan_.state_device(index), runtime_);
   }
   state_moves_ = states_->moves();
 }

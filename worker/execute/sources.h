@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/graph/graph.h"
+#include "common/graph/plan.h"
 #include "worker/execute/dim_table.h"
 #include "worker/execute/memory.h"
 #include "worker/execute/pages.h"
@@ -20,9 +20,10 @@ namespace paceline {
 // and constants, of which it keeps references. One thread.
 class Sources {
  public:
-  // Throws `invalid` for a missing weight or one of another dtype.
-  Sources(const Graph& graph, const WeightSet& weights, std::shared_ptr<States> states,
-          DimTable& dims);
+  // Throws `invalid` for a missing weight or one of another dtype. `runtime` is that of the device
+  // besides the CPU that the plan uses, if any: inputs are pinned then.
+  Sources(const Plan& plan, const WeightSet& weights, std::shared_ptr<States> states,
+          DimTable& dims, kernels::DeviceRuntime* runtime = nullptr);
 
   // Throws `invalid` for a weight of other extents.
   void check_weights(const Bindings& bindings) const;
@@ -33,9 +34,9 @@ class Sources {
   void rest(std::int32_t node, const FileMappings& mappings) const { mappings.forget(bytes(node)); }
   // The elements of a weight or constant.
   std::span<const std::byte> bytes(std::int32_t node) const;
-  // Of inputs and states: as the dims are bound now, and as they stand allocated.
-  std::int64_t bytes_needed(const DimTable& dims) const;
-  std::int64_t bytes_held() const;
+  // Of inputs and states on a device: as the dims are bound now, and as they stand allocated.
+  std::int64_t bytes_needed(const DimTable& dims, const Device& device) const;
+  std::int64_t bytes_held(const Device& device) const;
   // Inputs and states of a new type start anew, as zeros; inputs must then be set again.
   void bind(const DimTable& dims);
 
@@ -68,7 +69,9 @@ class Sources {
   void keep(std::int32_t node, const Tensor& tensor);
   const Tensor& weight(const Node& node, const WeightSet& weights) const;
 
+  const Plan& plan_;
   const Graph& graph_;
+  kernels::DeviceRuntime* runtime_;
   std::vector<std::byte*> addresses_;       // By node.
   std::map<std::int32_t, Tensor> tensors_;  // Weights and constants, by node.
   std::map<std::int32_t, Input> inputs_;    // By node.

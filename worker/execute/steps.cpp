@@ -1,5 +1,7 @@
 #include "worker/execute/steps.h"
 
+#include <algorithm>
+
 #include "common/base/error.h"
 #include "worker/compile/compile.h"
 
@@ -7,16 +9,19 @@ namespace paceline {
 
 Steps::Steps(const Plan& plan, std::span<const Kernel> kernels, const Resources& resources,
              DimTable& dims)
-    : plan_(plan), resources_(resources) {
+    : plan_(plan), resources_(resources), dims_(dims) {
   for (const Plan::Instruction& instruction : plan.instructions) {
     const auto index = static_cast<std::int32_t>(loaded_.size());
     for (const std::int32_t tensor : instruction.inputs) by_tensor_.add(tensor, index);
     for (const std::int32_t tensor : instruction.outputs) by_tensor_.add(tensor, index);
-    for (const std::string& symbol : symbols_of(instruction.attributes)) {
-      by_symbol_.add(dims.add_symbol(symbol), index);
-    }
     Loaded loaded{.kernel = &kernel_of(instruction, kernels),
                   .attributes = BoundAttributes(instruction.attributes)};
+    loaded.late = late_of(instruction, *loaded.kernel, dims);
+    Attributes fixed = instruction.attributes;
+    if (loaded.late && loaded.late->dims.start >= 0) fixed.set("start", Dim(0));
+    for (const std::string& symbol : symbols_of(fixed)) {
+      by_symbol_.add(dims.add_symbol(symbol), index);
+    }
     loaded.operands.resize(instruction.inputs.size() + instruction.outputs.size());
     const std::span<const TensorView> all = loaded.operands;
     steps_.push_back({.run = loaded.kernel->run,
@@ -26,6 +31,56 @@ Steps::Steps(const Plan& plan, std::span<const Kernel> kernels, const Resources&
     loaded_.push_back(std::move(loaded));  // The elements of a moved vector stay in place.
   }
   touched_.reserve(steps_.size());
+  changed_.reserve(steps_.size());
+}
+
+Resources Steps::resources_of(const Plan::Instruction& instruction) const {
+  Resources resources = resources_;
+  resources.device = instruction.device;
+  return resources;
+}
+
+std::unique_ptr<Steps::Late> Steps::late_of(const Plan::Instruction& instruction,
+                                            const Kernel& kernel, DimTable& dims) const {
+  if (!kernel.takes_late_dims) return nullptr;
+  auto late = std::make_unique<Late>();
+  const auto add = [&](const Dim& dim) { return dim.is_constant() ? -1 : dims.add(dim); };
+  const auto add_operand = [&](std::int32_t index) {
+    const Plan::Tensor& tensor = plan_.tensors[index];
+    for (std::size_t axis = 0; axis < tensor_rank_max; ++axis) {
+      const bool is_there = axis < tensor.type.shape.size();
+      late->extents.push_back(is_there ? add(tensor.type.shape[axis]) : -1);
+    }
+    late->offsets.push_back(add(tensor.offset));
+  };
+  for (const std::int32_t input : instruction.inputs) add_operand(input);
+  for (const std::int32_t output : instruction.outputs) add_operand(output);
+  const Attribute* start = instruction.attributes.find("start");
+  if (start != nullptr && std::holds_alternative<Dim>(*start)) {
+    late->dims.start = add(std::get<Dim>(*start));
+  }
+  late->dims.extents = late->extents;
+  late->dims.offsets = late->offsets;
+  return late;
+}
+
+bool Steps::has_late() const {
+  return std::ranges::any_of(loaded_, [](const Loaded& loaded) { return loaded.late != nullptr; });
+}
+
+void Steps::set_queue(const kernels::DeviceQueue& queue, DataFault* fault,
+                      const std::int64_t* late_values) {
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    if (plan_.instructions[i].device.kind == DeviceKind::cpu) continue;
+    Call& call = steps_[i].call;
+    call.stream = queue.stream();
+    call.fault = fault;
+    call.step = static_cast<std::int32_t>(i);
+    if (Late* late = loaded_[i].late.get()) {
+      late->dims.values = late_values;
+      call.late = &late->dims;
+    }
+  }
 }
 
 void Steps::bind(const Bindings& bindings, std::span<const TensorView> views,
@@ -43,12 +98,14 @@ void Steps::set_workspaces(std::span<void* const> workspaces) {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     if (steps_[i].call.workspace == workspaces[i]) continue;
     steps_[i].call.workspace = workspaces[i];
+    loaded_[i].has_other_workspace = true;
     touch(static_cast<std::int32_t>(i));
   }
 }
 
 void Steps::rebind(const Bindings& bindings, const DimTable& dims,
                    std::span<const TensorView> views, std::span<const std::int32_t> changed) {
+  changed_.clear();
   for (const std::int32_t tensor : changed) {
     for (const std::int32_t index : by_tensor_.of(tensor)) touch(index);
   }
@@ -59,8 +116,14 @@ void Steps::rebind(const Bindings& bindings, const DimTable& dims,
     }
   }
   for (const std::int32_t index : touched_) {
+    const bool stays = changed_late_alone(index, views);
     resolve(index, views);
+    if (stays) {
+      loaded_[index].has_other_operands = false;
+      continue;
+    }
     refresh(index, bindings);
+    changed_.push_back(index);
   }
   touched_.clear();
 }
@@ -74,9 +137,46 @@ void Steps::touch(std::int32_t index) {
 
 void Steps::resolve(std::size_t index, std::span<const TensorView> views) {
   const Plan::Instruction& instruction = plan_.instructions[index];
-  TensorView* operand = loaded_[index].operands.data();
-  for (const std::int32_t tensor : instruction.inputs) *operand++ = views[tensor];
-  for (const std::int32_t tensor : instruction.outputs) *operand++ = views[tensor];
+  std::vector<TensorView>& operands = loaded_[index].operands;
+  std::size_t operand = 0;
+  const auto add = [&](std::int32_t tensor) {
+    operands[operand] = operand_of(index, operand, views[tensor]);
+    ++operand;
+  };
+  for (const std::int32_t tensor : instruction.inputs) add(tensor);
+  for (const std::int32_t tensor : instruction.outputs) add(tensor);
+}
+
+// An offset that is read late is none of the view's.
+TensorView Steps::operand_of(std::size_t index, std::size_t operand, const TensorView& view) const {
+  const Late* late = loaded_[index].late.get();
+  if (late == nullptr || late->offsets[operand] < 0 || view.data == nullptr) return view;
+  TensorView base = view;
+  base.data =
+      static_cast<std::byte*>(view.data) -
+      dims_.value(late->offsets[operand]) * static_cast<std::int64_t>(size_bytes(view.dtype));
+  return base;
+}
+
+bool Steps::changed_late_alone(std::size_t index, std::span<const TensorView> views) const {
+  const Loaded& loaded = loaded_[index];
+  if (!loaded.late || loaded.has_other_attributes || loaded.has_other_workspace) return false;
+  const Plan::Instruction& instruction = plan_.instructions[index];
+  std::size_t operand = 0;
+  const auto stays = [&](std::int32_t tensor) {
+    const TensorView before = loaded.operands[operand];
+    const TensorView now = operand_of(index, operand, views[tensor]);
+    const std::int32_t* extents = &loaded.late->extents[operand * tensor_rank_max];
+    ++operand;
+    if (now.data != before.data) return false;
+    for (int axis = 0; axis < now.rank; ++axis) {
+      if (now.strides[axis] != before.strides[axis]) return false;
+      if (extents[axis] < 0 && now.extents[axis] != before.extents[axis]) return false;
+    }
+    return true;
+  };
+  return std::ranges::all_of(instruction.inputs, stays) &&
+         std::ranges::all_of(instruction.outputs, stays);
 }
 
 void Steps::refresh(std::size_t index, const Bindings& bindings) {
@@ -90,11 +190,11 @@ void Steps::refresh(std::size_t index, const Bindings& bindings) {
     }
   }
   if (loaded.has_other_attributes && kernel.prepare) {
-    loaded.prepared = kernel.prepare(loaded.attributes.bind(bindings), resources_);
+    loaded.prepared = kernel.prepare(loaded.attributes.bind(bindings), resources_of(instruction));
     steps_[index].call.prepared = loaded.prepared.get();
   }
   if (kernel.bind) kernel.bind(steps_[index].call);
-  loaded.has_other_operands = loaded.has_other_attributes = false;
+  loaded.has_other_operands = loaded.has_other_attributes = loaded.has_other_workspace = false;
 }
 
 }  // namespace paceline

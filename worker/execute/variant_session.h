@@ -27,6 +27,7 @@ class VariantSession {
   TensorView output(std::string_view name) const;
   void clear_states();
 
+  const Graph& graph() const { return variants_.all.front().plan.graph; }
   std::size_t variant() const { return current_; }  // The one that serves the last bindings.
   Session& session();                               // Requires a bind.
 

@@ -1,6 +1,7 @@
 #include "worker/generate/generator.h"
 
 #include <algorithm>
+#include <cmath>
 #include <type_traits>
 #include <utility>
 
@@ -22,6 +23,21 @@ void copy_logits(const TensorView& view, std::vector<double>& logits) {
   });
 }
 
+// What greedy_form() leaves.
+template <typename AnySession>
+std::int64_t picked_token(const AnySession& session) {
+  const double logit = to_doubles(session.output("logit")).at(0);
+  if (std::isnan(logit)) throw invalid("the model's logits are not numbers: NaN");
+  return *session.output("token").template as<std::int64_t>();
+}
+
+template <typename AnySession>
+bool picks_tokens(const AnySession& session) {
+  const std::span<const NamedOutput> outputs = session.graph().outputs();
+  return std::ranges::any_of(outputs,
+                             [](const NamedOutput& output) { return output.name == "token"; });
+}
+
 }  // namespace
 
 Generator::Generator(AnySession prompt_session, AnySession token_session, GeneratorModel model)
@@ -35,6 +51,12 @@ void Generator::check_request(std::span<const std::int64_t> prompt,
       throw invalid("a token must be from 0 to {}: {}", model_.vocabulary - 1, token);
     }
   }
+  const bool picks =
+      std::visit([](auto* session) { return picks_tokens(*session); }, prompt_session_);
+  if (picks && options.sampling.temperature != 0) {
+    throw invalid("this model's graph picks the most likely token: temperature {}",
+                  options.sampling.temperature);
+  }
   if (options.new_tokens_max < 0) {
     throw invalid("the number of new tokens must be 0 or above: {}", options.new_tokens_max);
   }
@@ -46,17 +68,19 @@ void Generator::check_request(std::span<const std::int64_t> prompt,
   }
 }
 
-std::span<const double> Generator::run(std::span<const std::int64_t> tokens, std::int64_t past) {
+std::int64_t Generator::run(std::span<const std::int64_t> tokens, std::int64_t past,
+                            Sampler& sampler) {
   const auto count = static_cast<std::int64_t>(tokens.size());
   const auto run_on = [&](auto* session) {
     session->bind({{"B", 1}, {"N", count}, {"past", past}, {"capacity", capacity_}});
     session->set_input("input_ids",
                        Tensor::of<std::int64_t>({1, count}, {tokens.begin(), tokens.end()}));
     session->run();
+    if (picks_tokens(*session)) return picked_token(*session);
     copy_logits(session->output("logits"), logits_);
+    return sampler.draw(logits_);
   };
-  std::visit(run_on, count == 1 ? token_session_ : prompt_session_);
-  return logits_;
+  return std::visit(run_on, count == 1 ? token_session_ : prompt_session_);
 }
 
 Generated Generator::generate(std::span<const std::int64_t> prompt,
@@ -71,7 +95,7 @@ Generated Generator::generate(std::span<const std::int64_t> prompt,
   std::vector<std::int64_t> next(prompt.begin(), prompt.end());
   std::int64_t past = 0;
   for (std::int64_t i = 0; i < options.new_tokens_max && !result.ended; ++i) {
-    const std::int64_t token = sampler.draw(run(next, past));
+    const std::int64_t token = run(next, past, sampler);
     past += static_cast<std::int64_t>(next.size());
     next.assign(1, token);
     result.tokens.push_back(token);

@@ -52,7 +52,7 @@ struct Generated {
 };
 
 // Continues sequences with a model in its generate form: input `input_ids` i64[B,N], output
-// `logits` [B,1,V], symbols B, N, past and capacity. One run takes in the whole prompt, then one
+// `logits` [B,1,V], or those of greedy_form(), symbols B, N, past and capacity. One run takes in the whole prompt, then one
 // run each token; nothing is planned between them, and nothing built but what a variant computes
 // from weights alone, when it is first bound. Whole prompts and single tokens may have plans of
 // their own, since other kernels win there: two sessions that share their states. Where the best
@@ -66,13 +66,14 @@ class Generator {
       : Generator(AnySession(&prompt_session), AnySession(&token_session), model) {}
 
   // Starts a new sequence. Throws `invalid` for an empty prompt, a token outside the vocabulary, or
-  // more positions than the model has, naming the values.
+  // more positions than the model has, naming the values, and for a temperature where the graph
+  // picks the tokens.
   Generated generate(std::span<const std::int64_t> prompt, const GenerateOptions& options);
 
  private:
   void check_request(std::span<const std::int64_t> prompt, const GenerateOptions& options) const;
-  // Runs `tokens` behind the `past` positions that the states hold, and gives the last logits.
-  std::span<const double> run(std::span<const std::int64_t> tokens, std::int64_t past);
+  // Runs `tokens` behind the `past` positions that the states hold, and picks the next one.
+  std::int64_t run(std::span<const std::int64_t> tokens, std::int64_t past, Sampler& sampler);
 
   AnySession prompt_session_;
   AnySession token_session_;
