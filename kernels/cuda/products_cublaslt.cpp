@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "kernels/cuda/device/around_product.h"
 #include "kernels/cuda/support/cublaslt_plan.h"
 #include "kernels/cuda/support/info.h"
 #include "kernels/cuda/support/launch_check.h"
@@ -10,7 +11,8 @@
 // cublasLt's products. Members `.h0`, `.h1`, ... take the first, second, ... algorithm that its
 // heuristic names for a shape, which is asked once for each shape, in `bind`; a shape for which
 // there are fewer is `unsupported` there. What `.h0` finds none for is computed as products_cuda
-// does. `.tf32_*` multiply f32 in 10 bits.
+// does. `.tf32_*` multiply f32 in 10 bits. Activations that the epilogue lacks are a pass over the
+// results; blocks are unpacked into the workspace first.
 namespace paceline::kernels::cuda {
 namespace {
 
@@ -53,10 +55,28 @@ CublasLtProblem problem_of(const ProductArguments& p, const Call& call, bool is_
   return made;
 }
 
+// Whether the epilogue has it; others are a pass over the results.
+bool is_epilogue(FinalActivation activation) {
+  return activation == FinalActivation::none || activation == FinalActivation::relu ||
+         activation == FinalActivation::gelu_tanh;
+}
+
 using Arguments = ProductArguments (*)(const Call&);
 
 ProductArguments linear(const Call& call) { return linear_arguments(call, false); }
 ProductArguments linear_residual(const Call& call) { return linear_arguments(call, true); }
+
+// Of linear_quantized, as if the blocks had been unpacked: behind cublasLt's workspace.
+ProductArguments quantized(const Call& call) {
+  ProductArguments p = quantized_arguments(call);
+  p.factor = {};
+  p.factor.data = static_cast<std::byte*>(call.workspace) + cublaslt_workspace_bytes;
+  p.factor.dtype = p.dtype;
+  p.factor.strides[0] = 1;
+  p.factor.strides[1] = p.depth;
+  call.state<State>().transpose_b = true;
+  return p;
+}
 
 template <Arguments arguments>
 void bind(const Call& call) {
@@ -86,6 +106,27 @@ void run(const Call& call) {
              .out = p.out,
              .workspace = call.workspace},
             call.stream);
+  if (is_epilogue(p.activation)) return;
+  launch_activation(p.out, p.dtype, p.rows * p.columns, p.activation, place_of(call));
+  check_launch("products_cublaslt");
+}
+
+void run_quantized(const Call& call) {
+  const ProductArguments p = quantized(call);
+  launch_unpack_blocks(quantized_arguments(call).factor, p.columns, p.depth, p.dtype,
+                       static_cast<std::byte*>(call.workspace) + cublaslt_workspace_bytes,
+                       place_of(call));
+  check_launch("products_cublaslt");
+  run<quantized>(call);
+}
+
+Dim workspace_bytes(const OpInputs& in, const Resources&) {
+  Dim bytes = cublaslt_workspace_bytes;
+  if (in.attributes.find("format") != nullptr) {
+    const auto element = static_cast<std::int64_t>(size_bytes(in[0].dtype));
+    bytes += in[1].shape[0] * in[0].shape.back() * element;
+  }
+  return bytes;
 }
 
 struct Form {
@@ -103,8 +144,7 @@ Kernel member(const Form& form, int algorithm, bool is_tf32) {
   Kernel kernel{
       .info = cuda_info(form.op, dtypes, {Strides::dense},
                         is_tf32 ? Precision::narrows : Precision::reorders, most / (1 + algorithm)),
-      .workspace_bytes = [](const OpInputs&,
-                            const Resources&) { return Dim(cublaslt_workspace_bytes); },
+      .workspace_bytes = workspace_bytes,
       .prepare = [algorithm, is_tf32](const Attributes& attributes,
                                       const Resources&) -> std::unique_ptr<Prepared> {
         auto state = std::make_unique<State>();
@@ -142,10 +182,38 @@ std::vector<Kernel> products_cublaslt() {
        run<linear>},
       {"linear_residual", "linear_residual", {}, bind<linear_residual>, run<linear_residual>},
   };
+  const Form further[] = {
+      {"linear_gelu",
+       "linear_activation",
+       {{"activation", std::string("gelu")}},
+       bind<linear>,
+       run<linear>},
+      {"linear_silu",
+       "linear_activation",
+       {{"activation", std::string("silu")}},
+       bind<linear>,
+       run<linear>},
+      {"linear_sigmoid",
+       "linear_activation",
+       {{"activation", std::string("sigmoid")}},
+       bind<linear>,
+       run<linear>},
+  };
   std::vector<Kernel> kernels;
   for (const Form& form : forms) {
     for (int i = 0; i < cublaslt_algorithms_max; ++i) kernels.push_back(member(form, i, false));
     for (int i = 0; i < 4; ++i) kernels.push_back(member(form, i, true));
+  }
+  for (const Form& form : further) {
+    for (int i = 0; i < 4; ++i) kernels.push_back(member(form, i, false));
+  }
+  // Halves would lose what blocks say.
+  const Form blocks = {"linear_quantized", "linear_quantized", {}, bind<quantized>, run_quantized};
+  for (const bool is_tf32 : {false, true}) {
+    for (int i = 0; i < 4; ++i) {
+      kernels.push_back(member(blocks, i, is_tf32));
+      kernels.back().info.accepts.dtypes = {Dtype::f32};
+    }
   }
   return kernels;
 }

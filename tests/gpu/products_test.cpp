@@ -85,6 +85,22 @@ TEST_P(LargeProducts, EveryAlgorithmOfCublasLtAgreesWithThePlainKernel) {
   }
 }
 
+TEST_P(LargeProducts, PassesAroundCublasLtAgreeWithThePlainKernel) {
+  for (const char* activation : {"gelu", "silu", "sigmoid", "relu"}) {
+    expect_equal_results(fmt::format("products_cublaslt.linear_{}.h0", activation),
+                         "products_cuda.linear_activation",
+                         {{"activation", std::string(activation)}},
+                         linear_inputs(200, 320, 256, false));
+  }
+  if (GetParam() != Dtype::f32) return;
+  for (const ops::BlockFormat& format : ops::block_formats) {
+    expect_equal_results("products_cublaslt.linear_quantized.h0", "products_cuda.linear_quantized",
+                         {{"format", std::string(format.name)}},
+                         {drawn(Dtype::f32, {100, 512}, 7), drawn_blocks(format, 301, 512),
+                          drawn(Dtype::f32, {301}, 8)});
+  }
+}
+
 TEST_P(LargeProducts, BatchesOfCublasLtAgreeWithThePlainKernel) {
   const Dtype dtype = GetParam();
   for (const bool transpose_a : {false, true}) {

@@ -1,6 +1,7 @@
 #include "kernels/cuda/libraries/find_library.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -47,6 +48,13 @@ void add_packages(const fs::path& installation, std::vector<fs::path>& folders) 
   }
 }
 
+// Where the loader found it.
+std::string path_of(void* handle, const fs::path& asked) {
+  const link_map* map = nullptr;
+  const bool is_known = dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map != nullptr;
+  return is_known ? map->l_name : asked.string();
+}
+
 }  // namespace
 
 std::vector<fs::path> library_folders() {
@@ -72,7 +80,7 @@ OpenedLibrary open_library(const std::string& file) {
     std::error_code error;
     if (folder.empty() || fs::exists(path, error)) {
       if (void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
-        return {.handle = handle, .path = path.string()};
+        return {.handle = handle, .path = path_of(handle, path)};
       }
       if (!folder.empty()) searched += std::string(searched.empty() ? "" : ", ") + dlerror();
     }
