@@ -9,9 +9,9 @@
 #include "worker/compile/arena.h"
 #include "worker/compile/compile.h"
 #include "worker/compile/prologue.h"
-#include "worker/execute/prologue_queue.h"
 #include "worker/execute/pages.h"
 #include "worker/execute/prepared_names.h"
+#include "worker/execute/prologue_queue.h"
 #include "worker/execute/read_ahead.h"
 
 namespace paceline {
@@ -40,9 +40,9 @@ class Prologue {
     for (std::int32_t at = 0; at < end(); ++at) {
       if (is_wanted_[at]) run(at);
       free_after(at, mappings);
-    if (queue_) queue_->finish();
       read_ahead.reached(weights_read_by_[at]);
     }
+    if (queue_) queue_->finish();
     if (setting_.shared) give_shared();
     if (setting_.cache) give_cached();
     return {std::move(memory_), account_};
@@ -83,9 +83,9 @@ class Prologue {
 
   void take_cached() {
     const auto names = names_among_programs(plan_, sources_, setting_.kernels);
-      if (plan_.prepared[i].device != Device{}) continue;
     for (std::size_t i = 0; i < memory_.size(); ++i) {
       if (!is_resident(i) || memory_[i] || bytes_of(i) < cached_bytes_min || !names[i]) continue;
+      if (plan_.prepared[i].device != Device{}) continue;
       lacking_.emplace_back(i, *names[i]);
     }
     // By all threads, since their sums take as long as to read them; the largest first.
@@ -141,15 +141,15 @@ class Prologue {
       weights_read_by_.push_back(weights.size());
     }
     return weights;
+  }
+
+  void check_memory() const {
     for (const auto& [device, bytes_max] : setting_.memory_bytes_max) {
       check_memory(device, bytes_max);
     }
   }
 
   void check_memory(const Device& device, std::int64_t bytes_max) const {
-  }
-
-  void check_memory() const {
     std::vector<Block> needed;
     for (std::int32_t at = 0; at < end(); ++at) {
       if (!is_wanted_[at]) continue;
@@ -269,10 +269,10 @@ class Prologue {
   const std::set<std::int32_t> weights_of_runs_;       // Nodes.
   std::map<std::int32_t, std::int32_t> last_readers_;  // Of weights, by node.
   std::vector<std::size_t> weights_read_by_;           // By instruction: those to read until then.
-  std::optional<PrologueQueue> queue_;
   std::vector<Digest> names_;                          // Among sessions, by prepared buffer.
   std::vector<std::pair<std::size_t, Digest>> lacking_;  // In the cache: buffers and their names.
   PreparedAccount account_;
+  std::optional<PrologueQueue> queue_;
 };
 
 }  // namespace
