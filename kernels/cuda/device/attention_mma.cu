@@ -117,7 +117,7 @@ __device__ void add_values(Tile<T, width>& tile, std::uint32_t values, int lane)
 
 // Scores to weights, and what was summed so far to the new largest scores. Scores times `unit` are
 // exponents of 2.
-template <typename T, int width>
+template <typename T, int width, bool is_natural>
 __device__ void weigh(Tile<T, width>& tile, float unit) {
 #pragma unroll
   for (int m = 0; m < row_tiles; ++m) {
@@ -130,15 +130,19 @@ __device__ void weigh(Tile<T, width>& tile, float unit) {
       }
       best = fmaxf(best, __shfl_xor_sync(~0u, best, 1));
       best = fmaxf(best, __shfl_xor_sync(~0u, best, 2));
-      const float shift = best == -INFINITY ? 0.f : best * unit;
-      const float factor = exp2f(tile.largest[m][half] * unit - shift);
+      // Masks may hold the lowest of numbers, which times `unit` would be infinite.
+      const float shift = best == -INFINITY ? 0.f : is_natural ? best : best * unit;
+      const auto weight_of = [&](float score) {
+        return is_natural ? exp2f((score - shift) * unit) : exp2f(score * unit - shift);
+      };
+      const float factor = weight_of(tile.largest[m][half]);
       tile.largest[m][half] = best;
       float sum = 0;
 #pragma unroll
       for (int n = 0; n < key_tile / 8; ++n) {
 #pragma unroll
         for (int i = 2 * half; i < 2 * half + 2; ++i) {
-          tile.scores[m][n][i] = exp2f(tile.scores[m][n][i] * unit - shift);
+          tile.scores[m][n][i] = weight_of(tile.scores[m][n][i]);
           sum += tile.scores[m][n][i];
         }
       }
@@ -260,7 +264,7 @@ __global__ void __launch_bounds__(block_threads)
                                  batch * p.mask_strides[0] + head * p.mask_strides[1],
                                  first_query + warp_row, keys, from, lane);
     }
-    weigh(tile, unit);
+    weigh<T, width, is_natural>(tile, unit);
     add_values(tile, values_at, lane);
   }
   wait_copies<0>();

@@ -17,14 +17,15 @@ constexpr int blocks_wanted = 2 * 132;
 // groups.
 template <typename T, int rows, int columns>
 __global__ void __launch_bounds__(block_threads)
-    few_rows(const __grid_constant__ ProductArguments p, int group_warps) {
+    few_rows(const __grid_constant__ ProductArguments p, int group_warps, unsigned row_blocks) {
   constexpr int vector = per_vector<T>, unroll = 8 / columns;
   __shared__ float parts[warps][rows * columns];
+  // Blocks of the same columns are neighbours, so that the cache has their weights.
+  const std::int64_t column_block = blockIdx.x / row_blocks;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int group = warp / group_warps, groups = warps / group_warps;
   const int stride = 32 * group_warps, own = warp % group_warps * 32 + lane;
-  const std::int64_t first_column =
-      (static_cast<std::int64_t>(blockIdx.x) * groups + group) * columns;
+  const std::int64_t first_column = (column_block * groups + group) * columns;
   const int vectors = static_cast<int>(p.depth / vector);
   const uint4* weight[columns];
 #pragma unroll
@@ -34,7 +35,7 @@ __global__ void __launch_bounds__(block_threads)
         reinterpret_cast<const uint4*>(static_cast<const T*>(p.factor.data) + column * p.depth);
   }
   const std::int64_t row_chunks = (p.rows + rows - 1) / rows;
-  for (std::int64_t chunk = blockIdx.y; chunk < row_chunks; chunk += gridDim.y) {
+  for (std::int64_t chunk = blockIdx.x % row_blocks; chunk < row_chunks; chunk += row_blocks) {
     const uint4* x[rows];
 #pragma unroll
     for (int r = 0; r < rows; ++r) {
@@ -83,8 +84,7 @@ __global__ void __launch_bounds__(block_threads)
     for (int i = threadIdx.x; i < groups * rows * columns; i += block_threads) {
       const int of_group = i / (rows * columns), place = i % (rows * columns);
       const std::int64_t row = chunk * rows + place / columns;
-      const std::int64_t column =
-          (static_cast<std::int64_t>(blockIdx.x) * groups + of_group) * columns + place % columns;
+      const std::int64_t column = (column_block * groups + of_group) * columns + place % columns;
       if (row >= p.rows || column >= p.columns) continue;
       float sum = 0;
       for (int w = 0; w < group_warps; ++w) sum += parts[of_group * group_warps + w][place];
@@ -108,9 +108,11 @@ void launch(const ProductArguments& p, const LaunchPlace& place) {
   while (group_warps < warps && blocks() < blocks_wanted && vectors > 32 * group_warps) {
     group_warps *= 2;
   }
-  const std::int64_t row_chunks = std::min<std::int64_t>((p.rows + rows - 1) / rows, 65535);
-  const dim3 grid(static_cast<unsigned>(blocks()), static_cast<unsigned>(row_chunks));
-  few_rows<T, rows, columns><<<grid, block_threads, 0, place.stream>>>(p, group_warps);
+  const auto row_blocks =
+      static_cast<unsigned>(std::min<std::int64_t>((p.rows + rows - 1) / rows, 1024));
+  few_rows<T, rows, columns>
+      <<<static_cast<unsigned>(blocks()) * row_blocks, block_threads, 0, place.stream>>>(
+          p, group_warps, row_blocks);
 }
 
 template <typename T>
