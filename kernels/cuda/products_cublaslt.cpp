@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <optional>
@@ -46,7 +47,9 @@ CublasLtProblem problem_of(const ProductArguments& p, const Call& call, bool is_
       .x_alignment = alignment_of(p.x),
       .weight_alignment = alignment_of(p.factor.data),
       .residual_alignment = alignment_of(p.residual == nullptr ? p.out : p.residual),
-      .out_alignment = alignment_of(p.out),
+      // The library knows no alignment of a bias but that of the output.
+      .out_alignment = p.bias == nullptr ? alignment_of(p.out)
+                                         : std::min(alignment_of(p.out), alignment_of(p.bias)),
   };
   int epilogue = p.bias != nullptr ? CUBLASLT_EPILOGUE_BIAS : 0;
   if (p.activation == FinalActivation::relu) epilogue |= CUBLASLT_EPILOGUE_RELU;
