@@ -118,12 +118,8 @@ void Steps::rebind(const Bindings& bindings, const DimTable& dims,
   for (const std::int32_t index : touched_) {
     const bool stays = changed_late_alone(index, views);
     resolve(index, views);
-    if (stays) {
-      loaded_[index].has_other_operands = false;
-      continue;
-    }
     refresh(index, bindings);
-    changed_.push_back(index);
+    if (!stays) changed_.push_back(index);
   }
   touched_.clear();
 }
@@ -158,6 +154,7 @@ TensorView Steps::operand_of(std::size_t index, std::size_t operand, const Tenso
   return base;
 }
 
+// Grids follow outputs: where those have other extents, the call is another.
 bool Steps::changed_late_alone(std::size_t index, std::span<const TensorView> views) const {
   const Loaded& loaded = loaded_[index];
   if (!loaded.late || loaded.has_other_attributes || loaded.has_other_workspace) return false;
@@ -166,12 +163,14 @@ bool Steps::changed_late_alone(std::size_t index, std::span<const TensorView> vi
   const auto stays = [&](std::int32_t tensor) {
     const TensorView before = loaded.operands[operand];
     const TensorView now = operand_of(index, operand, views[tensor]);
+    const bool is_output = operand >= instruction.inputs.size();
     const std::int32_t* extents = &loaded.late->extents[operand * tensor_rank_max];
     ++operand;
     if (now.data != before.data) return false;
     for (int axis = 0; axis < now.rank; ++axis) {
       if (now.strides[axis] != before.strides[axis]) return false;
-      if (extents[axis] < 0 && now.extents[axis] != before.extents[axis]) return false;
+      const bool may_change = !is_output && extents[axis] >= 0;
+      if (!may_change && now.extents[axis] != before.extents[axis]) return false;
     }
     return true;
   };

@@ -38,12 +38,11 @@ class Steps {
   void bind(const Bindings& bindings, std::span<const TensorView> views,
             std::span<void* const> workspaces);
   // Resolves anew what changed since: operands (`changed`, of plan.tensors), workspaces, attributes
-  // with changed symbols. After a throw, `bind` comes first. Steps that read what changed while
-  // they run stay as they are.
+  // with changed symbols. After a throw, `bind` comes first.
   void rebind(const Bindings& bindings, const DimTable& dims, std::span<const TensorView> views,
               std::span<const std::int32_t> changed);
   void set_workspaces(std::span<void* const> workspaces);
-  // By the last rebind: whose calls or kernels' state are others now.
+  // By the last rebind: whose calls are others now, but for numbers that they read while they run.
   std::span<const std::int32_t> changed() const { return changed_; }
 
  private:
