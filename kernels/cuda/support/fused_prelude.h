@@ -116,11 +116,11 @@ inline_ C f_logical_or(C a, C b) { return a > b ? a : b; }
 inline_ C f_logical_xor(C a, C b) { return flag(a != b); }
 inline_ C f_where(C condition, C a, C b) { return condition != 0 ? a : b; }
 #define start_reduce_sum 0.0
-#define start_reduce_max (-__longlong_as_double(0x7ff0000000000000ll))
-#define start_reduce_min __longlong_as_double(0x7ff0000000000000ll)
+#define start_reduce_max (-infinity)
+#define start_reduce_min infinity
 inline_ double combine_reduce_sum(double a, double b) { return a + b; }
-inline_ double combine_reduce_max(double a, double b) { return a > b || a != a ? a : b; }
-inline_ double combine_reduce_min(double a, double b) { return a < b || a != a ? a : b; }
+template <typename T> inline_ T combine_reduce_max(T a, T b) { return a > b || a != a ? a : b; }
+template <typename T> inline_ T combine_reduce_min(T a, T b) { return a < b || a != a ? a : b; }
 #define TEAM_OF(name)                                                        \
   inline_ double team_##name(double value) {                                 \
     for (int step = 16; step > 0; step /= 2)                                 \

@@ -204,6 +204,11 @@ class Writer {
     }
   }
 
+  // Sums are of doubles; extremes lose nothing in the elements' own type.
+  const char* sum_type(int s) const {
+    return program_.steps[s].op == "reduce_sum" ? "double" : "C";
+  }
+
   // Single values that are known now, then a walk for what is reduced next; the last one stores.
   void write_pass(int pass) {
     std::vector<int> reductions;
@@ -227,7 +232,8 @@ class Writer {
       need(program_.outputs[k - inputs_], steps, inputs);
     }
     if (reductions.empty() && !stores) return;
-    for (const int s : reductions) put("double t{0} = start_{1}; ", s, program_.steps[s].op);
+    for (const int s : reductions)
+      put("{0} t{1} = start_{2}; ", sum_type(s), s, program_.steps[s].op);
     put("\n#pragma unroll 2\nfor (long long i = lane; i < of.pieces; i += TEAM) {{\n");
     for (const int k : inputs) {
       const bool is_unit = form_.steps[k] == Step::unit;
@@ -240,7 +246,7 @@ class Writer {
     for (const int k : inputs) put("const C x{0} = widen(q{0}.at[c]);\n", k);
     for (const int s : steps) put("const C v{} = {};\n", s, call_of(program_.steps[s]));
     for (const int s : reductions) {
-      put("t{0} = combine_{1}(t{0}, (double){2});\n", s, program_.steps[s].op,
+      put("t{0} = combine_{1}(t{0}, ({2}){3});\n", s, program_.steps[s].op, sum_type(s),
           value_of(program_.steps[s].operands[0]));
     }
     if (stores) set_results([&](int k) { return !is_single_output(k); });

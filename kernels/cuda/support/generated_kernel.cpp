@@ -1,5 +1,6 @@
 #include "kernels/cuda/support/generated_kernel.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
@@ -57,11 +58,8 @@ class Code final : public GeneratedKernel {
   Code(std::string text, const Digest& name) : text_(std::move(text)), name_(name) {}
 
   const void* function() override {
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [&] { return is_done_; });
-    if (!failure_.empty()) throw unavailable("{}", failure_);
-    if (kernel_ == nullptr) load();
-    return kernel_;
+    const void* known = kernel_.load(std::memory_order_acquire);
+    return known != nullptr ? known : wait();
   }
 
   void make() {
@@ -84,6 +82,14 @@ class Code final : public GeneratedKernel {
   }
 
  private:
+  const void* wait() {
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [&] { return is_done_; });
+    if (!failure_.empty()) throw unavailable("{}", failure_);
+    if (kernel_.load() == nullptr) load();
+    return kernel_.load();
+  }
+
   void load() {
     cudaLibrary_t library = nullptr;
     check_cuda(
@@ -91,7 +97,7 @@ class Code final : public GeneratedKernel {
         "a generated kernel");
     cudaKernel_t kernel = nullptr;
     check_cuda(cudaLibraryGetKernel(&kernel, library, "fused"), "a generated kernel");
-    kernel_ = reinterpret_cast<const void*>(kernel);
+    kernel_.store(reinterpret_cast<const void*>(kernel), std::memory_order_release);
   }
 
   const std::string text_;
@@ -100,7 +106,7 @@ class Code final : public GeneratedKernel {
   std::condition_variable done_;
   bool is_done_ = false;
   std::string code_, failure_;
-  const void* kernel_ = nullptr;
+  std::atomic<const void*> kernel_ = nullptr;
 };
 
 // The one thread that compiles; lives as long as the program once it is needed.
