@@ -13,6 +13,7 @@
 #include "ops-tools/commands.h"
 #include "ops-tools/model_request.h"
 #include "worker/dispatch/planner.h"
+#include "worker/execute/read_ahead.h"
 #include "worker/generate/generator.h"
 
 namespace paceline {
@@ -60,12 +61,15 @@ class Generation {
                         {model_.vocabulary, model_.end_tokens, model_.positions_max});
     GenerateOptions options = arguments_.options;
     std::vector<std::int64_t> arrivals_ns;
+    if (packed_) packed_->hold();
     options.on_token = [&](std::int64_t token) {
+      if (packed_ && arrivals_ns.empty()) packed_->release();
       arrivals_ns.push_back(monotonic_ns());
       if (!arguments_.request.json) print_token(token, arrivals_ns.size() == 1);
     };
     const std::int64_t start_ns = monotonic_ns();
     const Generated generated = generator.generate(prompt_, options);
+    ahead_.reset();
     report(generated, start_ns, arrivals_ns);
   }
 
@@ -90,7 +94,9 @@ class Generation {
     const auto cache = arguments_.request.open_plan_cache();
     PlannedVariants planned =
         plan_variants(model_.graph, bindings, dispatcher, ops::all_ops(), arguments_.request.kernels(),
-                      store_.get(), cache ? &*cache : nullptr);
+                      store_.get(), cache ? &*cache : nullptr, [this] {
+                        if (!ahead_) ahead_ = read_ahead_of(model_.weights);
+                      });
     const PlanSummary& summary = planned.summaries[planned.variants.select(bindings)];
     measured_ += summary.measured;
     estimated_ += summary.estimated;
@@ -143,6 +149,7 @@ class Generation {
   std::shared_ptr<States> states_;
   std::shared_ptr<PreparedTensors> prepared_;
   std::shared_ptr<PackedCache> packed_;
+  std::unique_ptr<ReadAhead> ahead_;
   int measured_ = 0;
   int estimated_ = 0;
   int plans_ = 0;  // Variants counted.

@@ -17,6 +17,7 @@
 #include "ops-tools/wrap.h"
 #include "worker/compile/compile.h"
 #include "worker/dispatch/planner.h"
+#include "worker/execute/read_ahead.h"
 #include "worker/execute/session.h"
 #include "worker/measure/interleave.h"
 #include "worker/probe/process.h"
@@ -45,7 +46,7 @@ struct Loaded {
   Session session;
   StartReport start;
 
-  // What this load packed is being written until then, by cores that a timing wants.
+  // What this load packed is written until then, by cores that a timing wants.
   void settle() const {
     if (packed) packed->wait();
   }
@@ -98,14 +99,16 @@ class Run {
     const std::int64_t plan_ns = monotonic_ns();
     GraphDispatcher dispatcher(ops::all_ops(), arguments_.request.kernels(), store, options);
     const auto cache = arguments_.request.open_plan_cache();
+    std::unique_ptr<ReadAhead> ahead;  // Until the session is made, which has its own.
     Planned planned = paceline::plan(model_.graph, inputs_.bindings, dispatcher, ops::all_ops(),
-                                     arguments_.request.kernels(), store, cache ? &*cache : nullptr);
+                                     arguments_.request.kernels(), store, cache ? &*cache : nullptr,
+                                     [&] { ahead = read_ahead_of(model_.weights); });
     const MemoryNeed memory = memory_need(planned.plan, inputs_.bindings);
-    StartReport start{.model_s = model_s_,
-                      .plan_s = seconds_since(plan_ns),
-                      .is_plan_cached = planned.is_cached};
+    StartReport start{
+        .model_s = model_s_, .plan_s = seconds_since(plan_ns), .is_plan_cached = planned.is_cached};
     const std::int64_t prepare_ns = monotonic_ns();
     const std::shared_ptr<PackedCache> packed = arguments_.request.open_packed_cache();
+    if (packed) packed->hold();
     Session session(std::move(planned.plan), ops::all_ops(), arguments_.request.kernels(), model_.weights,
                     {.threads = options.threads, .packed = packed});
     session.bind(inputs_.bindings);

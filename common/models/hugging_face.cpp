@@ -1,5 +1,8 @@
 #include "common/models/hugging_face.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -135,6 +138,20 @@ Dtype choose_dtype(const Config& config, const Checkpoint& checkpoint, const Fam
   return published ? *published : stored_dtype(checkpoint, family);
 }
 
+// Small tensors that will be cast lie all over a mapped file, as norms between layers do: the disk
+// is asked for all of them at once, not for one after the other. Of other memory nothing comes.
+void ask_for_small(const Checkpoint& checkpoint, Dtype dtype) {
+  constexpr std::size_t small_bytes = 1 << 20;
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    if (tensor.dtype() == dtype || checkpoint.blocks.contains(name)) continue;
+    if (tensor.size_bytes() == 0 || tensor.size_bytes() > small_bytes) continue;
+    const auto start = reinterpret_cast<std::uintptr_t>(tensor.data());
+    const std::uintptr_t first = start / page * page;
+    ::madvise(reinterpret_cast<void*>(first), start + tensor.size_bytes() - first, MADV_WILLNEED);
+  }
+}
+
 std::vector<std::int64_t> read_end_tokens(const Config& config, const fs::path& folder) {
   constexpr auto key = "eos_token_id";
   const fs::path path = folder / "generation_config.json";
@@ -162,8 +179,9 @@ Model build_hugging_face(const Config& config, const Checkpoint& checkpoint,
                   config.source(), architecture_of(config));
   }
   GraphBuilder builder(ops::all_ops(), std::string(family.model_type));
-  WeightBinder weights(builder, checkpoint, std::string(family.prefix),
-                       choose_dtype(config, checkpoint, family, options));
+  const Dtype dtype = choose_dtype(config, checkpoint, family, options);
+  ask_for_small(checkpoint, dtype);
+  WeightBinder weights(builder, checkpoint, std::string(family.prefix), dtype);
   Model model;
   model.family = family.model_type;
   Construction construction{config, weights, options.form, head, model};

@@ -188,12 +188,14 @@ void erase(Bindings& bindings, const std::set<std::string>& symbols) {
 class Planner {
  public:
   Planner(const Graph& graph, const Bindings& bindings, GraphDispatcher& dispatcher,
-          const OpSet& ops, std::span<const Kernel> kernels, Store* store, const PlanCache* cache)
+          const OpSet& ops, std::span<const Kernel> kernels, Store* store, const PlanCache* cache,
+          const std::function<void()>& before_choosing)
       : graph_(graph),
         bindings_(bindings),
         dispatcher_(dispatcher),
         ops_(ops),
         kernels_(kernels),
+        before_choosing_(before_choosing),
         cache_(dispatcher.options().choose.on_miss == OnMiss::estimate ? cache : nullptr),
         id_(graph.id()) {
     if (cache_ != nullptr) key_ = plan_key(graph, bindings, dispatcher, kernels, store);
@@ -207,6 +209,7 @@ class Planner {
         return *std::move(planned);
       }
     }
+    if (before_choosing_) before_choosing_();
     const std::optional<MeasuredRanges> ranges = dispatcher_.ranges(prepared(), bindings_);
     if (const auto variants = compile_along(ranges)) {
       if (auto planned = pick(*variants)) return *std::move(planned);
@@ -219,6 +222,7 @@ class Planner {
       return all_of(*variants, true);
     }
     if (auto planned = find_one()) return alone(*std::move(planned));
+    if (before_choosing_) before_choosing_();
     const std::optional<MeasuredRanges> ranges = dispatcher_.ranges(prepared(), bindings_);
     if (const auto variants = compile_along(ranges); variants && pick(*variants)) {
       return all_of(*variants, false);
@@ -390,6 +394,7 @@ class Planner {
   GraphDispatcher& dispatcher_;
   const OpSet& ops_;
   std::span<const Kernel> kernels_;
+  const std::function<void()>& before_choosing_;
   const PlanCache* cache_;
   GraphId id_;
   PlanKey key_;
@@ -414,15 +419,16 @@ PlanKey plan_key(const Graph& graph, const Bindings& bindings, const GraphDispat
 
 Planned plan(const Graph& graph, const Bindings& bindings, GraphDispatcher& dispatcher,
              const OpSet& ops, std::span<const Kernel> kernels, Store* store,
-             const PlanCache* cache) {
-  return Planner(graph, bindings, dispatcher, ops, kernels, store, cache).one();
+             const PlanCache* cache, const std::function<void()>& before_choosing) {
+  return Planner(graph, bindings, dispatcher, ops, kernels, store, cache, before_choosing).one();
 }
 
 PlannedVariants plan_variants(const Graph& graph, const Bindings& bindings,
                               GraphDispatcher& dispatcher, const OpSet& ops,
-                              std::span<const Kernel> kernels, Store* store,
-                              const PlanCache* cache) {
-  return Planner(graph, bindings, dispatcher, ops, kernels, store, cache).several();
+                              std::span<const Kernel> kernels, Store* store, const PlanCache* cache,
+                              const std::function<void()>& before_choosing) {
+  return Planner(graph, bindings, dispatcher, ops, kernels, store, cache, before_choosing)
+      .several();
 }
 
 std::filesystem::path default_plan_folder() {

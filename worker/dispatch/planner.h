@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -42,16 +43,18 @@ PlanKey plan_key(const Graph& graph, const Bindings& bindings, const GraphDispat
 // compiled anew. `cache` may be null. Nothing is cached that was measured or refused on a miss, or
 // that the search's clock cut short.
 // Where paths were timed along a symbol, the plans of all its values are cached together.
+// `before_choosing`, where given, is called once nothing cached serves: what the plan will need of
+// the weights may then be read while it is chosen.
 Planned plan(const Graph& graph, const Bindings& bindings, GraphDispatcher& dispatcher,
              const OpSet& ops, std::span<const Kernel> kernels, Store* store,
-             const PlanCache* cache);
+             const PlanCache* cache, const std::function<void()>& before_choosing = {});
 
 // As plan(), with the plans that serve other values of the symbol along which paths were timed;
 // where none were, the one plan for all.
 PlannedVariants plan_variants(const Graph& graph, const Bindings& bindings,
                               GraphDispatcher& dispatcher, const OpSet& ops,
-                              std::span<const Kernel> kernels, Store* store,
-                              const PlanCache* cache);
+                              std::span<const Kernel> kernels, Store* store, const PlanCache* cache,
+                              const std::function<void()>& before_choosing = {});
 
 // Where plans are cached unless told otherwise: below XDG_CACHE_HOME, or the user's data folder.
 std::filesystem::path default_plan_folder();

@@ -1,9 +1,12 @@
 #include "worker/execute/packed_cache.h"
 
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <fstream>
@@ -11,9 +14,8 @@
 #include <system_error>
 
 #include "common/base/error.h"
-#include "common/base/file.h"
 #include "common/base/log.h"
-#include "worker/execute/pages.h"
+#include "worker/execute/read_ahead.h"
 
 namespace paceline {
 
@@ -93,6 +95,22 @@ std::vector<CachedFile> files_of(const fs::path& folder) {
   return files;
 }
 
+void warn(const fs::path& path, const char* reason) {
+  log::warning("packed-weight-ignored", {{"path", path.string()}, {"reason", reason}});
+}
+
+// Null when there is none.
+std::shared_ptr<const MappedFile> open(const fs::path& path) {
+  std::error_code failed;
+  if (!fs::exists(path, failed)) return nullptr;
+  try {
+    return MappedFile::open(path);
+  } catch (const Error& error) {
+    warn(path, error.what());
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 PackedCache::~PackedCache() {
@@ -100,9 +118,21 @@ PackedCache::~PackedCache() {
   if (writer_.joinable()) writer_.join();
 }
 
+void PackedCache::hold() {
+  const std::lock_guard lock(mutex_);
+  is_held_ = true;
+}
+
+void PackedCache::release() {
+  const std::lock_guard lock(mutex_);
+  is_held_ = false;
+  start_writing();
+}
+
 void PackedCache::wait() {
+  release();
   std::unique_lock lock(mutex_);
-  written_.wait(lock, [&] { return queue_.empty(); });
+  written_.wait(lock, [&] { return !is_writing_; });
 }
 
 fs::path PackedCache::path_of(const Digest& what) const {
@@ -110,23 +140,39 @@ fs::path PackedCache::path_of(const Digest& what) const {
 }
 
 PreparedTensors::Bytes PackedCache::find(const Digest& what, std::int64_t bytes) const {
-  const fs::path path = path_of(what);
-  std::error_code failed;
-  if (!fs::exists(path, failed)) return nullptr;
-  try {
-    const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
-    fetch_pages(file->bytes());
-    if (const char* fault = fault_of(file->bytes(), what, bytes)) {
-      log::warning("packed-weight-ignored", {{"path", path.string()}, {"reason", fault}});
-      return nullptr;
-    }
-    fs::last_write_time(path, fs::file_time_type::clock::now(), failed);
-    use(what, bytes);
-    return std::make_shared<const AlignedBytes>(file, file->bytes().subspan(header_bytes));
-  } catch (const Error& error) {
-    log::warning("packed-weight-ignored", {{"path", path.string()}, {"reason", error.what()}});
+  return check(open(path_of(what)), {what, bytes});
+}
+
+std::vector<PreparedTensors::Bytes> PackedCache::find(std::span<const Wanted> all,
+                                                      Pool& threads) const {
+  std::vector<std::shared_ptr<const MappedFile>> files;
+  std::vector<std::span<const std::byte>> ranges;
+  for (const Wanted& wanted : all) {
+    files.push_back(open(path_of(wanted.what)));
+    if (files.back()) ranges.push_back(files.back()->bytes());
+  }
+  const ReadAhead read_ahead(std::move(ranges), {.window_bytes = bytes_max_, .stays = true});
+  std::vector<PreparedTensors::Bytes> found(all.size());
+  std::atomic<std::size_t> next = 0;
+  threads.execute([&] {
+    tbb::parallel_for(0, tbb::this_task_arena::max_concurrency(), [&](int) {
+      for (std::size_t i = next++; i < all.size(); i = next++) found[i] = check(files[i], all[i]);
+    });
+  });
+  return found;
+}
+
+PreparedTensors::Bytes PackedCache::check(const std::shared_ptr<const MappedFile>& file,
+                                          const Wanted& wanted) const {
+  if (!file) return nullptr;
+  if (const char* fault = fault_of(file->bytes(), wanted.what, wanted.bytes)) {
+    warn(file->path(), fault);
     return nullptr;
   }
+  std::error_code failed;
+  fs::last_write_time(file->path(), fs::file_time_type::clock::now(), failed);
+  use(wanted.what, wanted.bytes);
+  return std::make_shared<const AlignedBytes>(file, file->bytes().subspan(header_bytes));
 }
 
 void PackedCache::use(const Digest& what, std::int64_t bytes) const {
@@ -147,7 +193,6 @@ bool PackedCache::fits(const Entry& entry) {
 void PackedCache::put(std::vector<Entry> entries) {
   std::int64_t left_out = 0;
   const std::lock_guard lock(mutex_);
-  const bool is_idle = queue_.empty();
   for (Entry& entry : entries) {
     if (fits(entry)) {
       queue_.push_back(std::move(entry));
@@ -159,8 +204,14 @@ void PackedCache::put(std::vector<Entry> entries) {
     log::info("packed-weights-left-out",
               {{"folder", folder_.string()}, {"bytes", left_out}, {"bytes_max", bytes_max_}});
   }
-  if (!is_idle || queue_.empty()) return;
+  start_writing();
+}
+
+// Requires the lock.
+void PackedCache::start_writing() {
+  if (is_held_ || is_writing_ || queue_.empty()) return;
   if (writer_.joinable()) writer_.join();  // It has nothing left to do.
+  is_writing_ = true;
   writer_ = std::thread([this] { write_all(); });
 }
 
@@ -177,6 +228,7 @@ void PackedCache::write_all() {
     queue_.pop_front();
     if (!is_written) queue_.clear();  // The rest would fare no better.
   }
+  is_writing_ = false;
   written_.notify_all();
 }
 

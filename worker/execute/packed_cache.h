@@ -7,10 +7,13 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <thread>
 #include <vector>
 
 #include "common/base/digest.h"
+#include "common/base/file.h"
+#include "worker/execute/pool.h"
 #include "worker/execute/prepared.h"
 
 namespace paceline {
@@ -34,19 +37,32 @@ class PackedCache {
   // `bytes` as they were computed, mapped from the file and checked against its sum; null when
   // there are none.
   PreparedTensors::Bytes find(const Digest& what, std::int64_t bytes) const;
+  // As find() each, by all threads, while a thread of its own reads the files in this order.
+  struct Wanted {
+    Digest what;
+    std::int64_t bytes = 0;
+  };
+  std::vector<PreparedTensors::Bytes> find(std::span<const Wanted> all, Pool& threads) const;
   // Writes them in the background, one after the other, at a low priority, and returns at once.
   struct Entry {
     Digest what;
     PreparedTensors::Bytes bytes;
   };
   void put(std::vector<Entry> entries);
+  // From now on what is put is not written until release(), wait() or the end, so that a first
+  // result need not share cores and memory with it.
+  void hold();
+  void release();
   // Until everything that was put is written.
   void wait();
 
   std::filesystem::path path_of(const Digest& what) const;
 
  private:
+  PreparedTensors::Bytes check(const std::shared_ptr<const MappedFile>& file,
+                               const Wanted& wanted) const;
   bool fits(const Entry& entry);
+  void start_writing();
   void write_all();  // What the writer does, until there is nothing left to write.
   bool try_write(const Entry& entry, bool is_last) const;
   void write(const Entry& entry) const;
@@ -58,7 +74,9 @@ class PackedCache {
   mutable std::mutex mutex_;  // Guards all below.
   std::condition_variable written_;
   std::deque<Entry> queue_;  // The first is being written.
-  std::thread writer_;       // Joinable once something was put, and done when the queue is empty.
+  bool is_held_ = false;
+  bool is_writing_ = false;
+  std::thread writer_;  // Joinable once it was started.
   mutable std::set<Digest> used_;
   mutable std::int64_t used_bytes_ = 0;
 };

@@ -31,12 +31,15 @@ void prefer_large_pages(std::span<const std::byte> bytes) {
   advise_within(bytes, large_page_bytes, MADV_HUGEPAGE);
 }
 
-void fetch_pages(std::span<const std::byte> bytes) {
+void read_pages(std::span<const std::byte> bytes) {
   const std::uintptr_t page = page_bytes();
   const auto address = reinterpret_cast<std::uintptr_t>(bytes.data());
   const std::uintptr_t start = address / page * page;
   if (bytes.empty()) return;
-  ::madvise(reinterpret_cast<void*>(start), address + bytes.size() - start, MADV_WILLNEED);
+  const auto advise = [&](int advice) {
+    return ::madvise(reinterpret_cast<void*>(start), address + bytes.size() - start, advice) == 0;
+  };
+  if (!advise(MADV_POPULATE_READ)) advise(MADV_WILLNEED);  // Linux has it since 5.14.
 }
 
 FileMappings::FileMappings() {
@@ -66,8 +69,8 @@ void FileMappings::forget(std::span<const std::byte> bytes) const {
   if (contain(bytes)) advise_within(bytes, page_bytes(), MADV_DONTNEED);
 }
 
-void FileMappings::fetch(std::span<const std::byte> bytes) const {
-  if (contain(bytes)) fetch_pages(bytes);
+void FileMappings::read(std::span<const std::byte> bytes) const {
+  if (contain(bytes)) read_pages(bytes);
 }
 
 }  // namespace paceline

@@ -12,9 +12,10 @@ namespace paceline {
 // while they are filled, fewer misses when they are read in one go.
 void prefer_large_pages(std::span<const std::byte> bytes);
 
-// Asks the system to read the pages of a range of a mapped file, and returns when it has been
-// asked: whoever touches them later finds them there, or on their way.
-void fetch_pages(std::span<const std::byte> bytes);
+// Reads the pages of a range of a mapped file, and returns when they are there: resident, and in
+// the page cache. In large pages where the file system has them, which WILLNEED would not make:
+// what is mapped of them later costs next to nothing.
+void read_pages(std::span<const std::byte> bytes);
 
 // The read-only file mappings of this process, as they stand when it is made. Immutable; any
 // thread.
@@ -25,8 +26,8 @@ class FileMappings {
   // Takes the whole pages of a range within such a mapping out of this process's resident memory:
   // they come back from the file when somebody reads them. Does nothing to other memory.
   void forget(std::span<const std::byte> bytes) const;
-  // As fetch_pages(); does nothing to other memory.
-  void fetch(std::span<const std::byte> bytes) const;
+  // As read_pages(); does nothing to other memory.
+  void read(std::span<const std::byte> bytes) const;
 
  private:
   bool contain(std::span<const std::byte> bytes) const;

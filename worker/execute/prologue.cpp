@@ -1,7 +1,5 @@
 #include "worker/execute/prologue.h"
 
-#include <oneapi/tbb/parallel_for_each.h>
-
 #include <algorithm>
 #include <map>
 
@@ -88,15 +86,14 @@ class Prologue {
       if (plan_.prepared[i].device != Device{}) continue;
       lacking_.emplace_back(i, *names[i]);
     }
-    // By all threads, since their sums take as long as to read them; the largest first.
+    // The largest first, since who checks it works longest.
     std::ranges::stable_sort(lacking_, [&](const auto& a, const auto& b) {
       return bytes_of(a.first) > bytes_of(b.first);
     });
-    setting_.threads.execute([&] {
-      tbb::parallel_for_each(lacking_.begin(), lacking_.end(), [&](const auto& lacking) {
-        memory_[lacking.first] = setting_.cache->find(lacking.second, bytes_of(lacking.first));
-      });
-    });
+    std::vector<PackedCache::Wanted> wanted;
+    for (const auto& [buffer, what] : lacking_) wanted.push_back({what, bytes_of(buffer)});
+    const auto found = setting_.cache->find(wanted, setting_.threads);
+    for (std::size_t i = 0; i < found.size(); ++i) memory_[lacking_[i].first] = found[i];
     std::erase_if(lacking_, [&](const auto& lacking) {
       const PreparedTensors::Bytes& found = memory_[lacking.first];
       if (found) account_.cached.add(found->size());

@@ -2,27 +2,39 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "common/graph/tensor.h"
 #include "worker/execute/pages.h"
 
 namespace paceline {
 
-// Has the system read ranges of mapped files before somebody touches them, in the order in which
-// that will happen: a thread of its own asks for them, so that the disk and whoever computes from
-// what it read work at the same time. One thread calls.
+// Reads ranges of mapped files before somebody touches them, in the order in which that will
+// happen: a thread of its own does, so that the disk and whoever computes from what it read work at
+// the same time. One thread calls.
 class ReadAhead {
  public:
-  // At most this many bytes are asked for beyond what was reached, since what is read too early may
-  // be dropped again before it is used.
-  static constexpr std::int64_t window_bytes = std::int64_t{512} << 20;
+  struct Options {
+    // At most so many bytes are read beyond what was reached, since what is read too early may be
+    // dropped again before it is used.
+    std::int64_t window_bytes = std::int64_t{512} << 20;
+    // What was read stays in this process's resident memory, not in the page cache alone.
+    bool stays = false;
+  };
 
   // Bytes of no mapped file are passed over. Keeps none of the ranges mapped.
-  explicit ReadAhead(std::vector<std::span<const std::byte>> ranges);
-  ~ReadAhead();  // Asks for no more.
+  ReadAhead(std::vector<std::span<const std::byte>> ranges, Options options);
+  explicit ReadAhead(std::vector<std::span<const std::byte>> ranges)
+      : ReadAhead(std::move(ranges), Options{}) {}
+  ~ReadAhead();  // Reads no more.
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;
 
@@ -30,10 +42,11 @@ class ReadAhead {
   void reached(std::size_t count);
 
  private:
-  void ask_for_all();
+  void read_all();
   bool wait_for_room(std::int64_t bytes);  // False: it is to stop.
 
   const std::vector<std::span<const std::byte>> ranges_;
+  const Options options_;
   std::vector<std::int64_t> starts_;  // By range, the bytes before it; then those of all.
   std::mutex mutex_;                  // Guards all below.
   std::condition_variable moved_;
@@ -41,5 +54,9 @@ class ReadAhead {
   bool is_stopped_ = false;
   std::thread thread_;
 };
+
+// Has weights read before it is known what will be done with them: in the order in which they lie
+// in their files, and no more of them than half of the memory that there is.
+std::unique_ptr<ReadAhead> read_ahead_of(const std::map<std::string, Tensor, std::less<>>& weights);
 
 }  // namespace paceline

@@ -46,7 +46,7 @@ TEST(FileMappings, ForgetPagesThatComeBackFromTheFile) {
 TEST(FileMappings, LeaveOtherMemoryAsItIs) {
   const std::vector<std::byte> own(1 << 20, std::byte{3});
   FileMappings().forget(own);
-  FileMappings().fetch(own);
+  FileMappings().read(own);
   EXPECT_EQ(sum(own), 3 << 20);
 }
 
