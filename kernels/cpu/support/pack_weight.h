@@ -3,12 +3,54 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "kernels/cpu/support/copy_elements.h"
 #include "kernels/cpu/support/parallel.h"
 #include "kernels/kernel.h"
 
 namespace paceline::kernels::cpu {
+
+// A square of elements of 2 or 4 bytes, a vector of 16 bytes wide.
+template <typename Unit>
+struct TransposedSquare {
+  static constexpr std::int64_t side = 16 / sizeof(Unit);
+  typedef Unit Vector __attribute__((vector_size(16)));
+
+  // Rows lie so many bytes apart.
+  static void copy(const void* from, std::int64_t from_bytes, void* to, std::int64_t to_bytes) {
+    Vector rows[side], next[side];
+#pragma GCC unroll 8
+    for (std::int64_t i = 0; i < side; ++i) {
+      std::memcpy(&rows[i], static_cast<const std::byte*>(from) + i * from_bytes, sizeof rows[i]);
+    }
+    // Each round shuffles the first half of what is there with the second, as cards.
+#pragma GCC unroll 8
+    for (std::int64_t round = 1; round < side; round *= 2) {
+#pragma GCC unroll 8
+      for (std::int64_t i = 0; i < side / 2; ++i) {
+        next[2 * i] = low_halves(rows[i], rows[i + side / 2]);
+        next[2 * i + 1] = high_halves(rows[i], rows[i + side / 2]);
+      }
+#pragma GCC unroll 8
+      for (std::int64_t i = 0; i < side; ++i) rows[i] = next[i];
+    }
+#pragma GCC unroll 8
+    for (std::int64_t i = 0; i < side; ++i) {
+      std::memcpy(static_cast<std::byte*>(to) + i * to_bytes, &rows[i], sizeof rows[i]);
+    }
+  }
+
+ private:
+  static Vector low_halves(Vector a, Vector b) {
+    if constexpr (side == 8) return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+    if constexpr (side == 4) return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  }
+  static Vector high_halves(Vector a, Vector b) {
+    if constexpr (side == 8) return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+    if constexpr (side == 4) return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  }
+};
 
 // `pack_weight`, for elements of which only the size matters (T).
 template <typename T>
@@ -34,7 +76,7 @@ class WeightPacking {
     const std::int64_t filled = inner_ / depth_;
     if (columns < tile_ || filled < groups_) std::fill_n(to, panel_elements(), T{});
     // Blocks of a few cache lines of each column, so that lines of either side are fetched once.
-    constexpr std::int64_t block = 64;
+    constexpr std::int64_t block = 512 / sizeof(T);
     for (std::int64_t k = 0; k < inner_; k += block) {
       const std::int64_t end = std::min(inner_, k + block);
       if (depth_ == 1 && column_stride_ == 1) {
@@ -76,15 +118,32 @@ class WeightPacking {
   template <std::int64_t depth>
   void pack_lines(const T* from, T* to, std::int64_t columns, std::int64_t k,
                   std::int64_t end) const {
-    for (std::int64_t j = 0; j < columns; ++j) {
-      const T* column = from + j * column_stride_;
-      T* line = to + k * tile_ + j * depth;
-      std::int64_t i = k;
-      for (; i + depth <= end; i += depth, line += tile_ * depth) {
-        std::memcpy(line, column + i, depth * sizeof(T));
+    std::int64_t j = 0;
+    if constexpr (constexpr std::size_t bytes = depth * sizeof(T); bytes == 2 || bytes == 4) {
+      using Unit = std::conditional_t<bytes == 2, std::uint16_t, std::uint32_t>;
+      constexpr std::int64_t side = TransposedSquare<Unit>::side;
+      const std::int64_t whole = k + (end - k) / (side * depth) * (side * depth);
+      for (; j + side <= columns; j += side) {
+        for (std::int64_t i = k; i < whole; i += side * depth) {
+          TransposedSquare<Unit>::copy(
+              from + j * column_stride_ + i, column_stride_ * std::int64_t{sizeof(T)},
+              to + i * tile_ + j * depth, tile_ * depth * std::int64_t{sizeof(T)});
+        }
+        for (std::int64_t of = j; of < j + side; ++of) pack_line<depth>(from, to, of, whole, end);
       }
-      std::copy_n(column + i, end - i, line);
     }
+    for (; j < columns; ++j) pack_line<depth>(from, to, j, k, end);
+  }
+
+  template <std::int64_t depth>
+  void pack_line(const T* from, T* to, std::int64_t j, std::int64_t k, std::int64_t end) const {
+    const T* column = from + j * column_stride_;
+    T* line = to + k * tile_ + j * depth;
+    std::int64_t i = k;
+    for (; i + depth <= end; i += depth, line += tile_ * depth) {
+      std::memcpy(line, column + i, depth * sizeof(T));
+    }
+    std::copy_n(column + i, end - i, line);
   }
 
   void pack_elements(const T* from, T* to, std::int64_t columns, std::int64_t k,
