@@ -33,6 +33,10 @@ TEST_P(LargeProducts, FewRowsAgreeWithThePlainKernel) {
       SCOPED_TRACE(fmt::format("{} x {} x {}", rows, columns, depth));
       expect_equal_results("few_rows_cuda.linear", "products_cuda.linear", {},
                            linear_inputs(rows, columns, depth, false));
+      if (GetParam() != Dtype::f32) {
+        expect_equal_results("few_rows_mma_cuda.linear_residual", "products_cuda.linear_residual",
+                             {}, linear_inputs(rows, columns, depth, true));
+      }
       expect_equal_results("few_rows_cuda.linear_residual", "products_cuda.linear_residual", {},
                            linear_inputs(rows, columns, depth, true));
       expect_equal_results("few_rows_cuda.linear_activation", "products_cuda.linear_activation",
