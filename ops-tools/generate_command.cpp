@@ -76,8 +76,7 @@ class Generation {
  private:
   static Model load(const GenerateArguments& arguments) {
     const ModelRequest& request = arguments.request;
-    Model model =
-        request.load(ModelForm::generate, arguments.options.sampling.temperature == 0);
+    Model model = request.load(ModelForm::generate, arguments.options.sampling.temperature == 0);
     if (model.vocabulary == 0 || model.states.empty()) {
       throw unsupported("this model does not generate tokens: {}", request.model);
     }
@@ -90,13 +89,14 @@ class Generation {
         static_cast<std::int64_t>(prompt_.size()) + arguments_.options.new_tokens_max;
     const Bindings bindings = {
         {"B", 1}, {"N", count}, {"past", past}, {"capacity", std::max(capacity, past + count)}};
-    GraphDispatcher dispatcher(ops::all_ops(), arguments_.request.kernels(), store_.get(), options_);
+    GraphDispatcher dispatcher(ops::all_ops(), arguments_.request.kernels(), store_.get(),
+                               options_);
     const auto cache = arguments_.request.open_plan_cache();
-    PlannedVariants planned =
-        plan_variants(model_.graph, bindings, dispatcher, ops::all_ops(), arguments_.request.kernels(),
-                      store_.get(), cache ? &*cache : nullptr, [this] {
-                        if (!ahead_) ahead_ = read_ahead_of(model_.weights);
-                      });
+    PlannedVariants planned = plan_variants(model_.graph, bindings, dispatcher, ops::all_ops(),
+                                            arguments_.request.kernels(), store_.get(),
+                                            cache ? &*cache : nullptr, [this] {
+                                              if (!ahead_) ahead_ = read_ahead_of(model_.weights);
+                                            });
     const PlanSummary& summary = planned.summaries[planned.variants.select(bindings)];
     measured_ += summary.measured;
     estimated_ += summary.estimated;

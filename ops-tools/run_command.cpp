@@ -41,7 +41,7 @@ double seconds_since(std::int64_t start_ns) {
 // A model chosen for, compiled and bound: ready to run.
 struct Loaded {
   PlanSummary summary;
-  MemoryNeed memory;
+  std::map<Device, MemoryNeed> memory;
   std::shared_ptr<PackedCache> packed;  // Null: none.
   Session session;
   StartReport start;
@@ -103,14 +103,14 @@ class Run {
     Planned planned = paceline::plan(model_.graph, inputs_.bindings, dispatcher, ops::all_ops(),
                                      arguments_.request.kernels(), store, cache ? &*cache : nullptr,
                                      [&] { ahead = read_ahead_of(model_.weights); });
-    const MemoryNeed memory = memory_need(planned.plan, inputs_.bindings);
+    const auto memory = memory_needs(planned.plan, inputs_.bindings);
     StartReport start{
         .model_s = model_s_, .plan_s = seconds_since(plan_ns), .is_plan_cached = planned.is_cached};
     const std::int64_t prepare_ns = monotonic_ns();
     const std::shared_ptr<PackedCache> packed = arguments_.request.open_packed_cache();
     if (packed) packed->hold();
-    Session session(std::move(planned.plan), ops::all_ops(), arguments_.request.kernels(), model_.weights,
-                    {.threads = options.threads, .packed = packed});
+    Session session(std::move(planned.plan), ops::all_ops(), arguments_.request.kernels(),
+                    model_.weights, {.threads = options.threads, .packed = packed});
     session.bind(inputs_.bindings);
     for (const auto& [name, tensor] : inputs_.tensors) session.set_input(name, tensor);
     start.prepare_s = seconds_since(prepare_ns);
@@ -178,10 +178,10 @@ class Run {
                            {"standing_s", summary.standing_s}};
     if (summary.error_relative) path["error_relative"] = *summary.error_relative;
     if (summary.raced_s) path["raced_s"] = *summary.raced_s;
-    nlohmann::json memory = {{"arena_bytes", loaded.memory.arena_bytes},
-                             {"largest_live_bytes", loaded.memory.largest_live_bytes},
-                             {"weight_bytes", loaded.memory.weight_bytes},
-                             {"prepared_bytes", loaded.memory.prepared_bytes}};
+    nlohmann::json memory = memory_json(loaded.memory.at(Device{}));
+    for (const auto& [device, need] : loaded.memory) {
+      if (device != Device{}) memory["devices"][device.to_string()] = memory_json(need);
+    }
     if (const auto peak = peak_resident_bytes()) memory["peak_resident_bytes"] = *peak;
     return {
         {"model", arguments_.request.model},
@@ -199,6 +199,19 @@ class Run {
         {"store", store_ ? store_->url() : "none"}};
   }
 
+  static nlohmann::json memory_json(const MemoryNeed& need) {
+    return {{"arena_bytes", need.arena_bytes},
+            {"largest_live_bytes", need.largest_live_bytes},
+            {"weight_bytes", need.weight_bytes},
+            {"prepared_bytes", need.prepared_bytes}};
+  }
+
+  static std::string memory_line(const nlohmann::json& memory) {
+    return fmt::format("activations {}, weights {}", format_bytes(memory["arena_bytes"]),
+                       format_bytes(memory["weight_bytes"].get<std::int64_t>() +
+                                    memory["prepared_bytes"].get<std::int64_t>()));
+  }
+
   static void print(const Loaded& loaded, const nlohmann::json& document) {
     for (const auto& [name, output] : document["outputs"].items()) {
       fmt::print("{}: {}{}\n", name, output["dtype"].get<std::string>(), output["shape"].dump());
@@ -213,9 +226,12 @@ class Run {
                choices["measured"].get<int>(), choices["estimated"].get<int>());
     fmt::print("path     {}\n", basis_line(document["path"]));
     const auto& memory = document["memory"];
-    fmt::print("memory   activations {}, weights {}\n", format_bytes(memory["arena_bytes"]),
-               format_bytes(memory["weight_bytes"].get<std::int64_t>() +
-                            memory["prepared_bytes"].get<std::int64_t>()));
+    fmt::print("memory   {}\n", memory_line(memory));
+    if (memory.contains("devices")) {
+      for (const auto& [device, need] : memory["devices"].items()) {
+        fmt::print("{:<8} {}\n", device, memory_line(need));
+      }
+    }
     fmt::print("store    {}\n", document["store"].get<std::string>());
     if (document.contains("compare")) print_comparison(document["compare"]);
   }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cstring>
+#include <functional>
 
 #include "common/base/error.h"
 #include "common/models/hugging_face.h"
@@ -17,6 +18,7 @@
 #include "worker/dispatch/dispatch.h"
 #include "worker/dispatch/planner.h"
 #include "worker/generate/generator.h"
+#include "worker/generate/greedy.h"
 
 namespace paceline {
 namespace {
@@ -244,23 +246,37 @@ INSTANTIATE_TEST_SUITE_P(Models, GpuModels, testing::ValuesIn(hugging_face_famil
 
 class GpuDecoders : public GpuModels {};
 
-TEST_P(GpuDecoders, GenerateTheRecordedTokens) {
-  const Model model = load_model(test::recorded_folder(GetParam()), {.form = ModelForm::generate});
-  const Tensor recorded = test::recorded(GetParam()).at("greedy_24").cast(Dtype::i64);
+// `model` with its 64 tokens of which 24 were generated.
+void expect_the_recorded_tokens(const Model& model, const std::string& name,
+                                const std::function<Plan(const Bindings&)>& planned) {
+  const Tensor recorded = test::recorded(name).at("greedy_24").cast(Dtype::i64);
   const std::vector<std::int64_t> all(recorded.as<std::int64_t>(),
                                       recorded.as<std::int64_t>() + recorded.element_count());
   const auto states = std::make_shared<States>();
   const auto prepared = std::make_shared<PreparedTensors>();
   const auto open = [&](std::int64_t count, std::int64_t past) {
     const Bindings bindings = {{"B", 1}, {"N", count}, {"past", past}, {"capacity", 64}};
-    return Session(planned(model.graph, bindings), ops::all_ops(), kernels::kernels_on(on_gpu),
-                   model.weights, {.states = states, .prepared = prepared});
+    return Session(planned(bindings), ops::all_ops(), kernels::kernels_on(on_gpu), model.weights,
+                   {.states = states, .prepared = prepared});
   };
   Session prompt = open(40, 0), token = open(1, 40);
   Generator generator(prompt, token, {model.vocabulary, {}, model.positions_max});
   const Generated made = generator.generate(std::span(all).first(40), {.new_tokens_max = 24});
   EXPECT_EQ(made.tokens, std::vector<std::int64_t>(all.begin() + 40, all.end()));
-  EXPECT_GE(token.captured_count(), 1);
+  EXPECT_EQ(token.captured_count(), 1);  // Nothing was captured anew between tokens.
+}
+
+TEST_P(GpuDecoders, GenerateTheRecordedTokens) {
+  const Model model = load_model(test::recorded_folder(GetParam()), {.form = ModelForm::generate});
+  expect_the_recorded_tokens(
+      model, GetParam(), [&](const Bindings& bindings) { return planned(model.graph, bindings); });
+}
+
+TEST_P(GpuDecoders, PickTheRecordedTokensThere) {
+  const Model model = load_model(test::recorded_folder(GetParam()), {.form = ModelForm::generate});
+  const Graph graph = greedy_form(model.graph, ops::all_ops());
+  expect_the_recorded_tokens(model, GetParam(),
+                             [&](const Bindings& bindings) { return planned(graph, bindings); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, GpuDecoders,

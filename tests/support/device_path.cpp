@@ -19,7 +19,7 @@ Path device_path(const Graph& graph, const OpSet& ops, std::span<const Kernel> k
       return std::ranges::find_if(kernels, [&](const Kernel& kernel) {
         const KernelInfo& info = kernel.info;
         return info.op == node.op && info.device == kind && !refusal(info, workload) &&
-               (kind == DeviceKind::cuda || info.is_plain);
+               info.precision != Precision::narrows && (kind == DeviceKind::cuda || info.is_plain);
       });
     };
     const bool wants_cuda = random.uniform() < on_cuda;

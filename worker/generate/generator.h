@@ -52,11 +52,12 @@ struct Generated {
 };
 
 // Continues sequences with a model in its generate form: input `input_ids` i64[B,N], output
-// `logits` [B,1,V], or those of greedy_form(), symbols B, N, past and capacity. One run takes in the whole prompt, then one
-// run each token; nothing is planned between them, and nothing built but what a variant computes
-// from weights alone, when it is first bound. Whole prompts and single tokens may have plans of
-// their own, since other kernels win there: two sessions that share their states. Where the best
-// plan depends on how long a prompt is, its session has variants. Borrows the sessions. One thread.
+// `logits` [B,1,V], or those of greedy_form(), symbols B, N, past and capacity. One run takes in
+// the whole prompt, then one run each token; nothing is planned between them, and nothing built but
+// what a variant computes from weights alone, when it is first bound. Whole prompts and single
+// tokens may have plans of their own, since other kernels win there: two sessions that share their
+// states. Where the best plan depends on how long a prompt is, its session has variants. Borrows
+// the sessions. One thread.
 class Generator {
  public:
   using AnySession = std::variant<Session*, VariantSession*>;

@@ -9,6 +9,7 @@
 #include "tests/worker/generate/recorded.h"
 #include "worker/compile/compile.h"
 #include "worker/dispatch/dispatch.h"
+#include "worker/generate/greedy.h"
 
 namespace paceline {
 namespace {
@@ -29,10 +30,16 @@ Session session_for(const Model& model) {
   return Session(compile(decision.path, ops, kernels, sample, {}), ops, kernels, model.weights, {});
 }
 
+Model load(const std::string& name, bool picks) {
+  Model model = load_model(recorded_folder(name), {.form = ModelForm::generate});
+  if (picks) model.graph = greedy_form(model.graph, ops::all_ops());
+  return model;
+}
+
 // A recorded model, ready to generate. `greedy` is the prompt and the 24 tokens that follow.
 struct Recorded {
-  explicit Recorded(const std::string& name)
-      : model(load_model(recorded_folder(name), {.form = ModelForm::generate})),
+  explicit Recorded(const std::string& name, bool picks = false)
+      : model(load(name, picks)),
         session(session_for(model)),
         greedy(recorded(name).at("greedy_24")) {}
 
@@ -74,6 +81,18 @@ INSTANTIATE_TEST_SUITE_P(Models, GreedyModel,
                          testing::Values("gemma3_text", "gpt2", "llama", "mistral", "phi3", "qwen3",
                                          "qwen3_moe"),
                          [](const auto& info) { return info.param; });
+
+TEST(Generator, TakesTheTokensThatTheGraphPicks) {
+  Recorded recorded("qwen3", true);
+  EXPECT_THAT(recorded.generator().generate(recorded.tokens(0, 40), {.new_tokens_max = 24}).tokens,
+              ElementsAreArray(recorded.tokens(40, 64)));
+  EXPECT_THAT(
+      [&] {
+        recorded.generator().generate(recorded.tokens(0, 1), {.sampling = {.temperature = 1}});
+      },
+      testing::Throws<Error>(
+          testing::Property(&Error::what, HasSubstr("picks the most likely token"))));
+}
 
 TEST(Generator, StartsAnewForEveryPrompt) {
   Recorded recorded("llama");
