@@ -66,12 +66,26 @@ void run_top_k(const Call& call) {
   TopK top{.lanes = Walk<3>(loop_over<3>(
                {without_axis(x, axis), without_axis(values, axis), without_axis(indices, axis)})),
            .width = x.extents[axis],
-           .k = values.extents[axis]};
+           .k = values.extents[axis],
+           .workspace = call.workspace};
   top.steps[0] = x.strides[axis];
   top.steps[1] = values.strides[axis];
   top.steps[2] = indices.strides[axis];
   launch_top_k(top, element_of(x.dtype), place_of(call));
   check_launch("reductions_cuda");
+}
+
+// The places of what each part of a lane puts forward.
+Dim top_k_workspace(const OpInputs& in, const Resources&) {
+  const Shape& x = in[0].shape;
+  const int axis = axis_of(in.attributes.get<std::int64_t>("axis"), static_cast<int>(x.size()));
+  const auto width = x[axis].constant();
+  if (width && *width < long_lane) return 0;
+  Dim lanes = 1;
+  for (int i = 0; i < static_cast<int>(x.size()); ++i) {
+    if (i != axis) lanes *= x[i];
+  }
+  return lanes * (in.attributes.get<std::int64_t>("k") * top_k_parts * 8);
 }
 
 template <typename State>
@@ -91,6 +105,8 @@ Kernel kernel_of(const char* op, void (*run)(const Call&), bool in_parts = false
 
 std::vector<Kernel> reductions_cuda() {
   using cpu::ReductionState;
+  Kernel top_k = kernel_of<cpu::AxisState>("top_k", run_top_k);
+  top_k.workspace_bytes = top_k_workspace;
   return {
       kernel_of<ReductionState>("reduce_sum", run_reduction<Fold::sum>, true),
       kernel_of<ReductionState>("reduce_prod", run_reduction<Fold::product>, true),
@@ -99,7 +115,7 @@ std::vector<Kernel> reductions_cuda() {
       kernel_of<cpu::ArgExtremumState>("argmax", run_extremum<true>, true),
       kernel_of<cpu::ArgExtremumState>("argmin", run_extremum<false>, true),
       kernel_of<cpu::AxisState>("cumsum", run_cumsum),
-      kernel_of<cpu::AxisState>("top_k", run_top_k),
+      std::move(top_k),
   };
 }
 

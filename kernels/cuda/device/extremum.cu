@@ -36,12 +36,13 @@ __device__ Candidate<C> first_of_team(Candidate<C> best, const GoesBefore<C>& go
   const auto better = [&](const Candidate<C>& a, const Candidate<C>& b) {
     return goes_before(b, a) ? b : a;
   };
-  if constexpr (size == 1) return best;
+  if constexpr (size > 1) {
 #pragma unroll
-  for (int step = 16; step > 0; step /= 2) {
-    const Candidate<C> other{__shfl_xor_sync(0xffffffffu, best.value, step),
-                             __shfl_xor_sync(0xffffffffu, best.place, step)};
-    best = better(best, other);
+    for (int step = 16; step > 0; step /= 2) {
+      const Candidate<C> other{__shfl_xor_sync(0xffffffffu, best.value, step),
+                               __shfl_xor_sync(0xffffffffu, best.place, step)};
+      best = better(best, other);
+    }
   }
   if constexpr (size > 32) {
     __shared__ C values[size / 32];
@@ -106,30 +107,76 @@ __global__ void find_among_parts(Extremum of, int parts) {
 }
 
 // Selection of one after the other: each round takes the first of what goes behind the one before.
+// place_of(i) for i below `count` are the places to choose from, or -1; take(round, place) gets -1
+// once there are no more.
+template <typename T, int size, typename PlaceOf, typename Take>
+__device__ __forceinline__ void select(const T* x, std::int64_t step, std::int64_t count,
+                                       std::int64_t k, PlaceOf place_of, Take take) {
+  using C = Compute<T>;
+  const GoesBefore<C> goes_before{true};
+  Candidate<C> last{C{}, -1};
+  for (std::int64_t round = 0; round < k; ++round) {
+    Candidate<C> best{C{}, -1};
+    each<Team<size>, size>(count, [&](std::int64_t i) {
+      const std::int64_t place = place_of(i);
+      if (place < 0) return;
+      const Candidate<C> one{widen(x[place * step]), place};
+      if (round > 0 && !goes_before(last, one)) return;
+      if (goes_before(one, best)) best = one;
+    });
+    best = first_of_team<size>(best, goes_before);
+    if (Team<size>::rank() == 0) take(round, best.place);
+    last = best;
+    if (best.place < 0) {  // For all threads alike.
+      for (++round; round < k && Team<size>::rank() == 0; ++round) take(round, -1);
+      return;
+    }
+  }
+}
+
 template <typename T, int size>
 __global__ void __launch_bounds__(Team<size>::block) select_top(TopK of) {
-  using C = Compute<T>;
   const std::int64_t row = Team<size>::row();
   if (row >= of.lanes.count) return;
   std::int64_t at[3];
   of.lanes.find(row, at);
   const T* x = static_cast<const T*>(of.lanes.data[0]) + at[0];
-  const GoesBefore<C> goes_before{true};
-  Candidate<C> last{C{}, -1};
-  for (std::int64_t round = 0; round < of.k; ++round) {
-    Candidate<C> best{C{}, -1};
-    each<Team<size>, size>(of.width, [&](std::int64_t i) {
-      const Candidate<C> one{widen(x[i * of.steps[0]]), i};
-      if (last.place >= 0 && !goes_before(last, one)) return;
-      if (goes_before(one, best)) best = one;
-    });
-    best = first_of_team<size>(best, goes_before);
-    if (Team<size>::rank() == 0) {
-      static_cast<T*>(of.lanes.data[1])[at[1] + round * of.steps[1]] = x[best.place * of.steps[0]];
-      static_cast<std::int64_t*>(of.lanes.data[2])[at[2] + round * of.steps[2]] = best.place;
-    }
-    last = best;
-  }
+  select<T, size>(
+      x, of.steps[0], of.width, of.k, [](std::int64_t i) { return i; },
+      [&](std::int64_t round, std::int64_t place) {
+        static_cast<T*>(of.lanes.data[1])[at[1] + round * of.steps[1]] = x[place * of.steps[0]];
+        static_cast<std::int64_t*>(of.lanes.data[2])[at[2] + round * of.steps[2]] = place;
+      });
+}
+
+// The best of part blockIdx.y of each lane, as places in the workspace.
+template <typename T>
+__global__ void __launch_bounds__(512) select_in_parts(TopK of) {
+  std::int64_t at[3];
+  of.lanes.find(blockIdx.x, at);
+  const T* x = static_cast<const T*>(of.lanes.data[0]) + at[0];
+  const std::int64_t part = (of.width + gridDim.y - 1) / gridDim.y, first = blockIdx.y * part;
+  const std::int64_t count = max(std::int64_t{0}, min(part, of.width - first));
+  std::int64_t* places = static_cast<std::int64_t*>(of.workspace) +
+                         (static_cast<std::int64_t>(blockIdx.x) * gridDim.y + blockIdx.y) * of.k;
+  select<T, 512>(
+      x, of.steps[0], count, of.k, [&](std::int64_t i) { return first + i; },
+      [&](std::int64_t round, std::int64_t place) { places[round] = place; });
+}
+
+template <typename T>
+__global__ void __launch_bounds__(1024) select_among_parts(TopK of) {
+  std::int64_t at[3];
+  of.lanes.find(blockIdx.x, at);
+  const T* x = static_cast<const T*>(of.lanes.data[0]) + at[0];
+  const std::int64_t count = top_k_parts * of.k;
+  const std::int64_t* places = static_cast<const std::int64_t*>(of.workspace) + blockIdx.x * count;
+  select<T, 1024>(
+      x, of.steps[0], count, of.k, [&](std::int64_t i) { return places[i]; },
+      [&](std::int64_t round, std::int64_t place) {
+        static_cast<T*>(of.lanes.data[1])[at[1] + round * of.steps[1]] = x[place * of.steps[0]];
+        static_cast<std::int64_t*>(of.lanes.data[2])[at[2] + round * of.steps[2]] = place;
+      });
 }
 
 // A warp a lane: 32 elements at a time are summed up, then what came before is added.
@@ -188,7 +235,11 @@ void launch_top_k(const TopK& of, Element dtype, const LaunchPlace& place) {
   const std::int64_t count = of.lanes.count;
   if (count == 0 || of.k == 0) return;
   visit_numbers(dtype, [&]<typename T>() {
-    if (of.width <= 512) {
+    if (of.width >= long_lane) {
+      const auto lanes = static_cast<unsigned>(count);
+      select_in_parts<T><<<dim3(lanes, top_k_parts), 512, 0, place.stream>>>(of);
+      select_among_parts<T><<<lanes, 1024, 0, place.stream>>>(of);
+    } else if (of.width <= 512) {
       select_top<T, 32><<<row_blocks<32>(count), Team<32>::block, 0, place.stream>>>(of);
     } else {
       select_top<T, 1024><<<row_blocks<1024>(count), 1024, 0, place.stream>>>(of);

@@ -10,7 +10,11 @@ __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows 
   std::int64_t at[4];
   rows.rows.find(row, at);
   const std::int64_t width = rows.width;
-  Row<T, size, pieces> x, weight, bias;
+  // They do not depend on x, so they are on their way with it.
+  Pieces<T, size, pieces> weight, bias;
+  weight.load(rows.weight, width);
+  if (rows.is_layer) bias.load(rows.bias, width);
+  Row<T, size, pieces> x;
   x.load(static_cast<const T*>(rows.rows.data[0]) + at[0], width, 0);
   if (rows.adds) {
     Row<T, size, pieces> residual;
@@ -25,9 +29,7 @@ __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows 
     x.store(static_cast<T*>(rows.rows.data[2]) + at[2], width, [](float e, int, int) { return e; });
   }
   T* out = static_cast<T*>(rows.rows.data[3]) + at[3];
-  weight.load(static_cast<const T*>(rows.weight), width, 0);
   if (rows.is_layer) {
-    bias.load(static_cast<const T*>(rows.bias), width, 0);
     const double mean = x.sum(width, [](float e) { return e; }) / width;
     const double variance = x.sum(width, [&](float e) { return (e - mean) * (e - mean); }) / width;
     const double scale = 1 / sqrt(variance + rows.epsilon);
@@ -35,7 +37,7 @@ __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows 
     // The mean's last bits, for rows that lie far from 0.
     const float rest = static_cast<float>(mean - shift);
     x.store(out, width, [&](float e, int p, int i) {
-      return (e - shift - rest) * factor * weight.at[p][i] + bias.at[p][i];
+      return (e - shift - rest) * factor * weight.element(p, i) + bias.element(p, i);
     });
     return;
   }
@@ -43,7 +45,7 @@ __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows 
   const float scale = static_cast<float>(1 / sqrt(mean + rows.epsilon));
   const float offset = static_cast<float>(rows.weight_offset);
   x.store(out, width,
-          [&](float e, int p, int i) { return e * scale * (weight.at[p][i] + offset); });
+          [&](float e, int p, int i) { return e * scale * (weight.element(p, i) + offset); });
 }
 
 template <typename T, int size>

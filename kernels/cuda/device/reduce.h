@@ -37,10 +37,13 @@ void launch_cumsum(const Lanes& lanes, Element dtype, const LaunchPlace& place);
 
 // The `k` best of each lane in order, NaN first, the first of equals first. Operands: x, values,
 // indices.
+// Long lanes are divided: each part's best meet in the workspace.
+inline constexpr std::int64_t long_lane = 16384, top_k_parts = 64;
 struct TopK {
   Walk<3> lanes;
   std::int64_t width = 0, k = 0;
   std::int64_t steps[3] = {};
+  void* workspace = nullptr;  // 8 * lanes * top_k_parts * k bytes where lanes may be long.
 };
 void launch_top_k(const TopK& top, Element dtype, const LaunchPlace& place);
 

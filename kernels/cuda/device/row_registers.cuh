@@ -7,6 +7,24 @@
 // Rows that are read once, kept in registers, and written once.
 namespace paceline::kernels::cuda {
 
+// A vector as it lies in memory, in the same pieces as the rows that meet it.
+template <typename T, int size, int pieces>
+struct Pieces {
+  static constexpr int chunk = 16 / sizeof(T);
+  Vector<T, chunk> at[pieces];
+
+  __device__ __forceinline__ void load(const void* from, std::int64_t width) {
+#pragma unroll
+    for (int p = 0; p < pieces; ++p) {
+      const std::int64_t first = (Team<size>::rank() + p * size) * chunk;
+      if (first < width) {
+        at[p] = *reinterpret_cast<const Vector<T, chunk>*>(static_cast<const T*>(from) + first);
+      }
+    }
+  }
+  __device__ __forceinline__ Compute<T> element(int p, int i) const { return widen(at[p].at[i]); }
+};
+
 // A row of 16-byte pieces, spread over a team.
 template <typename T, int size, int pieces>
 struct Row {
