@@ -135,7 +135,9 @@ double PathFinder::predict(const Path& path) {
   std::map<std::pair<std::int32_t, const Kernel*>, double> known;  // Form and kernel.
   double seconds = 0;
   for (const Draft::Step& step : draft.steps) {
-    const bool is_copy = step.instruction.op == copy_op;  // Layouts ask for them.
+    // Layouts and devices ask for them, not nodes.
+    const bool is_copy =
+        step.instruction.op == copy_op || step.kernel->crossing != Kernel::Crossing::none;
     const auto [at, is_new] =
         known.try_emplace({is_copy ? -1 : first[step.instruction.node], step.kernel});
     if (is_new || is_copy) at->second = cost_s(step);
