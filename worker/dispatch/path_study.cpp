@@ -22,6 +22,9 @@ constexpr paths::PricingOptions careful = {.decided_kernels = true};
 // Searching anew takes longer than most measurements.
 constexpr int looked_at_least = 8;
 
+// Of the tolerance: the error of the whole may be several times what its steps' errors say.
+constexpr double careful_shares[] = {0.25, 1};
+
 class Study {
  public:
   Study(GraphDispatcher& dispatcher, const OpSet& ops, std::span<const Kernel> kernels,
@@ -119,10 +122,9 @@ class Study {
     const std::int64_t begin_ns = monotonic_ns();
     for (int round = 0; round < options_.rounds; ++round) {
       if (1e-9 * static_cast<double>(monotonic_ns() - begin_ns) > options_.seconds) break;
-      int measured = 0;
-      for (const FoundPath& path : finder_.best(std::max(options_.paths, looked_at_least))) {
-        measured += measure(workloads_of(path.path.graph, bindings_, ops_));
-        measured += measure(finder_.copies(path.path));
+      int measured = measure_paths(finder_.best(std::max(options_.paths, looked_at_least)));
+      for (const double share : careful_shares) {
+        if (measured == 0) measured = measure_paths(within(share, hopeful));
       }
       note_(fmt::format("round {}: {} workloads measured", round + 1, measured));
       if (measured == 0) break;
@@ -133,25 +135,42 @@ class Study {
     // not always what it takes alone.
     finder_.price(careful);
     std::vector<FoundPath> found = finder_.best((options_.paths + 1) / 2);
-    // The error of the whole may be several times what its steps' errors say.
-    for (const double share : {1.0, 0.25}) add_careful(found, share);
+    for (const double share : careful_shares) add(found, within(share, careful), options_.paths);
     finder_.price({});
     add(found, finder_.best(options_.paths), options_.paths);
     return found;
   }
 
+  int measure_paths(std::span<const FoundPath> paths) {
+    int measured = 0;
+    for (const FoundPath& path : paths) {
+      measured += measure(workloads_of(path.path.graph, bindings_, ops_));
+      measured += measure(finder_.copies(path.path));
+    }
+    return measured;
+  }
+
   // The best of the paths that by their steps' errors stay within this share of the tolerance,
-  // should those that drop most bits be too far off.
-  void add_careful(std::vector<FoundPath>& found, double share) {
-    const double tolerance = share * dispatcher_.options().choose.tolerance;
-    if (found.empty()) return;
+  // should those that drop most bits be too far off. Leaves the finder priced for it.
+  std::vector<FoundPath> within(double share, const paths::PricingOptions& pricing) {
     std::vector<FoundPath> best;
-    fit(tolerance, dispatcher_.options().choose.step_error_max, [&](double step_error_max) {
-      finder_.price(careful, step_error_max);
-      best = finder_.best(1);
-      return dispatcher_.describe(best.front().path, bindings_);
-    });
-    add(found, std::move(best), options_.paths);
+    fit(share * dispatcher_.options().choose.tolerance, dispatcher_.options().choose.step_error_max,
+        [&](double step_error_max) {
+          finder_.price(pricing, step_error_max);
+          best = finder_.best(1);
+          return known_of(best.front().path);
+        });
+    return best;
+  }
+
+  // No error where a kernel that drops bits was not measured yet.
+  Decision known_of(const Path& path) const {
+    try {
+      return dispatcher_.describe(path, bindings_);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::unsupported) throw;
+      return {};
+    }
   }
 
   static void add(std::vector<FoundPath>& found, std::vector<FoundPath> more, int most) {
