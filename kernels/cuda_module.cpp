@@ -18,11 +18,10 @@ struct Loaded {
 };
 
 Loaded load() {
-  const std::filesystem::path path =
-      program_folder().parent_path() / "lib" / "libpaceline_cuda.so";
+  const std::filesystem::path path = program_folder().parent_path() / "lib" / "libpaceline_cuda.so";
   if (!std::filesystem::exists(path)) {
-    return {.absence = fmt::format("this program was built without nvcc: no module {}",
-                                   path.string())};
+    return {.absence =
+                fmt::format("this program was built without nvcc: no module {}", path.string())};
   }
   // Never closed: kernels point into it.
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);

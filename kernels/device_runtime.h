@@ -35,6 +35,14 @@ struct DeviceMemory {
   std::int64_t total_bytes = 0;
 };
 
+// What a device reaches at best.
+struct DevicePeaks {
+  double flops_per_s = 0;        // f32 multiply-adds without tensor cores.
+  double bytes_per_s = 0;        // Copy within its memory, read and written.
+  double cache_bytes_per_s = 0;  // The same within the second-level cache.
+  double call_s = 0;             // An empty kernel among others of a captured graph.
+};
+
 // Memory of a device, or pinned memory of the host. Freed with the last copy; aligned to 256 bytes.
 using DeviceBytes = std::shared_ptr<std::byte>;
 
@@ -88,6 +96,8 @@ class DeviceRuntime {
   virtual DeviceBytes allocate(int device, std::int64_t bytes) = 0;
   virtual DeviceBytes allocate_pinned(std::int64_t bytes) = 0;
   virtual std::unique_ptr<DeviceQueue> open_queue(int device) = 0;
+  // The best of several tries each; a tenth of a second.
+  virtual DevicePeaks measure_peaks(int device) = 0;
 };
 
 // The sentence for a fault, without the op: "index outside [0, 10): 12".

@@ -2,19 +2,23 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "common/base/error.h"
 #include "common/base/subprocess.h"
 #include "kernels/all_kernels.h"
+#include "kernels/cuda_module.h"
 #include "kernels/generated/compiler.h"
 #include "ops-tools/command.h"
 #include "ops-tools/commands.h"
 #include "ops-tools/version.h"
 #include "ops-tools/wrap.h"
+#include "worker/probe/gpus.h"
 #include "worker/probe/probe.h"
 
 namespace paceline {
@@ -78,26 +82,52 @@ std::string look_for_program(const char* name) {
 }
 
 std::string look_at_gpus() {
-  const Machine machine = probe_machine();
-  if (machine.gpus.empty()) return "none: this build has no CUDA module; CPU kernels only";
-  return fmt::format("{} x {}", machine.gpus.size(), machine.gpus.front().model);
+  const std::vector<Machine::Gpu>& gpus = probe_gpus();
+  if (gpus.empty()) return "none: no NVIDIA driver or GPU; everything else works";
+  const Machine::Gpu& first = gpus.front();
+  return fmt::format(
+      "{} x {} ({}, {} multiprocessors, {}), driver {}, power limit {} W, ECC {}, {}", gpus.size(),
+      first.model, first.architecture, first.multiprocessors, format_bytes(first.memory_bytes),
+      probe_cuda_driver(), first.power_limit_watts, first.ecc, first.link);
+}
+
+std::string look_at_cuda() {
+  const auto absence = kernels::cuda_absence();
+  const std::size_t count = kernels::cuda_kernels().size();
+  if (absence && count == 0) return fmt::format("none: {}; CPU kernels only", *absence);
+  if (absence) return fmt::format("{} kernels, none usable: {}", count, *absence);
+  return fmt::format("{} kernels", count);
+}
+
+std::vector<Finding> look_at_cuda_libraries() {
+  std::vector<Finding> findings;
+  for (const kernels::CudaLibrary& library : kernels::cuda_libraries()) {
+    findings.push_back({library.name, true,
+                        library.absence.empty()
+                            ? fmt::format("{} ({})", library.version, library.path)
+                            : fmt::format("none: {}; its kernels are missing", library.absence)});
+  }
+  return findings;
 }
 
 std::vector<Finding> examine(const StoreOption& store) {
-  return {
+  std::vector<Finding> findings = {
       {"version", true, version()},
       attempt("machine",
               [] {
                 const Machine machine = probe_machine();
                 return fmt::format("{}, {} cores", machine.cpu_model, machine.cores);
               }),
-      attempt("gpu", look_at_gpus),
       attempt("kernels", look_at_kernels),
       attempt("generated", look_at_generated_code),
       attempt("worker", [] { return look_for_program("paceline-worker"); }),
       attempt("coordinator", [] { return look_for_program("paceline-coordinator"); }),
       attempt("store", [&] { return look_at_store(store); }),
+      attempt("gpu", look_at_gpus),
+      attempt("cuda", look_at_cuda),
   };
+  std::ranges::move(look_at_cuda_libraries(), std::back_inserter(findings));
+  return findings;
 }
 
 struct DoctorArguments {

@@ -13,14 +13,19 @@ namespace {
 nlohmann::json to_json(const Machine& machine) {
   nlohmann::json caches = nlohmann::json::array();
   for (const Machine::Cache& cache : machine.caches) {
-    caches.push_back({{"level", cache.level}, {"bytes", cache.bytes}, {"shared_by", cache.shared_by}});
+    caches.push_back(
+        {{"level", cache.level}, {"bytes", cache.bytes}, {"shared_by", cache.shared_by}});
   }
   nlohmann::json gpus = nlohmann::json::array();
   for (const Machine::Gpu& gpu : machine.gpus) {
     gpus.push_back({{"model", gpu.model},
                     {"architecture", gpu.architecture},
                     {"multiprocessors", gpu.multiprocessors},
-                    {"memory_bytes", gpu.memory_bytes}});
+                    {"memory_bytes", gpu.memory_bytes},
+                    {"l2_bytes", gpu.l2_bytes},
+                    {"power_limit_watts", gpu.power_limit_watts},
+                    {"ecc", gpu.ecc},
+                    {"link", gpu.link}});
   }
   return {{"id", machine.id().to_string()},
           {"cpu_model", machine.cpu_model},
@@ -36,12 +41,9 @@ nlohmann::json to_json(const Machine& machine) {
 }
 
 nlohmann::json to_json(const Environment& environment) {
-  return {{"id", environment.id().to_string()},
-          {"os", environment.os},
-          {"kernel", environment.kernel},
-          {"governor", environment.governor},
-          {"cuda_driver", environment.cuda_driver},
-          {"threads", environment.threads},
+  return {{"id", environment.id().to_string()},     {"os", environment.os},
+          {"kernel", environment.kernel},           {"governor", environment.governor},
+          {"cuda_driver", environment.cuda_driver}, {"threads", environment.threads},
           {"settings", environment.settings}};
 }
 
@@ -57,8 +59,9 @@ void print(const Machine& machine, const Environment& environment) {
   fmt::print("memory       {}\n", format_bytes(machine.memory_bytes));
   fmt::print("hypervisor   {}\n", machine.hypervisor);
   for (const Machine::Gpu& gpu : machine.gpus) {
-    fmt::print("gpu          {} ({}, {})\n", gpu.model, gpu.architecture,
-               format_bytes(gpu.memory_bytes));
+    fmt::print("gpu          {} ({}, {} multiprocessors, {}, L2 {}, {} W, ECC {}, {})\n", gpu.model,
+               gpu.architecture, gpu.multiprocessors, format_bytes(gpu.memory_bytes),
+               format_bytes(gpu.l2_bytes), gpu.power_limit_watts, gpu.ecc, gpu.link);
   }
   fmt::print("environment  {}\n", environment.id().to_string());
   fmt::print("os           {}, kernel {}\n", environment.os, environment.kernel);
@@ -75,9 +78,9 @@ void show(const MachineArguments& arguments) {
   const Machine machine = probe_machine();
   const Environment environment = probe_environment(arguments.threads);
   if (!arguments.json) return print(machine, environment);
-  fmt::print("{}\n", nlohmann::json{{"machine", to_json(machine)},
-                                    {"environment", to_json(environment)}}
-                         .dump(2));
+  fmt::print(
+      "{}\n",
+      nlohmann::json{{"machine", to_json(machine)}, {"environment", to_json(environment)}}.dump(2));
 }
 
 }  // namespace

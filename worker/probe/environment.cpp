@@ -2,6 +2,7 @@
 
 #include <sys/utsname.h>
 
+#include "worker/probe/gpus.h"
 #include "worker/probe/probe.h"
 #include "worker/probe/text_files.h"
 
@@ -24,7 +25,8 @@ std::string huge_pages() {
 void add_variables(std::map<std::string, std::string>& settings) {
   for (const char* name :
        {"OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_WAIT_POLICY", "KMP_AFFINITY", "OPENBLAS_CORETYPE",
-        "OPENBLAS_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "MALLOC_ARENA_MAX", "LD_PRELOAD"}) {
+        "OPENBLAS_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "MALLOC_ARENA_MAX", "LD_PRELOAD",
+        "CUDA_VISIBLE_DEVICES", "CUDA_MODULE_LOADING"}) {
     if (const char* value = std::getenv(name); value != nullptr && *value != '\0') {
       settings[name] = value;
     }
@@ -41,6 +43,7 @@ Environment probe_environment(int threads) {
       .kernel = system.release,
       .governor = probe::first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
                       .value_or(unavailable_text),
+      .cuda_driver = probe_cuda_driver(),
       .threads = threads,
       .settings = {{"transparent_hugepage", huge_pages()}}};
   add_variables(environment.settings);

@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "common/base/error.h"
+#include "worker/probe/gpus.h"
 #include "worker/probe/hardware.h"
 #include "worker/probe/probe.h"
 #include "worker/probe/text_files.h"
@@ -100,7 +101,8 @@ Machine probe_machine() {
           .numa_nodes = probe::object_count(topology, HWLOC_OBJ_NUMANODE),
           .caches = caches_of(topology),
           .memory_bytes = memory_bytes_rounded(),
-          .hypervisor = hypervisor()};
+          .hypervisor = hypervisor(),
+          .gpus = probe_gpus()};
 }
 
 Topology probe_topology() {

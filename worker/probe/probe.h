@@ -9,8 +9,9 @@
 
 namespace paceline {
 
-// Reads what this machine is made of from /proc, /sys and hwloc. What cannot be read is
-// "unavailable". GPUs are left to the CUDA module. Takes milliseconds; any thread.
+// Reads what this machine is made of from /proc, /sys, hwloc and, for GPUs, the driver and NVML
+// (worker/probe/gpus.h). What cannot be read is "unavailable". Takes milliseconds, and what the
+// driver needs to start; any thread.
 Machine probe_machine();
 Environment probe_environment(int threads);
 

@@ -6,8 +6,8 @@
 
 namespace paceline::kernels::cuda {
 
-// Throws for an error of CUDA's runtime, naming `what` was tried: `exhausted` for memory, DeviceLost for
-// errors after which the context is gone, `unavailable` for others.
+// Throws for an error of CUDA's runtime, naming `what` was tried: `exhausted` for memory,
+// DeviceLost for errors after which the context is gone, `unavailable` for others.
 void check_cuda(cudaError_t status, std::string_view what);
 
 }  // namespace paceline::kernels::cuda

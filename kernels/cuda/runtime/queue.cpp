@@ -29,9 +29,9 @@ class Event final : public DeviceEvent {
   double seconds_since(const DeviceEvent& earlier) const override {
     wait();
     float milliseconds = 0;
-    check_cuda(cudaEventElapsedTime(&milliseconds, static_cast<const Event&>(earlier).event_,
-                                    event_),
-               "cudaEventElapsedTime");
+    check_cuda(
+        cudaEventElapsedTime(&milliseconds, static_cast<const Event&>(earlier).event_, event_),
+        "cudaEventElapsedTime");
     return milliseconds * 1e-3;
   }
 

@@ -3,6 +3,7 @@
 #include <cuda_runtime_api.h>
 
 #include "kernels/cuda/runtime/errors.h"
+#include "kernels/cuda/runtime/peaks.h"
 #include "kernels/cuda/runtime/queue.h"
 
 namespace paceline::kernels::cuda {
@@ -64,6 +65,11 @@ class Runtime final : public DeviceRuntime {
   std::unique_ptr<DeviceQueue> open_queue(int device) override {
     make_current(device);
     return cuda::open_queue(device);
+  }
+
+  DevicePeaks measure_peaks(int device) override {
+    const auto queue = open_queue(device);
+    return cuda::measure_peaks(*this, *queue, device);
   }
 
  private:
