@@ -5,10 +5,12 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/ops/all_ops.h"
 #include "kernels/all_kernels.h"
+#include "kernels/device_runtime.h"
 #include "worker/measure/message.h"
 #include "worker/measure/progress.h"
 
@@ -49,10 +51,13 @@ message::Catalogue catalogue_of(std::span<const Kernel> kernels) {
   return catalogue;
 }
 
-std::vector<std::string> candidates(std::span<const Kernel> kernels, const Workload& workload) {
+std::vector<std::string> candidates(std::span<const Kernel> kernels,
+                                    const message::CandidatesRequest& request) {
   std::vector<std::string> names;
   for (const Kernel& kernel : kernels) {
-    if (!refusal(kernel.info, workload)) names.push_back(kernel.info.name);
+    const Device device{kernel.info.device, request.devices.cuda.value_or(0)};
+    if (!request.devices.contains(device)) continue;
+    if (!refusal(kernel.info, request.workload)) names.push_back(kernel.info.name);
   }
   return names;
 }
@@ -66,11 +71,15 @@ class Child {
     try {
       if (message::kind_of(request) == message::RequestKind::candidates) {
         return message::write(
-            candidates(kernels_, message::read_candidates_request(request, ops_).workload));
+            candidates(kernels_, message::read_candidates_request(request, ops_)));
       }
       return message::write(sit(message::read_sitting_request(request, ops_), ops_, kernels_,
                                 threads_,
                                 [&](std::int32_t kernel) { progress_.begin_step(kernel); }));
+    } catch (const kernels::DeviceLost& error) {
+      // The context is gone, for good; the parent starts another child.
+      fmt::print(stderr, "{}\n", error.what());
+      ::_exit(child_lost_its_device);
     } catch (const Error& error) {
       return message::write(error);
     } catch (const std::bad_alloc&) {
@@ -112,8 +121,8 @@ int run_measure_child(const OpSet& ops, const std::function<std::span<const Kern
 }
 
 int run_measure_child() {
-  return run_measure_child(ops::all_ops(),
-                           []() -> std::span<const Kernel> { return kernels::all_kernels(); });
+  return run_measure_child(
+      ops::all_ops(), []() -> std::span<const Kernel> { return kernels::catalogued_kernels(); });
 }
 
 }  // namespace paceline

@@ -106,6 +106,9 @@ ChildDeath ChildProcess::killed(Outcome outcome, std::string reason) {
 ChildDeath ChildProcess::ended() {
   const int status = process_->wait();
   const bool by_system = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == child_lost_its_device) {
+    return {progress_.kernel(), Outcome::crashed, "the GPU's context died"};
+  }
   return {progress_.kernel(), by_system ? Outcome::out_of_memory : Outcome::crashed,
           describe_wait_status(status)};
 }

@@ -6,8 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "common/base/time.h"
-#include "worker/measure/instance.h"
 #include "worker/measure/measurer.h"
 #include "worker/measure/shrink.h"
 
@@ -99,21 +97,22 @@ double relative_error_max(const Op& op, const Workload& workload, Precision prec
   return unit * (16 + 2 * std::sqrt(terms));
 }
 
-Correctness::Correctness(const Op& op, const Workload& workload, Operands& operands,
-                         const Kernel* plain, std::uint64_t seed, int threads)
-    : op_(op), workload_(workload), operands_(operands), threads_(threads) {
+Correctness::Correctness(const Op& op, const Workload& workload, Operands& operands, Stage& stage,
+                         DeviceKind device, const Kernel* plain, std::uint64_t seed, int threads)
+    : op_(op), workload_(workload), operands_(operands), stage_(stage) {
   const Workload smaller = shrink(op, workload, reference_flops_max);
   if (smaller == workload) {
     expected_ = reference_of(op, workload, operands.drawn());
     return;
   }
-  part_.emplace(Part{smaller, Operands(op, smaller, seed), {}});
+  part_.emplace(Part{smaller, Operands(op, smaller, seed), {}, nullptr});
+  part_->stage = open_stage(device, part_->workload, part_->operands, threads);
   const std::span<const Tensor> inputs = part_->operands.drawn();
   part_->expected = reference_of(op, part_->workload, inputs);
   excerpts_ = excerpts(op, workload, operands.drawn(),
                        {part_->workload, inputs, part_->expected.front()}, excerpt_flops_max, seed);
   if (!excerpts_.empty() || plain == nullptr) return;
-  run(*plain, workload, operands);
+  run(*plain, stage_);
   expected_ = results_of(operands);
 }
 
@@ -123,24 +122,23 @@ std::int32_t Correctness::method() const {
                              : method_checked_by_excerpt;
 }
 
-double Correctness::run(const Kernel& kernel, const Workload& workload, Operands& operands) const {
-  operands.reset();
-  const Instance instance(kernel, workload, operands.inputs(), operands.outputs(), threads_);
-  const std::int64_t begin_ns = monotonic_ns();
-  instance.run();
-  return 1e-9 * static_cast<double>(monotonic_ns() - begin_ns);
+double Correctness::run(const Kernel& kernel, Stage& stage) {
+  stage.reset();
+  const double seconds = stage.open(kernel)->run();
+  stage.fetch();
+  return seconds;
 }
 
 Checked Correctness::check(const Kernel& kernel) {
   Checked checked;
   const Precision precision = kernel.info.precision;
   if (part_ && !refusal(kernel.info, part_->workload)) {
-    run(kernel, part_->workload, part_->operands);
+    run(kernel, *part_->stage);
     compare_all(part_->workload, part_->operands, part_->expected,
                 relative_error_max(op_, part_->workload, precision), checked);
     if (checked.wrong) return checked;
   }
-  checked.first_call_s = run(kernel, workload_, operands_);
+  checked.first_call_s = run(kernel, stage_);
   const double bound = relative_error_max(op_, workload_, precision);
   compare_excerpts(bound, checked);
   compare_all(workload_, operands_, expected_, bound + expected_bound_, checked);

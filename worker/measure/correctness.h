@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 #include "kernels/kernel.h"
 #include "worker/measure/excerpt.h"
 #include "worker/measure/operands.h"
+#include "worker/measure/stage.h"
 
 namespace paceline {
 
@@ -30,10 +32,10 @@ struct Checked {
 // in full with a kernel that passed both. One thread, within the arena in which kernels shall run.
 class Correctness {
  public:
-  // Evaluates the reference, which takes a second or two. `plain` may be null; it is run where no
-  // excerpt can be made.
-  Correctness(const Op& op, const Workload& workload, Operands& operands, const Kernel* plain,
-              std::uint64_t seed, int threads);
+  // Evaluates the reference, which takes a second or two. `stage` holds `operands`, and kernels are
+  // of its device, `plain` too: it may be null, and is run where no excerpt can be made.
+  Correctness(const Op& op, const Workload& workload, Operands& operands, Stage& stage,
+              DeviceKind device, const Kernel* plain, std::uint64_t seed, int threads);
 
   std::int32_t method() const;  // Of Measurement::method.
   // Runs `kernel` once or twice; whatever it throws passes through. Where there are excerpts, the
@@ -46,9 +48,10 @@ class Correctness {
     Workload workload;
     Operands operands;
     std::vector<Tensor> expected;
+    std::unique_ptr<Stage> stage;
   };
 
-  double run(const Kernel& kernel, const Workload& workload, Operands& operands) const;
+  static double run(const Kernel& kernel, Stage& stage);
   // Of what lies in the outputs against `expected`, into `checked`.
   void compare_all(const Workload& workload, const Operands& operands,
                    std::span<const Tensor> expected, double bound, Checked& checked) const;
@@ -57,7 +60,7 @@ class Correctness {
   const Op& op_;
   const Workload& workload_;
   Operands& operands_;
-  int threads_;
+  Stage& stage_;
   std::vector<Tensor> expected_;  // Empty: nothing to compare with in full, yet.
   double expected_bound_ = 0;     // How wrong that may be itself.
   std::optional<Part> part_;

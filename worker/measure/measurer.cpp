@@ -1,6 +1,7 @@
 #include "worker/measure/measurer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "common/base/error.h"
@@ -90,6 +91,12 @@ ChildProcess& Measurer::Impl::running_child() {
   return *child;
 }
 
+// Of a kernel that the child has; one that this program does not know is the tests' own.
+DeviceKind device_of(const std::string& kernel) {
+  const Kernel* found = kernels::find_kernel(kernel);
+  return found == nullptr ? DeviceKind::cpu : found->info.device;
+}
+
 // A child that died or was interrupted is not asked again.
 std::variant<std::string, ChildDeath> Measurer::Impl::ask(const std::string& request) {
   try {
@@ -113,7 +120,7 @@ std::string Measurer::Impl::ask_plainly(const std::string& request) {
 std::vector<std::string> Measurer::Impl::kernels_for(const MeasureTask& task) {
   if (task.kernels.empty()) {
     return message::read_names(
-        ask_plainly(message::write(message::CandidatesRequest{task.workload})));
+        ask_plainly(message::write(message::CandidatesRequest{task.workload, task.devices})));
   }
   const auto& known = running_child().catalogue().names;
   for (const std::string& kernel : task.kernels) {
@@ -131,6 +138,7 @@ Measurement Measurer::Impl::failure(const SittingRequest& request, const std::st
   measurement.id = MeasurementId::random();
   measurement.kernel = known.ids[std::ranges::find(known.names, kernel) - known.names.begin()];
   measurement.workload = request.workload.id();
+  measurement.device = device_of(kernel);
   measurement.regime = regime;
   measurement.outcome = death.outcome;
   measurement.reason = death.reason;
@@ -189,14 +197,27 @@ const Environment& Measurer::environment() const { return impl_->environment; }
 const std::optional<Roofline>& Measurer::roofline() const { return impl_->options.roofline; }
 
 std::vector<Measurement> Measurer::measure(const MeasureTask& task) {
+  // Whoever times a GPU keeps its host's cores busy, too.
   const HostLock lock("cpu", impl_->options.lock_folder);
   if (!impl_->options.roofline) impl_->options.roofline = calibrate(impl_->options.threads);
-  auto measurements = impl_->sit_until_done({.workload = task.workload,
-                                             .kernels = impl_->kernels_for(task),
+  const std::vector<std::string> kernels = impl_->kernels_for(task);
+  std::vector<Measurement> measurements;
+  for (const DeviceKind device : {DeviceKind::cpu, DeviceKind::cuda}) {
+    std::vector<std::string> rivals;
+    std::ranges::copy_if(kernels, std::back_inserter(rivals),
+                         [&](const std::string& kernel) { return device_of(kernel) == device; });
+    std::optional<HostLock> device_lock;
+    if (device == DeviceKind::cuda && !rivals.empty()) {
+      device_lock.emplace("cuda-0", impl_->options.lock_folder);
+    }
+    std::ranges::move(impl_->sit_until_done({.workload = task.workload,
+                                             .kernels = std::move(rivals),
                                              .regimes = task.regimes,
                                              .seed = task.seed,
                                              .budget = task.budget,
-                                             .roofline = *impl_->options.roofline});
+                                             .roofline = *impl_->options.roofline}),
+                      std::back_inserter(measurements));
+  }
   for (Measurement& measurement : measurements) {
     measurement.machine = impl_->machine.id();
     measurement.environment = impl_->environment.id();

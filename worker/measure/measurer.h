@@ -36,7 +36,8 @@ inline constexpr std::int32_t method_checked_by_excerpt = 3;
 // One sitting: rival kernels on one workload.
 struct MeasureTask {
   Workload workload;
-  std::vector<std::string> kernels = {};  // Empty: all that accept the workload.
+  std::vector<std::string> kernels = {};  // Empty: all of the devices that accept the workload.
+  DeviceSet devices = {};
   std::vector<Regime> regimes = {Regime::hot, Regime::cold};
   std::uint64_t seed = 1;  // Of inputs and block order.
   MeasureBudget budget = {};
@@ -45,7 +46,7 @@ struct MeasureTask {
   std::optional<LeaseId> lease = {};
 };
 
-// Measures on this machine's CPU, in a child process that is kept from task to task and replaced
+// Measures on this machine's CPU and GPU, kernels of the two in sittings of their own, in a child process that is kept from task to task and replaced
 // when a kernel crashes, hangs or eats the memory. Holds the host's lock while it measures, so that
 // measurers of one machine take turns. One thread.
 class Measurer {

@@ -71,6 +71,7 @@ json to_json(const SittingResult& result) {
           {"id", measurement.id.to_string()},
           {"kernel", measurement.kernel.to_string()},
           {"workload", measurement.workload.to_string()},
+          {"device", to_string(measurement.device)},
           {"regime", to_string(measurement.regime)},
           {"outcome", to_string(measurement.outcome)},
           {"reason", measurement.reason},
@@ -97,6 +98,7 @@ SittingResult result_from(const json& value) {
   measurement.id = *MeasurementId::parse(value["id"].get<std::string>());
   measurement.kernel = *KernelId::parse(value["kernel"].get<std::string>());
   measurement.workload = *WorkloadId::parse(value["workload"].get<std::string>());
+  measurement.device = *parse_device_kind(value["device"].get<std::string>());
   measurement.regime = *parse_regime(value["regime"].get<std::string>());
   measurement.outcome = *parse_outcome(value["outcome"].get<std::string>());
   measurement.reason = value["reason"];
@@ -185,11 +187,14 @@ Catalogue read_catalogue(std::string_view body) {
 }
 
 std::string write(const CandidatesRequest& request) {
-  return json{{"candidates", request.workload.to_text()}}.dump();
+  return json{{"candidates", request.workload.to_text()}, {"devices", request.devices.to_string()}}
+      .dump();
 }
 
 CandidatesRequest read_candidates_request(std::string_view body, const OpSet& ops) {
-  return {parse_workload(json::parse(body)["candidates"].get<std::string>(), ops)};
+  const json value = json::parse(body);
+  return {parse_workload(value["candidates"].get<std::string>(), ops),
+          DeviceSet::parse(value["devices"].get<std::string>())};
 }
 
 std::string write(const SittingRequest& request) {

@@ -33,9 +33,10 @@ struct Catalogue {
   std::vector<std::string> names;
   std::vector<KernelId> ids;
 };
-// Which kernels accept a workload? Answered by their names.
+// Which kernels of the devices accept a workload? Answered by their names.
 struct CandidatesRequest {
   Workload workload;
+  DeviceSet devices = {};
 };
 
 std::string write(const Setup& setup);

@@ -12,11 +12,11 @@
 #include <fmt/format.h>
 #include <tbb/task_arena.h>
 
+#include "kernels/device_runtime.h"
 #include "worker/measure/correctness.h"
-#include "worker/measure/eviction.h"
-#include "worker/measure/instance.h"
 #include "worker/measure/rivals.h"
 #include "worker/measure/shrink.h"
+#include "worker/measure/stage.h"
 #include "worker/probe/conditions.h"
 #include "worker/probe/text_files.h"
 
@@ -78,8 +78,9 @@ class Sitting {
   const Kernel* plain_kernel() const;
   std::vector<SittingResult> time_in(Regime regime);
   Rival make_rival(Candidate& candidate, Regime regime);
-  void judge(const Race& race, const Rival& rival, Measurement& measurement) const;
-  std::optional<std::string> implausible(const Measurement& measurement) const;
+  void judge(const Race& race, const Rival& rival, bool narrows, Measurement& measurement) const;
+  std::optional<std::string> implausible(const Measurement& measurement, bool narrows) const;
+  std::optional<double> clock_now() const;
   Measurement describe(const Candidate& candidate, Regime regime) const;
 
   const SittingRequest& request_;
@@ -88,9 +89,10 @@ class Sitting {
   int threads_;
   const std::function<void(std::int32_t)>& begin_step_;
   Operands operands_;
+  DeviceKind device_ = DeviceKind::cpu;  // Of all candidates.
+  std::unique_ptr<Stage> stage_;
   std::vector<Candidate> candidates_;
   std::int32_t method_ = method_checked_in_full;
-  std::optional<Eviction> eviction_;
   ActivitySample activity_ = sample_activity();  // When the last span of watching began.
 };
 
@@ -109,6 +111,14 @@ std::vector<SittingResult> Sitting::run() {
     if (found == kernels_.end()) throw invalid("no kernel of this name: {}", request_.kernels[i]);
     candidates_.push_back({.kernel = &*found, .index = static_cast<std::int32_t>(i)});
   }
+  if (!candidates_.empty()) device_ = candidates_.front().kernel->info.device;
+  for (const Candidate& candidate : candidates_) {
+    if (candidate.kernel->info.device == device_) continue;
+    throw invalid("kernels of one sitting must be of one kind of device: {} and {}",
+                  candidates_.front().kernel->info.name, candidate.kernel->info.name);
+  }
+  begin_step_(-1);
+  stage_ = open_stage(device_, request_.workload, operands_, threads_);
   // What others may be compared with comes first.
   std::ranges::stable_sort(candidates_, {}, [](const Candidate& candidate) {
     const KernelInfo& info = candidate.kernel->info;
@@ -125,15 +135,16 @@ std::vector<SittingResult> Sitting::run() {
 
 const Kernel* Sitting::plain_kernel() const {
   const auto found = std::ranges::find_if(kernels_, [&](const Kernel& kernel) {
-    return kernel.info.is_plain && !refusal(kernel.info, request_.workload);
+    return kernel.info.is_plain && kernel.info.device == device_ &&
+           !refusal(kernel.info, request_.workload);
   });
   return found == kernels_.end() ? nullptr : &*found;
 }
 
 void Sitting::check_all() {
   begin_step_(-1);
-  Correctness correctness(op_, request_.workload, operands_, plain_kernel(), request_.seed,
-                          threads_);
+  Correctness correctness(op_, request_.workload, operands_, *stage_, device_, plain_kernel(),
+                          request_.seed, threads_);
   method_ = correctness.method();
   for (Candidate& candidate : candidates_) {
     begin_step_(candidate.index);
@@ -158,9 +169,10 @@ void Sitting::check(Candidate& candidate, Correctness& correctness) {
     candidate.error = checked.error;
     candidate.first_call_s = checked.first_call_s;
     if (checked.wrong) fail(Outcome::wrong, *checked.wrong);
-    candidate.instance = std::make_unique<Instance>(
-        *candidate.kernel, request_.workload, operands_.inputs(), operands_.outputs(), threads_);
+    candidate.instance = stage_->open(*candidate.kernel);
     candidate.peak_resident_bytes = peak_resident_bytes();
+  } catch (const kernels::DeviceLost&) {
+    throw;  // Nothing more can be measured by this process.
   } catch (const std::bad_alloc&) {
     fail(Outcome::out_of_memory, "an allocation failed");
   } catch (const Error& error) {
@@ -190,37 +202,32 @@ void Sitting::screen_first_calls() {
 
 Rival Sitting::make_rival(Candidate& candidate, Regime regime) {
   Rival rival;
-  const bool warms_itself = candidate.first_call_s > warm_call_seconds;
-  rival.sample = [this, &candidate, regime, warms_itself](int calls) {
+  const bool fills_caches = candidate.first_call_s > warm_call_seconds;
+  rival.sample = [this, &candidate, regime, fills_caches](int calls) {
     begin_step_(candidate.index);
-    if (regime == Regime::cold) {
-      eviction_->run();
-    } else if (!warms_itself) {
-      candidate.instance->run();
-    }
-    return time_sample(
-        [&] {
-          for (int call = 0; call < calls; ++call) candidate.instance->run();
-        },
-        threads_);
+    return candidate.instance->sample(regime, calls, fills_caches);
   };
   if (candidate.first_call_s > long_sample_seconds) return rival;
-  // A second call would find the caches filled by the first.
-  rival.calls = regime == Regime::cold ? 1 : calls_for(rival, sample_seconds);
+  const bool repeats = regime == Regime::hot || stage_->repeats_cold();
+  rival.calls = repeats ? calls_for(rival, sample_seconds) : 1;
   const bool is_long = rival.sample(rival.calls).seconds > long_sample_seconds;
   rival.samples_per_block = is_long ? 1 : samples_per_block;
   return rival;
 }
 
+std::optional<double> Sitting::clock_now() const {
+  const auto clock = stage_->clock();
+  return clock ? clock->mhz : clock_mhz();
+}
+
 std::vector<SittingResult> Sitting::time_in(Regime regime) {
-  if (regime == Regime::cold && !eviction_) eviction_.emplace(threads_);
   const Time started = now();
   const ActivitySample before = activity_;
   const Duration watched(monotonic_ns() - before.time_ns);
   if (watched < activity_span) std::this_thread::sleep_for(activity_span - watched);
   const ActivitySample begin = sample_activity();
   activity_ = begin;
-  const auto clock_before = clock_mhz();
+  const auto clock_before = clock_now();
 
   std::vector<Rival> rivals;
   std::vector<Candidate*> racing;
@@ -233,25 +240,28 @@ std::vector<SittingResult> Sitting::time_in(Regime regime) {
   begin_step_(-1);
 
   const ActivitySample end = sample_activity();
+  const auto device_clock = stage_->clock();
   std::vector<SittingResult> results;
   for (const Candidate& candidate : candidates_) {
     Measurement measurement = describe(candidate, regime);
     measurement.started = started;
     measurement.finished = now();
-    measurement.conditions = {.load_before = foreign_cores(before, begin),
-                              .load_after = foreign_cores(begin, end),
-                              .steal_fraction = steal_fraction(begin, end),
-                              .clock_mhz_before = clock_before,
-                              .clock_mhz_after = clock_mhz(),
-                              .throttle = throttle_reasons()};
+    measurement.conditions = {
+        .load_before = foreign_cores(before, begin),
+        .load_after = foreign_cores(begin, end),
+        .steal_fraction = steal_fraction(begin, end),
+        .clock_mhz_before = clock_before,
+        .clock_mhz_after = device_clock ? device_clock->mhz : clock_mhz(),
+        .throttle = device_clock ? device_clock->throttle : throttle_reasons()};
+    const bool narrows = candidate.kernel->info.precision == Precision::narrows;
     const auto place = std::ranges::find(racing, &candidate);
     if (place != racing.end()) {
-      judge(finished, finished.rivals[place - racing.begin()], measurement);
+      judge(finished, finished.rivals[place - racing.begin()], narrows, measurement);
     } else if (candidate.outcome == Outcome::ok) {
       Rival alone;
       alone.samples_s = {candidate.first_call_s};
       alone.blocks = {0};
-      judge(finished, alone, measurement);
+      judge(finished, alone, narrows, measurement);
     }
     results.push_back({candidate.kernel->info.name, std::move(measurement)});
   }
@@ -263,7 +273,7 @@ Measurement Sitting::describe(const Candidate& candidate, Regime regime) const {
   measurement.id = MeasurementId::random();
   measurement.kernel = candidate.kernel->info.id();
   measurement.workload = request_.workload.id();
-  measurement.device = DeviceKind::cpu;
+  measurement.device = device_;
   measurement.regime = regime;
   measurement.outcome = candidate.outcome;
   measurement.reason = candidate.reason;
@@ -276,7 +286,8 @@ Measurement Sitting::describe(const Candidate& candidate, Regime regime) const {
   return measurement;
 }
 
-void Sitting::judge(const Race& race, const Rival& rival, Measurement& measurement) const {
+void Sitting::judge(const Race& race, const Rival& rival, bool narrows,
+                    Measurement& measurement) const {
   measurement.samples_s = rival.samples_s;
   measurement.blocks = rival.blocks;
   measurement.discarded = rival.discarded;
@@ -292,31 +303,34 @@ void Sitting::judge(const Race& race, const Rival& rival, Measurement& measureme
                                taken, rival.discarded.back().cause));
   }
   measurement.summary = rival.summary();
-  if (auto reason = implausible(measurement)) {
+  if (auto reason = implausible(measurement, narrows)) {
     measurement.summary = {};
     pollute(*std::move(reason));
   }
 }
 
-std::optional<std::string> Sitting::implausible(const Measurement& measurement) const {
+std::optional<std::string> Sitting::implausible(const Measurement& measurement,
+                                                bool narrows) const {
   for (const double seconds : measurement.samples_s) {
     if (!(seconds > 0) || !std::isfinite(seconds)) {
       return fmt::format("a sample of {} s", seconds);
     }
   }
-  const Roofline& roofline = request_.roofline;
+  const Stage::Peaks peaks = stage_->peaks().value_or(
+      Stage::Peaks{request_.roofline.flops_per_s, request_.roofline.bytes_per_s});
   const double median_s = measurement.summary.median_s;
-  const bool is_f32_or_wider =
-      std::ranges::all_of(request_.workload.inputs,
-                          [](const OperandType& type) { return size_bytes(type.dtype) >= 4; });
+  const bool may_compute_narrowly =
+      narrows || !std::ranges::all_of(request_.workload.inputs, [](const OperandType& type) {
+        return size_bytes(type.dtype) >= 4;
+      });
   const double flops_per_s_max =
-      roofline.flops_per_s * flops_margin * (is_f32_or_wider ? 1 : narrow_format_gain);
+      peaks.flops_per_s * flops_margin * (may_compute_narrowly ? narrow_format_gain : 1);
   const double flops_s = flops_of(op_, request_.workload) / flops_per_s_max;
   if (median_s < flops_s) {
     return fmt::format("faster than the roofline: {:.3g} s, its flops take {:.3g} s", median_s,
                        flops_s);
   }
-  const double bytes_s = bytes_of(op_, request_.workload) / (roofline.bytes_per_s * bytes_margin);
+  const double bytes_s = bytes_of(op_, request_.workload) / (peaks.bytes_per_s * bytes_margin);
   if (measurement.regime == Regime::cold && median_s < bytes_s) {
     return fmt::format("faster than the roofline: {:.3g} s, its bytes take {:.3g} s from memory",
                        median_s, bytes_s);

@@ -11,7 +11,8 @@
 
 namespace paceline {
 
-// What the child is asked: rivals on one workload, by name, in the order by which steps are told.
+// What the child is asked: rivals on one workload and of one kind of device, by name, in the order
+// by which steps are told.
 struct SittingRequest {
   Workload workload;
   std::vector<std::string> kernels;

@@ -63,7 +63,8 @@ Checked check_kernel(const Workload& workload, const Kernel& checked, const Kern
                      std::int32_t expected_method) {
   const Op& op = ops::all_ops().get("matmul");
   Operands operands(op, workload, 1);
-  Correctness correctness(op, workload, operands, plain, 1, 1);
+  const auto stage = open_cpu_stage(workload, operands, 1);
+  Correctness correctness(op, workload, operands, *stage, DeviceKind::cpu, plain, 1, 1);
   EXPECT_EQ(correctness.method(), expected_method);
   return correctness.check(checked);
 }
@@ -98,7 +99,8 @@ TEST(Correctness, ComparesInFullWithTheFirstKernelThatPassed) {
   const Workload workload = square_matmul(640);
   const Op& op = ops::all_ops().get("matmul");
   Operands operands(op, workload, 1);
-  Correctness correctness(op, workload, operands, nullptr, 1, 1);
+  const auto stage = open_cpu_stage(workload, operands, 1);
+  Correctness correctness(op, workload, operands, *stage, DeviceKind::cpu, nullptr, 1, 1);
   EXPECT_FALSE(correctness.check(kernel(matmul<double>)).wrong);
   EXPECT_FALSE(correctness.check(kernel(matmul<float>)).wrong);
   EXPECT_TRUE(correctness.check(kernel(matmul_wrong_beyond_512_rows)).wrong);

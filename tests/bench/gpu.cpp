@@ -1,0 +1,129 @@
+// bench_gpu: serves timings of kernels on cuda:0 to a program that times something else in between
+// (tests/bench/gpu_against_torch.py). A request is a line on standard input, its answer a line of
+// JSON:
+//
+//   choose WORKLOAD   checks and times every kernel of cuda:0 that takes it; the quickest is chosen
+//   time              one more sample of the chosen kernel, in seconds a call
+//
+// Ends with its input.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "common/base/error.h"
+#include "common/ops/all_ops.h"
+#include "kernels/all_kernels.h"
+#include "worker/measure/rivals.h"
+#include "worker/measure/sitting.h"
+#include "worker/measure/stage.h"
+
+namespace paceline {
+namespace {
+
+constexpr double sample_seconds = 1e-3;
+
+// One workload with the kernel that was chosen for it, ready to be timed again.
+class Chosen {
+ public:
+  Chosen(const Workload& workload, const Kernel& kernel)
+      : workload_(workload),
+        operands_(ops::all_ops().get(workload.op), workload_, /*seed=*/1),
+        stage_(open_cuda_stage(workload_, operands_)),
+        instance_(stage_->open(kernel)) {
+    Rival rival;
+    rival.sample = [this](int calls) { return instance_->sample(Regime::hot, calls, false); };
+    calls_ = std::min(calls_for(rival, sample_seconds), 200);
+  }
+
+  double time() { return instance_->sample(Regime::hot, calls_, false).seconds / calls_; }
+
+ private:
+  const Workload workload_;
+  Operands operands_;
+  std::unique_ptr<Stage> stage_;
+  std::unique_ptr<Instance> instance_;
+  int calls_ = 1;
+};
+
+class Server {
+ public:
+  nlohmann::json answer(const std::string& line) {
+    if (line == "time") {
+      if (!chosen_) throw invalid("`choose WORKLOAD` comes before `time`");
+      return {{"seconds", chosen_->time()}};
+    }
+    constexpr std::string_view choose = "choose ";
+    if (!line.starts_with(choose)) throw invalid("no such request: {}", line);
+    return choose_for(parse_workload(line.substr(choose.size()), ops::all_ops()));
+  }
+
+ private:
+  nlohmann::json choose_for(const Workload& workload) {
+    const std::vector<Kernel>& kernels = kernels::kernels_on({.cpu = false, .cuda = 0});
+    SittingRequest request{.workload = workload,
+                           .regimes = {Regime::hot},
+                           .budget = {.time = std::chrono::milliseconds(200), .blocks_max = 8}};
+    for (const Kernel& kernel : kernels) {
+      // As PyTorch does, f32 is multiplied in f32.
+      if (kernel.info.precision == Precision::narrows) continue;
+      if (!refusal(kernel.info, workload)) request.kernels.push_back(kernel.info.name);
+    }
+    chosen_.reset();
+    nlohmann::json all = nlohmann::json::object();
+    const SittingResult* best = nullptr;
+    const auto results = sit(request, ops::all_ops(), kernels, /*threads=*/1, [](std::int32_t) {});
+    for (const SittingResult& result : results) {
+      const Measurement& found = result.measurement;
+      if (found.outcome != Outcome::ok) {
+        all[result.kernel] = fmt::format("{}: {}", to_string(found.outcome), found.reason);
+        continue;
+      }
+      all[result.kernel] = found.summary.median_s;
+      if (best == nullptr || found.summary.median_s < best->measurement.summary.median_s) {
+        best = &result;
+      }
+    }
+    if (best == nullptr) return {{"error", "no kernel"}, {"all", all}};
+    const auto kernel =
+        std::ranges::find(kernels, best->kernel, [](const Kernel& each) { return each.info.name; });
+    chosen_.emplace(workload, *kernel);
+    return {{"kernel", best->kernel},
+            {"error_relative", best->measurement.error_relative},
+            {"throttle", best->measurement.conditions.throttle},
+            {"all", all}};
+  }
+
+  std::optional<Chosen> chosen_;
+};
+
+int serve() {
+  Server server;
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    nlohmann::json answer;
+    try {
+      answer = server.answer(line);
+    } catch (const Error& error) {
+      answer = {{"error", error.what()}};
+    }
+    std::cout << answer.dump() << std::endl;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace paceline
+
+int main() {
+  try {
+    return paceline::serve();
+  } catch (const std::exception& error) {
+    std::cerr << "bench_gpu: " << error.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# pack.sh BUILD_FOLDER OUTPUT.tar.xz
+#
+# Programs, GPU tests and benchmark of a build, stripped, with lib/libpaceline_cuda.so and the shared libraries that
+# they load but glibc's: what run.sh unpacks on a machine without a compiler.
+set -euo pipefail
+
+[ $# = 2 ] || { echo "usage: pack.sh BUILD_FOLDER OUTPUT.tar.xz" >&2; exit 2; }
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$1
+output=$2
+limit=$((40 << 20))
+
+refuse() { printf 'pack: %s\n' "$*" >&2; exit 1; }
+
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+mkdir -p "$stage/bin" "$stage/lib"
+[ -e "$build/lib/libpaceline_cuda.so" ] || refuse "$build has no CUDA module: it was built without nvcc"
+for program in paceline paceline-worker gpu_tests bench_gpu; do
+  [ -e "$build/bin/$program" ] || [ "$program" = bench_gpu ] || refuse "$build/bin lacks $program: build it first"
+  [ ! -e "$build/bin/$program" ] || strip -o "$stage/bin/$program" "$build/bin/$program"
+done
+bash "$root/cmake/bundle_libraries.sh" "$stage"
+strip -o "$stage/lib/libpaceline_cuda.so" "$build/lib/libpaceline_cuda.so"
+for program in "$stage"/bin/* "$stage/lib/libpaceline_cuda.so"; do
+  patchelf --set-rpath '$ORIGIN/../lib' "$program"
+done
+mkdir -p "$(dirname "$output")"
+tar -C "$stage" -c bin lib | xz -2 -T0 > "$output"
+bytes=$(stat -c %s "$output")
+[ "$bytes" -le "$limit" ] || refuse "$output has $bytes bytes, above $limit"
+echo "pack: $output, $((bytes >> 20)) MiB"

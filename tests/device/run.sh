@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# run.sh STAGE...
+#
+# Unpacks what pack.sh made and runs the stages, each within its own limit of time, on a machine with a GPU. Builds
+# nothing. Output: $OUT/STAGE.log, and a table at the end. Exit status 1 when a stage failed.
+set -uo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+out=${OUT:-$root/gpu_out}
+mkdir -p "$out"
+place=/tmp/paceline_gpu
+bin=$place/bin
+export XDG_DATA_HOME=$place/data XDG_CACHE_HOME=$place/cache
+
+# Where Python's packages keep CUDA's libraries; the module looks there too when told so.
+cuda_libraries() {
+  python3 - <<'PYTHON' 2>/dev/null
+import glob, site, sys
+folders = [f for s in site.getsitepackages() for f in glob.glob(s + "/nvidia/*/lib")]
+print(":".join(folders))
+PYTHON
+}
+
+unpack() {
+  mkdir -p "$place"
+  tar -C "$place" -xJf "${PACK:-$root/.gpu/pack.tar.xz}" || exit 1
+  # The tests know their data by the folder that they were compiled in.
+  if [ "$root" != "${SOURCE:-/work/main}" ]; then
+    mkdir -p "$(dirname "${SOURCE:-/work/main}")"
+    ln -sfn "$root" "${SOURCE:-/work/main}"
+  fi
+  PACELINE_CUDA_LIBRARIES=${PACELINE_CUDA_LIBRARIES:-$(cuda_libraries)}
+  export PACELINE_CUDA_LIBRARIES
+}
+
+# gtest in shards side by side: each has its own context on the one GPU.
+shards() {
+  local count=$1 filter=$2 status=0 i pids=()
+  for ((i = 0; i < count; ++i)); do
+    GTEST_TOTAL_SHARDS=$count GTEST_SHARD_INDEX=$i "$bin/gpu_tests" --gtest_filter="$filter" --gtest_brief=1 \
+      > "$out/shard_$i.txt" 2>&1 &
+    pids+=($!)
+  done
+  for ((i = 0; i < count; ++i)); do wait "${pids[$i]}" || status=1; done
+  cat "$out"/shard_*.txt
+  rm "$out"/shard_*.txt
+  return $status
+}
+
+stage_id() {
+  nvidia-smi
+  free -g | head -2
+  cat /sys/fs/cgroup/memory.max 2>/dev/null
+  echo "PACELINE_CUDA_LIBRARIES=$PACELINE_CUDA_LIBRARIES"
+  "$bin/paceline" doctor
+  "$bin/paceline" machine
+}
+stage_runtime() { "$bin/gpu_tests" --gtest_filter='Runtime.*'; }
+stage_kernels() { shards 8 "*EveryKernel*:*EveryCudaKernel*:*EveryOp*:Products*:Attention*:Elementwise*:Rows*:Movement*"; }
+stage_session() { "$bin/gpu_tests" --gtest_filter='*Session*:*Model*:*Golden*'; }
+against_torch() { python3 "$root/tests/bench/gpu_against_torch.py" "$bin/bench_gpu" "$1" --json "$out/$1.jsonl"; }
+stage_matmul() { against_torch matmul; }
+stage_attention() { against_torch attention; against_torch decode_attention; }
+stage_chains() { against_torch chains; }
+stage_memcheck() { compute-sanitizer --tool memcheck --error-exitcode 9 "$bin/gpu_tests" --gtest_filter="${FILTER:-*AgreesWithTheReference*}"; }
+stage_racecheck() { compute-sanitizer --tool racecheck --error-exitcode 9 "$bin/gpu_tests" --gtest_filter="${FILTER:-*AgreesWithTheReference*}"; }
+
+limit_of() {
+  case $1 in
+    id | runtime) echo 60 ;;
+    kernels) echo 240 ;;
+    session) echo 180 ;;
+    *) echo 240 ;;
+  esac
+}
+
+if [ $# = 0 ]; then
+  echo "stages:" $(declare -F | sed -n 's/declare -f stage_//p')
+  exit 2
+fi
+unpack
+status=0
+table=
+for stage in "$@"; do
+  if ! declare -F "stage_$stage" >/dev/null; then
+    echo "run.sh: no such stage: $stage" >&2
+    exit 2
+  fi
+  start=$(date +%s)
+  # A shell of its own, so that the limit ends all that the stage started.
+  export -f "stage_$stage" shards against_torch
+  export out bin place root
+  timeout -k 5 "$(limit_of "$stage")" bash -c "stage_$stage" > "$out/$stage.log" 2>&1
+  rc=$?
+  [ $rc = 0 ] || status=1
+  table+=$(printf '%-12s rc %3d  %4d s' "$stage" $rc $(($(date +%s) - start)))$'\n'
+  echo "== $stage (rc $rc)"
+  grep -v '^\[ *\(OK\|RUN\|----\)' "$out/$stage.log" | tail -"${TAIL:-25}" | cut -c1-220
+done
+printf '%s' "$table" | tee "$out/summary.txt"
+exit $status

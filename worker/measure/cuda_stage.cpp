@@ -1,0 +1,370 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/base/time.h"
+#include "kernels/cuda_module.h"
+#include "worker/measure/stage.h"
+#include "worker/probe/gpus.h"
+
+namespace paceline {
+namespace {
+
+using kernels::DeviceBytes;
+using kernels::DeviceEvent;
+using kernels::DeviceGraph;
+using kernels::DeviceProperties;
+using kernels::DeviceQueue;
+using kernels::DeviceRuntime;
+
+constexpr int device = 0;
+// Long enough to enqueue a call while those before it still wait, by a margin.
+constexpr double enqueue_seconds = 4e-6;
+constexpr double enqueue_seconds_min = 50e-6;
+// From so many calls on a sample is one captured graph.
+constexpr int calls_in_graph_min = 4;
+constexpr int calls_in_graph_max = 200;
+// Sets of operands that a cold sample uses in turn.
+constexpr std::int64_t sets_max = 64;
+// NVML takes up to a millisecond to answer.
+constexpr double look_seconds = 0.2;
+
+std::int64_t unix_us() { return to_unix_ns(now()) / 1000; }
+
+// The bytes that a view's elements lie among, and where the view begins in them.
+struct Span {
+  std::int64_t before = 0;  // Of the lowest element, from view.data, backwards.
+  std::int64_t bytes = 0;
+};
+
+Span span_of(const TensorView& view) {
+  const auto size = static_cast<std::int64_t>(size_bytes(view.dtype));
+  Span span{.bytes = size};
+  if (view.element_count() == 0) return {};
+  for (int axis = 0; axis < view.rank; ++axis) {
+    const std::int64_t reach = view.strides[axis] * (view.extents[axis] - 1) * size;
+    if (reach < 0) span.before -= reach;
+    span.bytes += std::abs(reach);
+  }
+  return span;
+}
+
+// One set of operands on the device.
+struct DeviceOperands {
+  std::vector<DeviceBytes> memory;
+  std::vector<TensorView> inputs;
+  std::vector<TensorView> outputs;
+};
+
+TensorView mirrored(const TensorView& view, const DeviceBytes& memory) {
+  TensorView mirror = view;
+  mirror.data = memory.get() + span_of(view).before;
+  return mirror;
+}
+
+// Shared by a stage and its instances.
+struct Setting {
+  const Workload& workload;
+  Operands& operands;
+  DeviceRuntime& runtime;
+  DeviceProperties properties;
+  std::unique_ptr<DeviceQueue> queue;
+  bool updates_input = false;
+  std::int64_t set_bytes = 0;
+  std::vector<DeviceOperands> sets;
+  DeviceBytes flushed;  // As large as the second-level cache.
+  std::int64_t looked_ns = 0;
+  // What the driver reports of others covers up to a second before its time stamp.
+  std::int64_t seen_unix_us = unix_us() + 1'200'000;
+  std::string disturbance;
+
+  Setting(const Workload& workload, Operands& operands, DeviceRuntime& runtime);
+
+  // As many as together are twice the cache, or 1 when even `sets_max` are not.
+  std::int64_t sets_for_cold() const {
+    const std::int64_t wanted =
+        2 + (2 * properties.l2_bytes) / std::max<std::int64_t>(set_bytes, 1);
+    return wanted <= sets_max ? wanted : 1;
+  }
+  void add_set();
+  void make_cold_sets();
+  void flush();
+  const std::string& look();
+};
+
+Setting::Setting(const Workload& workload, Operands& operands, DeviceRuntime& runtime)
+    : workload(workload),
+      operands(operands),
+      runtime(runtime),
+      properties(runtime.properties(device)),
+      queue(runtime.open_queue(device)),
+      updates_input(!operands.inputs().empty() && !operands.outputs().empty() &&
+                    operands.inputs().front().data == operands.outputs().front().data) {
+  add_set();
+  for (std::size_t i = 0; i < operands.inputs().size(); ++i) {
+    const TensorView& host = operands.inputs()[i];
+    const Span span = span_of(host);
+    queue->upload(sets[0].memory[i].get(), host.as<std::byte>() - span.before, span.bytes);
+  }
+  queue->finish();
+}
+
+void Setting::add_set() {
+  DeviceOperands set;
+  const auto mirror = [&](const TensorView& host) {
+    const Span span = span_of(host);
+    set.memory.push_back(runtime.allocate(device, span.bytes));
+    if (sets.empty()) set_bytes += span.bytes;
+    return mirrored(host, set.memory.back());
+  };
+  for (const TensorView& host : operands.inputs()) set.inputs.push_back(mirror(host));
+  for (std::size_t i = 0; i < operands.outputs().size(); ++i) {
+    const bool is_in_place = updates_input && i == 0;
+    set.outputs.push_back(is_in_place ? set.inputs.front() : mirror(operands.outputs()[i]));
+  }
+  sets.push_back(std::move(set));
+}
+
+void Setting::make_cold_sets() {
+  const std::int64_t wanted = sets_for_cold();
+  if (wanted == 1 && flushed == nullptr) flushed = runtime.allocate(device, properties.l2_bytes);
+  while (std::ssize(sets) < wanted) {
+    add_set();
+    for (std::size_t i = 0; i < operands.inputs().size(); ++i) {
+      queue->copy(sets.back().memory[i].get(), sets.front().memory[i].get(),
+                  span_of(operands.inputs()[i]).bytes);
+    }
+  }
+  queue->finish();
+}
+
+void Setting::flush() { queue->fill(flushed.get(), std::byte{0}, properties.l2_bytes); }
+
+// What hinders the device or shares it now, looked at from time to time.
+const std::string& Setting::look() {
+  const std::int64_t now_ns = monotonic_ns();
+  if (looked_ns != 0 && 1e-9 * static_cast<double>(now_ns - looked_ns) < look_seconds) {
+    return disturbance;
+  }
+  looked_ns = now_ns;
+  disturbance.clear();
+  const auto activity = gpu_activity(device, seen_unix_us);
+  seen_unix_us = std::max(seen_unix_us, unix_us());
+  if (activity && activity->is_hindered) {
+    disturbance = fmt::format("the GPU is slowed down: {}", to_string(*activity));
+  } else if (activity && activity->foreign_percent > 0) {
+    disturbance = fmt::format("another process used the GPU: {} %", activity->foreign_percent);
+  }
+  return disturbance;
+}
+
+class CudaInstance final : public Instance {
+ public:
+  CudaInstance(const Kernel& kernel, Setting& setting) : kernel_(kernel), setting_(setting) {
+    setting_.runtime.make_current(device);
+    const std::int64_t bytes = workspace_bytes_of(kernel, setting_.workload, resources());
+    workspace_bytes_ = bytes;
+    workspace_ = setting_.runtime.allocate(device, bytes);
+    add_call();
+  }
+
+  ~CudaInstance() override {
+    graph_.reset();
+    calls_.clear();
+  }
+
+  double run() override {
+    const auto begin = setting_.queue->record();
+    kernel_.run(calls_.front().call);
+    const auto end = setting_.queue->record();
+    const double seconds = end->seconds_since(*begin);
+    check_faults();
+    return seconds;
+  }
+
+  TimedSample sample(Regime regime, int calls, bool) override {
+    const std::string disturbance = setting_.look();
+    double seconds = 0;
+    if (regime == Regime::hot) {
+      seconds = time_hot(calls);
+    } else {
+      setting_.make_cold_sets();
+      while (calls_.size() < setting_.sets.size()) add_call();
+      seconds = setting_.sets.size() > 1 ? time_in_turn(calls) : time_flushed(calls);
+    }
+    check_faults();
+    return {seconds, disturbance};
+  }
+
+  std::int64_t workspace_bytes() const override { return workspace_bytes_; }
+
+ private:
+  struct Ready {
+    std::unique_ptr<Prepared> prepared;
+    Call call;
+  };
+
+  static Resources resources() { return {.device = {DeviceKind::cuda, device}}; }
+
+  // One more, on the set of operands of its number.
+  void add_call() {
+    const DeviceOperands& set = setting_.sets[calls_.size()];
+    Ready ready;
+    if (kernel_.prepare) {
+      ready.prepared = kernel_.prepare(setting_.workload.attributes, resources());
+    }
+    ready.call = {.inputs = set.inputs,
+                  .outputs = set.outputs,
+                  .workspace = workspace_.get(),
+                  .prepared = ready.prepared.get(),
+                  .stream = setting_.queue->stream(),
+                  .fault = setting_.queue->fault()};
+    if (kernel_.bind != nullptr) kernel_.bind(ready.call);
+    calls_.push_back(std::move(ready));
+  }
+
+  void check_faults() {
+    if (const auto fault = setting_.queue->finish()) {
+      throw invalid("{}: {}", kernel_.info.name, kernels::to_string(*fault));
+    }
+  }
+
+  double time_hot(int calls) {
+    kernel_.run(calls_.front().call);
+    if (calls >= calls_in_graph_min && calls <= calls_in_graph_max) {
+      if (DeviceGraph* graph = graph_of(calls)) return time([&] { graph->launch(); }, 1);
+    }
+    return time(
+        [&] {
+          for (int i = 0; i < calls; ++i) kernel_.run(calls_.front().call);
+        },
+        calls);
+  }
+
+  // Each call finds operands that those between have pushed out of the cache.
+  double time_in_turn(int calls) {
+    return time(
+        [&] {
+          for (int i = 0; i < calls; ++i) {
+            kernel_.run(calls_[next_].call);
+            next_ = (next_ + 1) % calls_.size();
+          }
+        },
+        calls);
+  }
+
+  double time_flushed(int calls) {
+    double seconds = 0;
+    for (int i = 0; i < calls; ++i) {
+      setting_.flush();
+      seconds += time([&] { kernel_.run(calls_.front().call); }, 1);
+    }
+    return seconds;
+  }
+
+  // Everything is enqueued before the first of it starts.
+  template <typename Work>
+  double time(Work&& work, int calls) {
+    DeviceQueue& queue = *setting_.queue;
+    queue.keep_busy(std::max(enqueue_seconds_min, enqueue_seconds * calls));
+    const auto begin = queue.record();
+    work();
+    const auto end = queue.record();
+    return end->seconds_since(*begin);
+  }
+
+  // Null when the kernel cannot be captured.
+  DeviceGraph* graph_of(int calls) {
+    if (calls_in_graph_ != calls) {
+      calls_in_graph_ = calls;
+      graph_.reset();
+      DeviceQueue& queue = *setting_.queue;
+      queue.begin_capture();
+      for (int i = 0; i < calls; ++i) kernel_.run(calls_.front().call);
+      try {
+        graph_ = queue.end_capture();
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::unsupported) throw;
+      }
+    }
+    return graph_.get();
+  }
+
+  const Kernel& kernel_;
+  Setting& setting_;
+  DeviceBytes workspace_;
+  std::int64_t workspace_bytes_ = 0;
+  std::vector<Ready> calls_;  // By set of operands.
+  std::size_t next_ = 0;
+  std::unique_ptr<DeviceGraph> graph_;
+  int calls_in_graph_ = 0;
+};
+
+class CudaStage final : public Stage {
+ public:
+  CudaStage(const Workload& workload, Operands& operands, DeviceRuntime& runtime)
+      : setting_(workload, operands, runtime) {}
+
+  void reset() override {
+    DeviceOperands& set = setting_.sets.front();
+    DeviceQueue& queue = *setting_.queue;
+    if (setting_.updates_input) {
+      setting_.operands.reset();
+      const TensorView& host = setting_.operands.inputs().front();
+      const Span span = span_of(host);
+      queue.upload(set.memory.front().get(), host.as<std::byte>() - span.before, span.bytes);
+    }
+    for (std::size_t i = setting_.updates_input ? 1 : 0; i < set.outputs.size(); ++i) {
+      const TensorView& view = set.outputs[i];
+      const Span span = span_of(view);
+      const std::byte ones{static_cast<unsigned char>(view.dtype == Dtype::boolean ? 1 : 0xff)};
+      queue.fill(view.as<std::byte>() - span.before, ones, span.bytes);
+    }
+    queue.finish();
+  }
+
+  std::unique_ptr<Instance> open(const Kernel& kernel) override {
+    return std::make_unique<CudaInstance>(kernel, setting_);
+  }
+
+  void fetch() override {
+    const DeviceOperands& set = setting_.sets.front();
+    for (std::size_t i = 0; i < set.outputs.size(); ++i) {
+      const TensorView& host = setting_.operands.outputs()[i];
+      const Span span = span_of(host);
+      setting_.queue->copy(host.as<std::byte>() - span.before,
+                           set.outputs[i].as<std::byte>() - span.before, span.bytes);
+    }
+    setting_.queue->finish();
+  }
+
+  bool repeats_cold() const override { return true; }
+
+  std::optional<Clock> clock() const override {
+    const auto activity = gpu_activity(device, unix_us());
+    if (!activity) return Clock{std::nullopt, "unavailable"};
+    return Clock{activity->clock_mhz, to_string(*activity)};
+  }
+
+  std::optional<Peaks> peaks() const override {
+    static const kernels::DevicePeaks peaks = setting_.runtime.measure_peaks(device);
+    return Peaks{peaks.flops_per_s, peaks.bytes_per_s};
+  }
+
+ private:
+  Setting setting_;
+};
+
+}  // namespace
+
+std::unique_ptr<Stage> open_cuda_stage(const Workload& workload, Operands& operands) {
+  if (const auto absence = kernels::cuda_absence()) {
+    throw unsupported("nothing can be measured on cuda:0: {}", *absence);
+  }
+  return std::make_unique<CudaStage>(workload, operands, *kernels::device_runtime());
+}
+
+}  // namespace paceline
