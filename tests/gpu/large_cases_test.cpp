@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "common/ops/all_ops.h"
+#include "common/ops/draw.h"
+#include "kernels/cuda_module.h"
+#include "tests/support/run_kernel_on_device.h"
+
+// Sizes that ops' samples do not have: where rows are spread over more threads, reductions over
+// more blocks, places need another division.
+namespace paceline {
+namespace {
+
+struct LargeCase {
+  std::string kernel;
+  Sample sample;
+};
+
+Sample::Operand operand(Dtype dtype, Extents extents) { return {dtype, std::move(extents)}; }
+
+std::vector<LargeCase> cases() {
+  std::vector<LargeCase> cases;
+  const auto add = [&](std::string kernel, std::vector<Sample::Operand> inputs,
+                       Attributes attributes = {}) {
+    cases.push_back({std::move(kernel), {std::move(inputs), std::move(attributes)}});
+  };
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
+    // One piece a lane, four, two a thread of 256 and of 1024, and too long for registers.
+    for (const std::int64_t width : {64, 480, 1536, 4096, 8192, 20000, 4099}) {
+      const auto x = operand(dtype, {9, width}), vector = operand(dtype, {width});
+      add("rows_cuda.softmax", {x});
+      add("rows_cuda.log_softmax", {x});
+      add("rows_cuda.rms_norm", {x, vector});
+      add("rows_cuda.layer_norm", {x, vector, vector});
+      add("rows_cuda.add_rms_norm", {x, x, vector});
+      add("rows_cuda.add_layer_norm", {x, x, vector, vector});
+    }
+    add("rows_cuda.softmax", {operand(dtype, {3, 500, 33})}, {{"axis", 1}});
+    add("rows_cuda.softmax", {operand(dtype, {2, 7, 5000})}, {{"axis", 1}});
+    add("unary_cuda.gelu", {operand(dtype, {(1 << 20) + 3})});
+    add("unary_cuda.sin", {operand(dtype, {(1 << 20) + 3})});
+    add("binary_cuda.mul", {operand(dtype, {1 << 16}), operand(dtype, {1 << 16})});
+    for (const std::int64_t width : {16384, 152064}) {
+      add("reductions_cuda.argmax", {operand(dtype, {3, width})}, {{"axis", -1}});
+      add("reductions_cuda.argmin", {operand(dtype, {1, width})}, {{"axis", -1}});
+      add("reductions_cuda.top_k", {operand(dtype, {2, width})}, {{"k", 50}});
+      add("reductions_cuda.cumsum", {operand(dtype, {2, width})});
+    }
+    add("reductions_cuda.top_k", {operand(dtype, {5, 5000})}, {{"k", 300}});
+    const std::vector<std::int64_t> all = {0, 1}, rows = {0};
+    for (const char* op : {"reduce_sum", "reduce_max", "reduce_min"}) {
+      const std::string kernel = fmt::format("reductions_cuda.{}", op);
+      add(kernel, {operand(dtype, {700, 1001})}, {{"axes", all}});
+      add(kernel, {operand(dtype, {300, 5000})}, {{"axes", rows}});
+      add(kernel, {operand(dtype, {40000, 3})}, {{"axes", rows}});
+      add(kernel, {operand(dtype, {40, 3000})}, {{"axes", std::vector<std::int64_t>{1}}});
+    }
+  }
+  return cases;
+}
+
+double bound_of(Dtype dtype) { return dtype == Dtype::f32 ? 1e-5 : 1.6e-2; }
+
+class LargeCases : public testing::TestWithParam<LargeCase> {};
+
+TEST_P(LargeCases, AgreeWithTheReference) {
+  if (kernels::cuda_kernels().empty()) GTEST_SKIP() << "built without nvcc";
+  const auto found = std::ranges::find(kernels::cuda_kernels(), GetParam().kernel,
+                                       [](const Kernel& kernel) { return kernel.info.name; });
+  ASSERT_NE(found, kernels::cuda_kernels().end()) << GetParam().kernel;
+  const Op& op = ops::all_ops().get(found->info.op);
+  const Workload workload = workload_of(op, GetParam().sample);
+  SCOPED_TRACE(workload.to_text());
+  ASSERT_EQ(refusal(found->info, workload), std::nullopt);
+  if (const auto absence = kernels::cuda_absence()) GTEST_SKIP() << *absence;
+  Random random(20261121);
+  const std::vector<Tensor> inputs = ops::draw(GetParam().sample, random);
+  std::vector<TensorView> views;
+  for (const Tensor& input : inputs) views.push_back(input.view());
+  const auto reference = test::reference_outputs(op, workload.attributes, inputs);
+  for (const std::int64_t shift : {0, 1}) {
+    const auto outcome =
+        test::run_kernel_on_device(*found, op, workload.attributes, views, {}, shift);
+    EXPECT_TRUE(outcome.is_repeatable) << "a second run gave other bytes";
+    EXPECT_FALSE(outcome.wrote_outside);
+    for (std::size_t i = 0; i < reference.size(); ++i) {
+      const Dtype dtype = outcome.outputs[i].dtype();
+      const Tensor wanted = is_float(dtype) ? reference[i] : reference[i].cast(dtype);
+      const double bound = is_float(dtype) ? bound_of(inputs[0].dtype()) : 0;
+      EXPECT_LE(compare(outcome.outputs[i].view(), wanted.view()).relative, bound)
+          << "output " << i << ", shift " << shift;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cuda, LargeCases, testing::ValuesIn(cases()),
+                         [](const testing::TestParamInfo<LargeCase>& info) {
+                           std::string name = fmt::format("{}_{}", info.param.kernel, info.index);
+                           std::ranges::replace(name, '.', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace paceline
