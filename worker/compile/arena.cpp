@@ -20,19 +20,21 @@ ArenaLayout lay_out(std::span<const Plan::Slot> slots, std::span<const std::int6
   for (std::size_t i = 0; i < slots.size(); ++i) {
     std::int64_t offset = 0;
     for (const std::int32_t below : slots[i].above) {
-      offset = std::max(offset, layout.offsets[below] + padded(bytes[below]));
+      offset =
+          std::max(offset, layout.offsets[below] + padded(bytes[below], slots[below].device.kind));
     }
     layout.offsets.push_back(offset);
     std::int64_t& arena = layout.arena_bytes[slots[i].device];
-    arena = std::max(arena, offset + padded(bytes[i]));
+    arena = std::max(arena, offset + padded(bytes[i], slots[i].device.kind));
   }
   return layout;
 }
 
 std::vector<Block> lives_of(const Plan& plan, std::span<const std::int64_t> bytes) {
   std::vector<Block> lives;
-  for (const std::int64_t size : bytes) {
-    lives.push_back({padded(size), std::numeric_limits<std::int32_t>::max(), -1});
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    lives.push_back({padded(bytes[i], plan.slots[i].device.kind),
+                     std::numeric_limits<std::int32_t>::max(), -1});
   }
   const auto use_tensor = [&](std::int32_t index, std::int32_t at) {
     const Plan::Tensor& tensor = plan.tensors[index];

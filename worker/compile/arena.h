@@ -12,9 +12,13 @@ namespace paceline {
 
 inline constexpr std::int64_t slot_alignment = 64;
 
+// On a GPU as what its allocator gives: libraries choose by alignment, and measured such memory.
+inline constexpr std::int64_t device_slot_alignment = 256;
+
 // What a slot of so many bytes occupies.
-inline std::int64_t padded(std::int64_t bytes) {
-  return (bytes + slot_alignment - 1) / slot_alignment * slot_alignment;
+inline std::int64_t padded(std::int64_t bytes, DeviceKind kind = DeviceKind::cpu) {
+  const std::int64_t to = kind == DeviceKind::cpu ? slot_alignment : device_slot_alignment;
+  return (bytes + to - 1) / to * to;
 }
 
 // Where each slot begins, given its evaluated bytes; and how large each device's arena is.
