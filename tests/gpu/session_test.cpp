@@ -170,21 +170,33 @@ TEST_F(GpuSession, ThrowsWhatAKernelRefusesWithTheOpsName) {
 }
 
 TEST_F(GpuSession, RefusesWhatDoesNotFitTheDeviceBeforeItRuns) {
-  Session session = session_of("input x: f32[N] a = exp(x) output y = a");
-  const std::int64_t total = kernels::device_runtime()->memory(0).total_bytes;
-  try {
-    session.bind({{"N", 1 << 20}, {"past", 0}});
-    Session limited(compiled(session.plan().graph, 1, 1, {{"N", 4}}), ops::all_ops(),
-                    kernels::catalogued_kernels(), {}, {.device_bytes_max = {{gpu, 1 << 20}}});
-    EXPECT_THAT(
-        [&] {
-          limited.bind({{"N", 1 << 20}});
-        },
-        Throws<Error>(Property(&Error::what, HasSubstr("bytes on cuda:0"))));
-    limited.bind({{"N", 1000}});
-  } catch (const Error& error) {
-    FAIL() << error.what() << " with " << total;
-  }
+  const Graph graph =
+      parse_graph("graph \"g\" { input x: f32[N] a = exp(x) output y = a }", ops::all_ops());
+  Session session(compiled(graph, 1, 1, {{"N", 4}}), ops::all_ops(), kernels::catalogued_kernels(),
+                  {}, {.device_bytes_max = {{gpu, 1 << 20}}});
+  EXPECT_THAT(
+      [&] {
+        session.bind({{"N", 1 << 20}});
+      },
+      Throws<Error>(Property(&Error::what, HasSubstr("bytes on cuda:0"))));
+  session.bind({{"N", 1000}});
+  session.set_input("x", Tensor(Dtype::f32, {1000}));
+  session.run();
+  EXPECT_EQ(session.output("y").as<float>()[999], 1);
+}
+
+TEST_F(GpuSession, RefusesWeightsThatDoNotFitTheDevice) {
+  const Graph graph = parse_graph(
+      "graph \"g\" { input x: f32[4,512] weight w: f32[512,512] a = linear(x, w) output y = a }",
+      ops::all_ops());
+  const auto open = [&](std::int64_t bytes_max) {
+    return Session(compiled(graph, 1, 1, {}), ops::all_ops(), kernels::catalogued_kernels(),
+                   {{"w", Tensor(Dtype::f32, {512, 512})}},
+                   {.device_bytes_max = {{gpu, bytes_max}}});
+  };
+  EXPECT_THAT([&] { open(1 << 19); },
+              Throws<Error>(Property(&Error::what, HasSubstr("the weights need"))));
+  open(1 << 28).bind({});
 }
 
 TEST_F(GpuSession, ProfilesEveryStep) {
