@@ -2,7 +2,9 @@
 #include <string_view>
 #include <utility>
 
-#include "kernels/cuda/device/elementwise.h"
+#include "kernels/cuda/device/binary_float.h"
+#include "kernels/cuda/device/binary_integer.h"
+#include "kernels/cuda/device/select.h"
 #include "kernels/cuda/support/dtypes.h"
 #include "kernels/cuda/support/faults.h"
 #include "kernels/cuda/support/launch_check.h"

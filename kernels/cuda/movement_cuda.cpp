@@ -4,7 +4,9 @@
 
 #include "kernels/cpu/support/convert.h"
 #include "kernels/cpu/support/scatter.h"
-#include "kernels/cuda/device/movement.h"
+#include "kernels/cuda/device/gather.h"
+#include "kernels/cuda/device/move.h"
+#include "kernels/cuda/device/scatter.h"
 #include "kernels/cuda/support/dtypes.h"
 #include "kernels/cuda/support/faults.h"
 #include "kernels/cuda/support/launch_check.h"

@@ -1,6 +1,7 @@
 #include "common/graph/shape.h"
 #include "kernels/cpu/support/arg_extremum.h"
 #include "kernels/cpu/support/reduction.h"
+#include "kernels/cuda/device/extremum.h"
 #include "kernels/cuda/device/reduce.h"
 #include "kernels/cuda/support/dtypes.h"
 #include "kernels/cuda/support/launch_check.h"

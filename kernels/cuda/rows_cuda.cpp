@@ -1,5 +1,7 @@
 #include "kernels/cpu/support/norms.h"
-#include "kernels/cuda/device/norms.h"
+#include "kernels/cuda/device/norm.h"
+#include "kernels/cuda/device/rope.h"
+#include "kernels/cuda/device/softmax.h"
 #include "kernels/cuda/support/dtypes.h"
 #include "kernels/cuda/support/launch_check.h"
 #include "kernels/cuda/support/op_state.h"

@@ -1,7 +1,8 @@
 #include <string>
 #include <utility>
 
-#include "kernels/cuda/device/elementwise.h"
+#include "kernels/cuda/device/cast.h"
+#include "kernels/cuda/device/unary.h"
 #include "kernels/cuda/support/dtypes.h"
 #include "kernels/cuda/support/launch_check.h"
 #include "kernels/cuda/support/op_state.h"

@@ -1,0 +1,4 @@
+#pragma once
+
+// The launchers of rope.cu are declared there; a kernel that includes this has the file in its digest.
+#include "kernels/cuda/device/norms.h"
