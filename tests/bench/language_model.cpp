@@ -31,6 +31,7 @@ struct Arguments {
   std::string store = "none";
   bool takes_unmeasured = false;
   int threads = 1;
+  std::string device = "cpu";
   std::int64_t prompt = 64;
   std::int64_t new_tokens = 16;
   int profile = 0;
@@ -56,7 +57,10 @@ void print_memory(const char* when) {
 
 class Bench {
  public:
-  explicit Bench(const Arguments& arguments) : arguments_(arguments) {
+  explicit Bench(const Arguments& arguments)
+      : arguments_(arguments),
+        devices_(DeviceSet::parse(arguments.device)),
+        kernels_(kernels::kernels_on(devices_)) {
     if (arguments.store != "none") store_ = open_store(arguments.store);
   }
 
@@ -67,7 +71,7 @@ class Bench {
                                    {.form = ModelForm::generate});
     fmt::print("loaded in {:.1f} ms\n", 1e-6 * static_cast<double>(monotonic_ns() - start_ns));
     print_memory("loaded");
-    const Graph graph = prepare(model.graph, ops::all_ops(), kernels::all_kernels());
+    const Graph graph = prepare(model.graph, ops::all_ops(), kernels_);
     const auto states = std::make_shared<States>();
     Session prompt = session(model, graph, states, arguments_.prompt, 0);
     Session token = session(model, graph, states, 1, arguments_.prompt);
@@ -88,14 +92,15 @@ class Bench {
                                {"N", count},
                                {"past", past},
                                {"capacity", arguments_.prompt + arguments_.new_tokens}};
-    GraphDispatcher dispatcher(ops::all_ops(), kernels::all_kernels(), store_.get(),
+    GraphDispatcher dispatcher(ops::all_ops(), kernels_, store_.get(),
                                {.choose = {.tolerance = arguments_.tolerance,
                                            .takes_unmeasured = arguments_.takes_unmeasured},
-                                .threads = arguments_.threads});
+                                .threads = arguments_.threads,
+                                .regime = devices_.cuda ? Regime::cold : Regime::hot});
     const Decision decision = dispatcher.decide(graph, bindings);
-    Plan plan = compile(decision.path, ops::all_ops(), kernels::all_kernels(), bindings,
+    Plan plan = compile(decision.path, ops::all_ops(), kernels_, bindings,
                         {.threads = arguments_.threads});
-    return Session(std::move(plan), ops::all_ops(), kernels::all_kernels(), model.weights,
+    return Session(std::move(plan), ops::all_ops(), kernels_, model.weights,
                    {.threads = arguments_.threads, .states = std::move(states)});
   }
 
@@ -150,6 +155,8 @@ class Bench {
   }
 
   Arguments arguments_;
+  DeviceSet devices_;
+  const std::vector<Kernel>& kernels_;
   std::unique_ptr<Store> store_;
 };
 
@@ -166,6 +173,7 @@ int main(int argc, char** argv) {
                "Also kernels of fewer bits that nobody has measured");
   app.add_option("--store", arguments.store, "Store to choose by, or none");
   app.add_option("--threads", arguments.threads, "Threads");
+  app.add_option("--device", arguments.device, "cpu, cuda:K or auto");
   app.add_option("--prompt", arguments.prompt, "Prompt tokens");
   app.add_option("--new", arguments.new_tokens, "New tokens");
   app.add_option("--profile", arguments.profile, "Runs of which the steps' medians are shown");

@@ -17,8 +17,8 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/bin" "$stage/lib"
 [ -e "$build/lib/libpaceline_cuda.so" ] || refuse "$build has no CUDA module: it was built without nvcc"
-for program in paceline paceline-worker gpu_tests bench_gpu; do
-  [ -e "$build/bin/$program" ] || [ "$program" = bench_gpu ] || refuse "$build/bin lacks $program: build it first"
+for program in paceline paceline-worker gpu_tests bench_gpu bench_language_model; do
+  [ -e "$build/bin/$program" ] || [[ $program == bench_* ]] || refuse "$build/bin lacks $program: build it first"
   [ ! -e "$build/bin/$program" ] || strip -o "$stage/bin/$program" "$build/bin/$program"
 done
 bash "$root/cmake/bundle_libraries.sh" "$stage"

@@ -62,6 +62,28 @@ against_torch() { python3 "$root/tests/bench/gpu_against_torch.py" "$bin/bench_g
 stage_matmul() { against_torch matmul; }
 stage_attention() { against_torch attention; against_torch decode_attention; }
 stage_chains() { against_torch chains; }
+model_of() { [ -e "/tmp/$1" ] || python3 "$root/tests/device/make_model.py" "$1" "/tmp/$1"; }
+prompt_of() { python3 -c "print(','.join(str(i * 7919 % 30000) for i in range($1)))"; }
+generate() { "$bin/paceline" generate "$@" --device cuda:0 --json | tr -d '\n ' | sed 's/"prompt":\[[^]]*\]/"prompt":[]/'; echo; }
+stage_decode() {
+  model_of qwen3-0.6b
+  for length in 1024 4096; do generate /tmp/qwen3-0.6b --tokens "$(prompt_of $length)" --max-new 65 --store none; done
+  python3 "$root/tests/device/torch_model.py" /tmp/qwen3-0.6b
+}
+# Measures the shapes of a prompt and of a token behind it, then generates by what was found.
+stage_tuned_decode() {
+  model_of qwen3-0.6b
+  export PACELINE_STORE=$out/h200.store
+  for shape in "N=1 past=1024" "N=1024 past=0"; do
+    set -- $shape
+    "$bin/paceline" measure /tmp/qwen3-0.6b --device cuda:0 --form generate --bind B=1 --bind "$1" --bind "$2" \
+      --bind capacity=1089 --regime cold --sitting-seconds 0.1 --tolerance 2e-2 2>&1 | tail -3
+  done
+  generate /tmp/qwen3-0.6b --tokens "$(prompt_of 1024)" --max-new 65 --tolerance 2e-2
+  generate /tmp/qwen3-0.6b --tokens "$(prompt_of 1024)" --max-new 65 --tolerance 2e-2 --no-search
+  "$bin/bench_language_model" --folder /tmp/qwen3-0.6b --device cuda:0 --store "$PACELINE_STORE" --tolerance 2e-2 \
+    --prompt 1024 --new 65 --profile 5
+}
 stage_memcheck() { compute-sanitizer --tool memcheck --error-exitcode 9 "$bin/gpu_tests" --gtest_filter="${FILTER:-*AgreesWithTheReference*}"; }
 stage_racecheck() { compute-sanitizer --tool racecheck --error-exitcode 9 "$bin/gpu_tests" --gtest_filter="${FILTER:-*AgreesWithTheReference*}"; }
 
@@ -88,7 +110,7 @@ for stage in "$@"; do
   fi
   start=$(date +%s)
   # A shell of its own, so that the limit ends all that the stage started.
-  export -f "stage_$stage" shards against_torch
+  export -f $(compgen -A function)
   export out bin place root
   timeout -k 5 "$(limit_of "$stage")" bash -c "stage_$stage" > "$out/$stage.log" 2>&1
   rc=$?
