@@ -52,16 +52,15 @@ CublasLtProblem problem_of(const ProductArguments& p, const Call& call, bool is_
                                          : std::min(alignment_of(p.out), alignment_of(p.bias)),
   };
   int epilogue = p.bias != nullptr ? CUBLASLT_EPILOGUE_BIAS : 0;
-  if (p.activation == FinalActivation::relu) epilogue |= CUBLASLT_EPILOGUE_RELU;
   if (p.activation == FinalActivation::gelu_tanh) epilogue |= CUBLASLT_EPILOGUE_GELU;
   made.epilogue = epilogue == 0 ? CUBLASLT_EPILOGUE_DEFAULT : epilogue;
   return made;
 }
 
-// Whether the epilogue has it; others are a pass over the results.
+// Whether the epilogue has it; others are a pass over the results. The library's own relu makes 0
+// of NaN.
 bool is_epilogue(FinalActivation activation) {
-  return activation == FinalActivation::none || activation == FinalActivation::relu ||
-         activation == FinalActivation::gelu_tanh;
+  return activation == FinalActivation::none || activation == FinalActivation::gelu_tanh;
 }
 
 using Arguments = ProductArguments (*)(const Call&);

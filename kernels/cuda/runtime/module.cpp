@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/interface_digest.h"
 #include "kernels/cuda/libraries/cublaslt.h"
+#include "kernels/cuda/libraries/nvrtc.h"
 #include "kernels/cuda/runtime/runtime.h"
 
 namespace paceline::kernels {
@@ -11,7 +12,7 @@ std::vector<Kernel> listed_kernels();
 
 namespace {
 
-std::vector<CudaLibrary> libraries() { return {cuda::cublaslt_library()}; }
+std::vector<CudaLibrary> libraries() { return {cuda::cublaslt_library(), cuda::nvrtc_library()}; }
 
 constexpr CudaModule module = {
     .interface_digest = cuda_interface_digest,
