@@ -25,6 +25,9 @@ function(paceline_catalogue kind)
     file(GLOB_RECURSE inputs CONFIGURE_DEPENDS
       ${PROJECT_SOURCE_DIR}/kernels/*.h ${PROJECT_SOURCE_DIR}/kernels/*.cuh
       ${PROJECT_SOURCE_DIR}/kernels/*.cu)
+    file(GLOB shared CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/support/*.cpp
+      ${PROJECT_SOURCE_DIR}/kernels/cuda/libraries/*.cpp)
+    list(APPEND inputs ${shared})
   endif()
   string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
   get_target_property(options ${arg_LIBRARY} COMPILE_OPTIONS)

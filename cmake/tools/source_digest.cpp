@@ -237,6 +237,20 @@ std::vector<std::string> quoted_includes(const std::vector<std::string>& tokens)
   return found;
 }
 
+// What a header declares and a file beside it defines, as kernels for the GPU have it: launchers of
+// device code, and what several kernels share. Empty: none of those headers.
+std::filesystem::path code_of(const std::filesystem::path& header) {
+  if (header.extension() != ".h") return {};
+  std::filesystem::path code = header;
+  const std::filesystem::path folder = header.parent_path().filename();
+  if (folder == "device") return code.replace_extension(".cu");
+  const bool is_shared = folder == "support" || folder == "libraries";
+  if (is_shared && header.generic_string().starts_with("kernels/cuda/")) {
+    return code.replace_extension(".cpp");
+  }
+  return {};
+}
+
 using Sources = std::map<std::string, std::vector<std::string>>;
 
 void collect(const std::filesystem::path& root, const std::filesystem::path& file,
@@ -245,12 +259,8 @@ void collect(const std::filesystem::path& root, const std::filesystem::path& fil
   const auto& tokens =
       sources.emplace(file.generic_string(), tokens_of(read_file(root / file))).first->second;
   const std::filesystem::path top = *file.begin();
-  // Device code has launchers declared in device/NAME.h and lies beside it.
-  std::filesystem::path device_code = file;
-  device_code.replace_extension(".cu");
-  if (file.extension() == ".h" && file.parent_path().filename() == "device" &&
-      std::filesystem::is_regular_file(root / device_code)) {
-    collect(root, device_code, sources);
+  if (const auto code = code_of(file); !code.empty() && std::filesystem::exists(root / code)) {
+    collect(root, code, sources);
   }
   for (const std::string& name : quoted_includes(tokens)) {
     for (const std::filesystem::path& base : {std::filesystem::path(), file.parent_path()}) {

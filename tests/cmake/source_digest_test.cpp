@@ -93,6 +93,39 @@ TEST_F(SourceDigest, LeavesOtherFoldersAndOtherFilesAlone) {
   EXPECT_EQ(digest(), before);
 }
 
+TEST_F(SourceDigest, CoversDeviceCodeBehindItsHeader) {
+  write("kernels/cuda/device/add.h", "void launch_add();\n");
+  write("kernels/cuda/device/add.cu", "int threads = 128;\n");
+  const std::string before = digest_of("#include \"kernels/cuda/device/add.h\"\n");
+  write("kernels/cuda/device/add.cu", "int threads = 256;\n");
+  EXPECT_NE(digest(), before);
+}
+
+TEST_F(SourceDigest, CoversSharedCodeOfTheGpuBehindItsHeader) {
+  for (const std::string folder : {"support", "libraries"}) {
+    const std::string shared = "kernels/cuda/" + folder + "/text";
+    write(shared + ".h", "int text();\n");
+    write(shared + ".cpp", "#include \"kernels/cuda/support/words.h\"\nint text() { return 1; }\n");
+    write("kernels/cuda/support/words.h", "int words();\n");
+    write("kernels/cuda/support/words.cpp", "int words() { return 1; }\n");
+    const std::string before = digest_of("#include \"" + shared + ".h\"\n");
+    write(shared + ".cpp", "#include \"kernels/cuda/support/words.h\"\nint text() { return 2; }\n");
+    const std::string after = digest();
+    EXPECT_NE(after, before) << folder;
+    write("kernels/cuda/support/words.cpp", "int words() { return 2; }\n");
+    EXPECT_NE(digest(), after) << folder;
+  }
+}
+
+// Digests of the CPU's kernels are in stores that are there.
+TEST_F(SourceDigest, LeavesSharedCodeOfTheCpuAlone) {
+  write("kernels/cpu/support/text.h", "int text();\n");
+  write("kernels/cpu/support/text.cpp", "int text() { return 1; }\n");
+  const std::string before = digest_of("#include \"kernels/cpu/support/text.h\"\n");
+  write("kernels/cpu/support/text.cpp", "int text() { return 2; }\n");
+  EXPECT_EQ(digest(), before);
+}
+
 TEST_F(SourceDigest, SurvivesHeadersThatIncludeEachOther) {
   write("kernels/a.h", "#include \"kernels/b.h\"\n");
   write("kernels/b.h", "#include \"kernels/a.h\"\n");
