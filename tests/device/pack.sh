@@ -26,8 +26,9 @@ strip -o "$stage/lib/libpaceline_cuda.so" "$build/lib/libpaceline_cuda.so"
 for program in "$stage"/bin/* "$stage/lib/libpaceline_cuda.so"; do
   patchelf --set-rpath '$ORIGIN/../lib' "$program"
 done
+printf '%s\n' "$root" > "$stage/source_folder"
 mkdir -p "$(dirname "$output")"
-tar -C "$stage" -c bin lib | xz -2 -T0 > "$output"
+tar -C "$stage" -c bin lib source_folder | xz -2 -T0 > "$output"
 bytes=$(stat -c %s "$output")
 [ "$bytes" -le "$limit" ] || refuse "$output has $bytes bytes, above $limit"
 echo "pack: $output, $((bytes >> 20)) MiB"

@@ -25,9 +25,11 @@ unpack() {
   mkdir -p "$place"
   tar -C "$place" -xJf "${PACK:-$root/.gpu/pack.tar.xz}" || exit 1
   # The tests know their data by the folder that they were compiled in.
-  if [ "$root" != "${SOURCE:-/work/main}" ]; then
-    mkdir -p "$(dirname "${SOURCE:-/work/main}")"
-    ln -sfn "$root" "${SOURCE:-/work/main}"
+  local source
+  source=$(cat "$place/source_folder") || exit 1
+  if [ "$root" != "$source" ]; then
+    mkdir -p "$(dirname "$source")"
+    ln -sfn "$root" "$source"
   fi
   PACELINE_CUDA_LIBRARIES=${PACELINE_CUDA_LIBRARIES:-$(cuda_libraries)}
   export PACELINE_CUDA_LIBRARIES
@@ -84,6 +86,17 @@ stage_tuned_decode() {
   "$bin/bench_language_model" --folder /tmp/qwen3-0.6b --device cuda:0 --store "$PACELINE_STORE" --tolerance 2e-2 \
     --prompt 1024 --new 65 --profile 5
 }
+# Equivalent programs of a token's plan, raced whole; then generation by the winner.
+stage_raced_decode() {
+  model_of qwen3-0.6b
+  export PACELINE_STORE=$out/h200.store
+  timeout 200 "$bin/paceline" measure /tmp/qwen3-0.6b --device cuda:0 --form generate --bind B=1 --bind N=1 --bind past=1024 \
+    --bind capacity=1089 --regime hot,cold --sitting-seconds 0.05 --tolerance 2e-2 --paths 4 --study-seconds 60 \
+    --race-seconds 5 2>&1 | grep -v "^measured [0-9]*/" | tail -25
+  generate /tmp/qwen3-0.6b --tokens "$(prompt_of 1024)" --max-new 65 --tolerance 2e-2
+}
+# PyTorch in bfloat16 against what it gave in float: what an error of bf16 is worth.
+stage_torch_bf16() { python3 "$root/tests/device/torch_bf16.py" "$root"/tests/data/models/*; }
 stage_memcheck() { compute-sanitizer --tool memcheck --error-exitcode 9 "$bin/gpu_tests" --gtest_filter="${FILTER:-*AgreesWithTheReference*}"; }
 stage_racecheck() { compute-sanitizer --tool racecheck --error-exitcode 9 "$bin/gpu_tests" --gtest_filter="${FILTER:-*AgreesWithTheReference*}"; }
 
