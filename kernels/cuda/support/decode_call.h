@@ -2,9 +2,11 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "kernels/cuda/device/attention_decode.h"
+#include "kernels/cuda/device/attention_split.h"
 #include "kernels/cuda/runtime/errors.h"
 #include "kernels/cuda/support/attention_call.h"
 
@@ -34,18 +36,27 @@ struct DecodeState : AttentionState {
 
 inline void bind_decode(const Call& call) {
   const AttentionArguments p = attention_arguments(call);
-  if (takes_attention_decode(p)) call.state<DecodeState>().hold(decode_counters(p));
+  if (!takes_attention_decode(p)) return;
+  call.state<DecodeState>().hold(std::max(decode_counters(p), split_counters(p)));
 }
 
-// Requires: takes_attention_decode(p).
-inline void run_decode(const AttentionArguments& p, const Call& call) {
-  launch_attention_decode(p, static_cast<float*>(call.workspace),
-                          call.state<DecodeState>().counters.get(), place_of(call));
+// On the tensor cores where they take it. Requires: takes_attention_decode(p).
+inline void run_decode(const AttentionArguments& p, const Call& call,
+                       const SplitShape& shape = {}) {
+  float* partials = static_cast<float*>(call.workspace);
+  int* counters = call.state<DecodeState>().counters.get();
+  if (takes_attention_split(p)) {
+    launch_attention_split(p, shape, partials, counters, place_of(call));
+  } else {
+    launch_attention_decode(p, partials, counters, place_of(call));
+  }
 }
 
 inline Dim decode_workspace_bytes(const OpInputs& in, const Resources&) {
+  static_assert(split_parts_max <= decode_blocks);
+  constexpr std::int64_t numbers = std::max(decode_block_rows, 2 * split_rows_max);
   const Dim places = 2 * in[1].shape[0] * in[1].shape[1] + decode_blocks;
-  return places * (in[2].shape[3] + 2) * (decode_block_rows * std::int64_t{sizeof(float)});
+  return places * (in[2].shape[3] + 2) * (numbers * std::int64_t{sizeof(float)});
 }
 
 }  // namespace paceline::kernels::cuda

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+// Attention over some of the keys, four numbers of a row's result at a time, and how results over
+// other keys are added up: in registers, from the blocks of a cluster, from memory.
+namespace paceline::kernels::cuda {
+
+// The largest exponent of two among the scores, the sum of the weights and the values weighed by
+// them, weights being powers of two of scores less the largest.
+struct alignas(16) Share {
+  float4 sums;
+  float largest, total;
+};
+
+// What exponents are reckoned from: the largest, or 0 when there is none.
+__device__ inline float shift_of(float largest) { return largest == -INFINITY ? 0.f : largest; }
+
+// load(0), load(1), ... below `count`, added up in order, eight loads at a time.
+template <typename Load>
+__device__ Share add_shares(int count, Load load) {
+  Share all{{0, 0, 0, 0}, -INFINITY, 0};
+  for (int from = 0; from < count; from += 8) {
+    Share part[8];
+#pragma unroll
+    for (int j = 0; j < 8; ++j) {
+      part[j] = from + j < count ? load(from + j) : Share{{0, 0, 0, 0}, -INFINITY, 0};
+    }
+    float best = all.largest;
+#pragma unroll
+    for (int j = 0; j < 8; ++j) best = fmaxf(best, part[j].largest);
+    const float shift = shift_of(best);
+    const auto add = [&](Share& to, const Share& other, float factor) {
+      to.sums.x += factor * other.sums.x;
+      to.sums.y += factor * other.sums.y;
+      to.sums.z += factor * other.sums.z;
+      to.sums.w += factor * other.sums.w;
+      to.total += factor * other.total;
+    };
+    Share sum{{0, 0, 0, 0}, best, 0};
+    add(sum, all, exp2f(all.largest - shift));
+#pragma unroll
+    for (int j = 0; j < 8; ++j) add(sum, part[j], exp2f(part[j].largest - shift));
+    all = sum;
+  }
+  return all;
+}
+
+// Past the first level of caches.
+__device__ inline Share load_share(const Share* from) {
+  const float4* words = reinterpret_cast<const float4*>(from);
+  const float4 sums = __ldcg(words), scales = __ldcg(words + 1);
+  return {sums, scales.x, scales.y};
+}
+
+// A barrier of all threads of the cluster; what was written to shared memory before is seen after.
+__device__ inline void meet_cluster() {
+  asm volatile(
+      "barrier.cluster.arrive.release;\n"
+      "barrier.cluster.wait.acquire;" ::
+          : "memory");
+}
+
+// What block `rank` of the cluster has where this one has `sums` (four numbers) and `scales`
+// (largest and total).
+__device__ inline Share share_of_block(std::uint32_t sums, std::uint32_t scales, int rank) {
+  Share share;
+  asm volatile(
+      "{\n.reg .b32 at;\n"
+      "mapa.shared::cluster.u32 at, %6, %8;\n"
+      "ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [at];\n"
+      "mapa.shared::cluster.u32 at, %7, %8;\n"
+      "ld.shared::cluster.v2.f32 {%4, %5}, [at];\n}"
+      : "=f"(share.sums.x), "=f"(share.sums.y), "=f"(share.sums.z), "=f"(share.sums.w),
+        "=f"(share.largest), "=f"(share.total)
+      : "r"(sums), "r"(scales), "r"(rank)
+      : "memory");
+  return share;
+}
+
+}  // namespace paceline::kernels::cuda

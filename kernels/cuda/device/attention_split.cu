@@ -1,0 +1,450 @@
+#include "kernels/cuda/device/attention_split.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/cuda/device/attention_parts.cuh"
+#include "kernels/cuda/device/attention_shares.cuh"
+#include "kernels/cuda/device/launch.cuh"
+#include "kernels/cuda/device/mma.cuh"
+
+// Scores and results are computed transposed, S' = K Q' and O' = V' P', so that eight rows of
+// queries are the columns of a product and none of the tensor cores' sixteen rows is idle. The
+// order of the depth is the lanes': each takes 16 bytes of a key as they come, and the same of q.
+namespace paceline::kernels::cuda {
+namespace {
+
+constexpr int warps = 8, block_threads = 32 * warps;
+constexpr int tile_keys = 16;  // Of a warp at a time.
+constexpr float log2e = 1.4426950408889634f;
+
+__device__ inline float power_of_two(float exponent) {  // Within 2^-22; 0 below 2^-126.
+  float result;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(exponent));
+  return result;
+}
+
+// A matrix of 8 by 8 halves, two of a row in each lane, to its transpose.
+__device__ inline std::uint32_t transposed(std::uint32_t matrix) {
+  std::uint32_t result;
+  asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(result) : "r"(matrix));
+  return result;
+}
+
+__device__ inline std::uint32_t word(const uint4& vector, int i) {
+  return i == 0 ? vector.x : i == 1 ? vector.y : i == 2 ? vector.z : vector.w;
+}
+
+// Element `i` of two vectors of halves in one word.
+__device__ inline std::uint32_t pair_of(const uint4& low, const uint4& high, int i) {
+  return __byte_perm(word(low, i / 2), word(high, i / 2), i % 2 == 0 ? 0x5410 : 0x7632);
+}
+
+// Sixteen keys of a warp. Lane 4 * g + c holds chunks c, c + 4, ... of keys g and g + 8.
+template <int width>
+struct Keys {
+  uint4 at[2][width / 32];
+
+  template <typename T>
+  __device__ void load(const T* from, std::int64_t stride, int first, int end) {
+    const int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      const int key = first + lane / 4 + 8 * h;
+      const T* row = from + key * stride + lane % 4 * 8;
+#pragma unroll
+      for (int i = 0; i < width / 32; ++i) {
+        at[h][i] = key < end ? load_stream(row + 32 * i) : make_uint4(0, 0, 0, 0);
+      }
+    }
+  }
+};
+
+// Their values. Lane 4 * g + c holds chunks g, g + 8, ... of keys 2c, 2c + 1, 2c + 8 and 2c + 9.
+template <int width>
+struct Values {
+  uint4 at[4][width / 64];
+
+  template <typename T>
+  __device__ void load(const T* from, std::int64_t stride, int first, int end) {
+    const int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const int key = first + lane % 4 * 2 + j % 2 + j / 2 * 8;
+      const T* row = from + key * stride + lane / 4 * 8;
+#pragma unroll
+      for (int i = 0; i < width / 64; ++i) {
+        at[j][i] = key < end ? load_stream(row + 64 * i) : make_uint4(0, 0, 0, 0);
+      }
+    }
+  }
+  // The first operand of product `m`: rows `place(m, 0)` and `place(m, 1)` of what lane / 4 holds.
+  __device__ void operand(int m, std::uint32_t (&a)[4]) const {
+    if constexpr (width == 64) {
+      a[0] = pair_of(at[0][0], at[1][0], 2 * m);
+      a[1] = pair_of(at[0][0], at[1][0], 2 * m + 1);
+      a[2] = pair_of(at[2][0], at[3][0], 2 * m);
+      a[3] = pair_of(at[2][0], at[3][0], 2 * m + 1);
+    } else {
+      a[0] = pair_of(at[0][0], at[1][0], m);
+      a[1] = pair_of(at[0][1], at[1][1], m);
+      a[2] = pair_of(at[2][0], at[3][0], m);
+      a[3] = pair_of(at[2][1], at[3][1], m);
+    }
+  }
+  static __device__ int place(int m, int half) {
+    const int g = threadIdx.x % 32 / 4;
+    return width == 64 ? 8 * g + 2 * m + half : 64 * half + 8 * g + m;
+  }
+};
+
+// What a lane knows of rows 8 * tile + lane % 4 * 2 and the next.
+template <int width, int row_tiles>
+struct Found {
+  float largest[row_tiles][2], total[row_tiles][2], sums[row_tiles][width / 16][4];
+};
+
+// Not kept in registers from one time to the next.
+__device__ inline uint4 load_shared(std::uint32_t at) {
+  uint4 value;
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
+               : "r"(at));
+  return value;
+}
+
+// Scores of sixteen keys: of key lane / 4 and that plus 8, of the lane's rows. `query`: the lane's
+// 16 bytes of Shared::query.
+template <typename T, int width>
+__device__ void score_keys(const Keys<width>& keys, std::uint32_t query, float (&scores)[4]) {
+  float other[4] = {0, 0, 0, 0};  // Two chains of products wait less than one.
+#pragma unroll
+  for (int i = 0; i < 4; ++i) scores[i] = 0;
+#pragma unroll
+  for (int i = 0; i < width / 32; ++i) {
+    const uint4 &k0 = keys.at[0][i], &k1 = keys.at[1][i], q = load_shared(query + i * 512);
+    multiply_add(scores, {k0.x, k1.x, k0.y, k1.y}, q.x, q.y, T{});
+    multiply_add(other, {k0.z, k1.z, k0.w, k1.w}, q.z, q.w, T{});
+  }
+#pragma unroll
+  for (int i = 0; i < 4; ++i) scores[i] += other[i];
+}
+
+// Exponents of two from sums of products.
+__device__ inline void scale_scores(const AttentionArguments& p, float (&scores)[4]) {
+  const float scale = static_cast<float>(p.scale), cap = static_cast<float>(p.softcap);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    scores[i] =
+        cap > 0 ? cap * tanhf(scores[i] * scale / cap) * log2e : scores[i] * (scale * log2e);
+  }
+}
+
+// Hides keys that the lane's rows, `row` and the next, do not see; `first_key` is lane / 4's.
+__device__ inline void hide(const AttentionArguments& p, float (&scores)[4], int row, int row_count,
+                            int first_key, int end, int keys) {
+#pragma unroll
+  for (int r = 0; r < 2; ++r) {
+    const int query = min(row + r, row_count - 1) % static_cast<int>(p.queries);
+    const KeyRange range = visible_keys(p, query, keys);
+    const int first = static_cast<int>(min(range.first, static_cast<std::int64_t>(keys)));
+    const int last = min(static_cast<int>(range.last), end);
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      const int key = first_key + 8 * h;
+      if (key < first || key >= last) scores[2 * h + r] = -INFINITY;
+    }
+  }
+}
+
+// Scores to weights, packed as the second operand of the values' products.
+template <typename T, int width, int row_tiles>
+__device__ void weigh(Found<width, row_tiles>& found, int tile, float (&scores)[4],
+                      std::uint32_t (&weights)[2]) {
+  float factors[2];
+#pragma unroll
+  for (int r = 0; r < 2; ++r) {
+    float best = fmaxf(scores[r], scores[2 + r]);
+#pragma unroll
+    for (int s = 4; s < 32; s *= 2) best = fmaxf(best, __shfl_xor_sync(~0u, best, s));
+    best = fmaxf(best, found.largest[tile][r]);
+    const float shift = shift_of(best);
+    factors[r] = power_of_two(found.largest[tile][r] - shift);
+    found.largest[tile][r] = best;
+#pragma unroll
+    for (int h = 0; h < 2; ++h) scores[2 * h + r] = power_of_two(scores[2 * h + r] - shift);
+    found.total[tile][r] = found.total[tile][r] * factors[r] + (scores[r] + scores[2 + r]);
+  }
+#pragma unroll
+  for (int m = 0; m < width / 16; ++m) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) found.sums[tile][m][i] *= factors[i % 2];
+  }
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+    weights[h] = transposed(pack_halves(scores[2 * h], scores[2 * h + 1], T{}));
+  }
+}
+
+// What the warps of a block found, and then the block: [row][width] numbers each.
+template <int width, int row_tiles>
+struct Shared {
+  static constexpr int rows = 8 * row_tiles;
+  uint4 query[row_tiles][width / 32][32];  // By lane: chunks c, c + 4, ... of row g.
+  float sums[warps][rows][width];
+  float2 scales[warps][rows];
+  float4 block_sums[rows * width / 4];
+  float2 block_scales[rows];
+  int is_last;
+};
+
+template <int width, int row_tiles>
+__device__ void store_found(Shared<width, row_tiles>& shared, Found<width, row_tiles>& found,
+                            int row_count) {
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+#pragma unroll
+  for (int tile = 0; tile < row_tiles; ++tile) {
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      float total = found.total[tile][r];
+#pragma unroll
+      for (int s = 4; s < 32; s *= 2) total += __shfl_xor_sync(~0u, total, s);
+      const int row = 8 * tile + lane % 4 * 2 + r;
+      if (row >= row_count) continue;
+      if (lane < 4) shared.scales[warp][row] = make_float2(found.largest[tile][r], total);
+#pragma unroll
+      for (int m = 0; m < width / 16; ++m) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          shared.sums[warp][row][Values<width>::place(m, half)] = found.sums[tile][m][2 * half + r];
+        }
+      }
+    }
+  }
+}
+
+template <typename T, int width, int row_tiles>
+__global__ void __launch_bounds__(block_threads, row_tiles == 1 ? 2 : 1)
+    attend_split(const __grid_constant__ AttentionArguments p, Share* partials, int* counters,
+                 int splits, int cluster) {
+  extern __shared__ __align__(16) char memory[];
+  auto& shared = *reinterpret_cast<Shared<width, row_tiles>*>(memory);
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int split = static_cast<int>(blockIdx.x % splits), rank = split % cluster;
+  const int place = static_cast<int>(blockIdx.x / splits);
+  const int groups = static_cast<int>(p.groups), queries = static_cast<int>(p.queries);
+  const int batch = place / groups, group = place % groups;
+  const int heads_per_group = static_cast<int>(p.heads) / groups;
+  const int row_count = heads_per_group * queries;
+  const int keys = static_cast<int>(key_count(p));
+
+  // Both ends of what is seen grow with the query.
+  const KeyRange of_first = visible_keys(p, 0, keys), of_last = visible_keys(p, queries - 1, keys);
+  const int begin = static_cast<int>(min(of_first.first, static_cast<std::int64_t>(keys)));
+  const int wanted = max(static_cast<int>(of_last.last) - begin, 0);
+  const int tiles = (wanted + tile_keys - 1) / tile_keys;
+  const int per_split = (tiles + splits - 1) / splits * tile_keys;
+  const int split_begin = begin + split * per_split;
+  const int end = min(split_begin + per_split, begin + wanted);
+
+  const T* k = static_cast<const T*>(p.k) + batch * p.k_strides[0] + group * p.k_strides[1];
+  const T* v = static_cast<const T*>(p.v) + batch * p.v_strides[0] + group * p.v_strides[1];
+  int at = split_begin + warp * tile_keys;
+  Keys<width> key;
+  Values<width> value;
+  key.load(k, p.k_strides[2], at, end);
+  value.load(v, p.v_strides[2], at, end);
+
+  if (warp < row_tiles) {
+    const int row = 8 * warp + lane / 4, head = group * heads_per_group + row / queries;
+    const T* q = static_cast<const T*>(p.q) + batch * p.q_strides[0] + head * p.q_strides[1] +
+                 row % queries * p.q_strides[2] + lane % 4 * 8;
+#pragma unroll
+    for (int i = 0; i < width / 32; ++i) {
+      shared.query[warp][i][lane] =
+          row < row_count ? load_stream(q + 32 * i) : make_uint4(0, 0, 0, 0);
+    }
+  }
+  __syncthreads();
+  const std::uint32_t query = shared_address(&shared.query[0][0][lane]);
+
+  Found<width, row_tiles> found;
+#pragma unroll
+  for (int tile = 0; tile < row_tiles; ++tile) {
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      found.largest[tile][r] = -INFINITY;
+      found.total[tile][r] = 0;
+    }
+#pragma unroll
+    for (int m = 0; m < width / 16; ++m) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) found.sums[tile][m][i] = 0;
+    }
+  }
+  for (; at < end; at += warps * tile_keys) {
+    const int next = at + warps * tile_keys;
+    float scores[row_tiles][4];
+#pragma unroll
+    for (int tile = 0; tile < row_tiles; ++tile) {
+      score_keys<T, width>(key, query + tile * (width / 32 * 512), scores[tile]);
+    }
+    key.load(k, p.k_strides[2], next, end);
+    std::uint32_t weights[row_tiles][2];
+#pragma unroll
+    for (int tile = 0; tile < row_tiles; ++tile) {
+      scale_scores(p, scores[tile]);
+      if (at < of_last.first || at + tile_keys > min(end, static_cast<int>(of_first.last))) {
+        hide(p, scores[tile], 8 * tile + lane % 4 * 2, row_count, at + lane / 4, end, keys);
+      }
+      weigh<T, width>(found, tile, scores[tile], weights[tile]);
+    }
+#pragma unroll
+    for (int m = 0; m < width / 16; ++m) {
+      std::uint32_t a[4];
+      value.operand(m, a);
+#pragma unroll
+      for (int tile = 0; tile < row_tiles; ++tile) {
+        multiply_add(found.sums[tile][m], a, weights[tile][0], weights[tile][1], T{});
+      }
+    }
+    value.load(v, p.v_strides[2], next, end);
+  }
+
+  store_found(shared, found, row_count);
+  __syncthreads();
+  constexpr int row_pieces = width / 4;
+  const int pieces = row_count * row_pieces;  // Of four numbers.
+  for (int i = threadIdx.x; i < pieces; i += block_threads) {
+    const int row = i / row_pieces;
+    const Share share = add_shares(warps, [&](int other) {
+      const float2 scale = shared.scales[other][row];
+      return Share{*reinterpret_cast<const float4*>(&shared.sums[other][row][i % row_pieces * 4]),
+                   scale.x, scale.y};
+    });
+    shared.block_sums[i] = share.sums;
+    if (i % row_pieces == 0) shared.block_scales[row] = make_float2(share.largest, share.total);
+  }
+  cluster > 1 ? meet_cluster() : __syncthreads();
+
+  // Every block of the cluster adds up its part of the pieces.
+  const int first_piece = pieces * rank / cluster, last_piece = pieces * (rank + 1) / cluster;
+  const int clusters = splits / cluster;
+  const auto write = [&](int i, const Share& share) {
+    const int row = i / row_pieces, head = group * heads_per_group + row / queries;
+    const std::int64_t out_row =
+        (static_cast<std::int64_t>(batch) * p.heads + head) * queries + row % queries;
+    const float factor = keys == 0 ? 0.f : 1 / share.total;
+    uint2 packed;
+    packed.x = pack_halves(share.sums.x * factor, share.sums.y * factor, T{});
+    packed.y = pack_halves(share.sums.z * factor, share.sums.w * factor, T{});
+    *reinterpret_cast<uint2*>(static_cast<T*>(p.out) + out_row * width + i % row_pieces * 4) =
+        packed;
+  };
+  Share* parts = partials + static_cast<std::int64_t>(place) * clusters * pieces;
+  for (int i = first_piece + static_cast<int>(threadIdx.x); i < last_piece; i += block_threads) {
+    Share share;
+    if (cluster == 1) {
+      const float2 scale = shared.block_scales[i / row_pieces];
+      share = {shared.block_sums[i], scale.x, scale.y};
+    } else {
+      const std::uint32_t sums = shared_address(&shared.block_sums[i]);
+      const std::uint32_t scales = shared_address(&shared.block_scales[i / row_pieces]);
+      share = add_shares(cluster, [&](int other) { return share_of_block(sums, scales, other); });
+    }
+    if (clusters == 1) {
+      write(i, share);
+    } else {
+      parts[static_cast<std::int64_t>(split / cluster) * pieces + i] = share;
+    }
+  }
+  if (cluster > 1) meet_cluster();  // Nobody reads this block's memory any more.
+  if (clusters == 1) return;
+  __threadfence();
+  __syncthreads();
+  int* counter = counters + place * cluster + rank;
+  if (threadIdx.x == 0) shared.is_last = atomicAdd(counter, 1) == clusters - 1;
+  __syncthreads();
+  if (!shared.is_last) return;
+  __threadfence();
+  for (int i = first_piece + static_cast<int>(threadIdx.x); i < last_piece; i += block_threads) {
+    write(i, add_shares(clusters, [&](int other) {
+            return load_share(parts + static_cast<std::int64_t>(other) * pieces + i);
+          }));
+  }
+  if (threadIdx.x == 0) *counter = 0;
+}
+
+struct Splits {
+  std::int64_t count, cluster;
+};
+
+// A power of two, so that clusters divide it.
+Splits splits_of(const AttentionArguments& p, const SplitShape& shape) {
+  const std::int64_t others = p.batch * p.groups;
+  std::int64_t count = 1;
+  while (count < 128 && 2 * count * others <= shape.blocks) count *= 2;
+  return {count, std::min(count, shape.cluster)};
+}
+
+template <typename T, int width, int row_tiles>
+void launch(const AttentionArguments& p, const SplitShape& shape, float* partials, int* counters,
+            const LaunchPlace& place) {
+  const Splits splits = splits_of(p, shape);
+  constexpr int bytes = static_cast<int>(sizeof(Shared<width, row_tiles>));
+  const auto kernel = attend_split<T, width, row_tiles>;
+  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+  if (splits.cluster > 8) {
+    cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
+  }
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeClusterDimension;
+  attribute.val.clusterDim.x = static_cast<unsigned>(splits.cluster);
+  attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(static_cast<unsigned>(p.batch * p.groups * splits.count));
+  config.blockDim = dim3(block_threads);
+  config.dynamicSmemBytes = bytes;
+  config.stream = place.stream;
+  config.attrs = &attribute;
+  config.numAttrs = splits.cluster > 1 ? 1 : 0;
+  cudaLaunchKernelEx(&config, kernel, p, reinterpret_cast<Share*>(partials), counters,
+                     static_cast<int>(splits.count), static_cast<int>(splits.cluster));
+}
+
+template <typename T>
+void launch_typed(const AttentionArguments& p, const SplitShape& shape, float* partials,
+                  int* counters, const LaunchPlace& place) {
+  const bool is_wide = p.width == 128, has_many = p.heads / p.groups * p.queries > 8;
+  if (is_wide && has_many) return launch<T, 128, 2>(p, shape, partials, counters, place);
+  if (is_wide) return launch<T, 128, 1>(p, shape, partials, counters, place);
+  if (has_many) return launch<T, 64, 2>(p, shape, partials, counters, place);
+  launch<T, 64, 1>(p, shape, partials, counters, place);
+}
+
+bool has_vectors(const void* data, const std::int64_t (&strides)[4]) {
+  if (reinterpret_cast<std::uintptr_t>(data) % 16 != 0 || strides[3] != 1) return false;
+  return strides[0] % 8 == 0 && strides[1] % 8 == 0 && strides[2] % 8 == 0;
+}
+
+}  // namespace
+
+bool takes_attention_split(const AttentionArguments& p) {
+  if (p.dtype != Element::f16 && p.dtype != Element::bf16) return false;
+  if (p.mask != nullptr || p.late_q >= 0 || p.late_k >= 0 || p.late_v >= 0) return false;
+  if (p.batch == 0 || p.heads == 0 || p.queries == 0) return false;
+  if ((p.width != 64 && p.width != 128) || p.value_width != p.width) return false;
+  return p.heads / p.groups * p.queries <= split_rows_max &&
+         reinterpret_cast<std::uintptr_t>(p.out) % 8 == 0 && has_vectors(p.q, p.q_strides) &&
+         has_vectors(p.k, p.k_strides) && has_vectors(p.v, p.v_strides);
+}
+
+std::int64_t split_counters(const AttentionArguments& p) { return 16 * p.batch * p.groups; }
+
+void launch_attention_split(const AttentionArguments& p, const SplitShape& shape, float* partials,
+                            int* counters, const LaunchPlace& place) {
+  p.dtype == Element::f16 ? launch_typed<__half>(p, shape, partials, counters, place)
+                          : launch_typed<__nv_bfloat16>(p, shape, partials, counters, place);
+}
+
+}  // namespace paceline::kernels::cuda
