@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/cuda/device/stream.cuh"
 #include "kernels/cuda/device/types.cuh"
 #include "kernels/cuda/device/walk.h"
 
@@ -10,7 +11,8 @@
 namespace paceline::kernels::cuda {
 
 inline constexpr int map_threads = 256;
-inline constexpr int map_places = 2;  // Of a thread, in flight together.
+inline constexpr int map_places = 2;    // Of a thread, in flight together.
+inline constexpr int dense_places = 4;  // The same where all is dense and long.
 
 // An operand that is not there.
 struct Nothing {};
@@ -49,6 +51,21 @@ __device__ __forceinline__ Out apply(const F& f, const A& a, const B& b, const C
   }
 }
 
+// Element i of dense operands and single values.
+template <typename Out, typename A, typename B, typename C, typename F>
+__device__ __forceinline__ void map_one(void* const* data, const bool* is_repeated, std::int64_t i,
+                                        const F& f) {
+  const auto of = [&]<typename T>(int operand) -> T {
+    if constexpr (std::is_same_v<T, Nothing>) {
+      return {};
+    } else {
+      return static_cast<const T*>(data[operand])[is_repeated[operand] ? 0 : i];
+    }
+  };
+  static_cast<Out*>(data[0])[i] = apply<Out>(
+      f, of.template operator()<A>(1), of.template operator()<B>(2), of.template operator()<C>(3));
+}
+
 template <int chunk, typename Out, typename A, typename B, typename C, int operands, typename F>
 __global__ void __launch_bounds__(map_threads)
     map_places_of(Walk<operands> walk, MapShape shape, F f) {
@@ -84,17 +101,53 @@ __global__ void __launch_bounds__(map_threads)
     *reinterpret_cast<Vector<Out, chunk>*>(static_cast<Out*>(walk.data[0]) + out[u]) = made;
   }
   if (first < shape.tail) {  // Of block 0 alone: less than one chunk.
-    const std::int64_t i = walk.count * chunk + first;
-    const auto of = [&]<typename T>(int operand) -> T {
-      if constexpr (std::is_same_v<T, Nothing>) {
-        return {};
-      } else {
-        return static_cast<const T*>(walk.data[operand])[shape.is_repeated[operand] ? 0 : i];
-      }
-    };
-    static_cast<Out*>(walk.data[0])[i] =
-        apply<Out>(f, of.template operator()<A>(1), of.template operator()<B>(2),
-                   of.template operator()<C>(3));
+    map_one<Out, A, B, C>(walk.data, shape.is_repeated, walk.count * chunk + first, f);
+  }
+}
+
+// Dense operands and single values.
+struct DenseMap {
+  std::int64_t count;  // Chunks.
+  std::int64_t tail;   // Elements behind them.
+  void* data[4];
+  bool is_repeated[4];
+};
+
+template <int chunk, typename Out, typename A, typename B, typename C, typename F>
+__global__ void __launch_bounds__(map_threads) map_dense(DenseMap of, F f) {
+  const std::int64_t first =
+      static_cast<std::int64_t>(blockIdx.x) * (map_threads * dense_places) + threadIdx.x;
+  Vector<A, chunk> a[dense_places];
+  Vector<B, chunk> b[dense_places];
+  Vector<C, chunk> c[dense_places];
+  const auto load = [&]<typename T>(Vector<T, chunk>& to, int operand, std::int64_t place) {
+    if constexpr (!std::is_same_v<T, Nothing>) {
+      const T* from = static_cast<const T*>(of.data[operand]);
+      to = of.is_repeated[operand] ? load_chunk<T, chunk>(from, 0, true)
+                                   : load_once<T, chunk>(from + place * chunk);
+    }
+  };
+#pragma unroll
+  for (int u = 0; u < dense_places; ++u) {
+    const std::int64_t place = first + u * map_threads;
+    if (place >= of.count) break;
+    load(a[u], 1, place);
+    load(b[u], 2, place);
+    load(c[u], 3, place);
+  }
+#pragma unroll
+  for (int u = 0; u < dense_places; ++u) {
+    const std::int64_t place = first + u * map_threads;
+    if (place >= of.count) break;
+    Vector<Out, chunk> made;
+#pragma unroll
+    for (int i = 0; i < chunk; ++i) {
+      made.at[i] = apply<Out>(f, a[u].at[i], b[u].at[i], c[u].at[i]);
+    }
+    *reinterpret_cast<Vector<Out, chunk>*>(static_cast<Out*>(of.data[0]) + place * chunk) = made;
+  }
+  if (first < of.tail) {  // Of block 0 alone.
+    map_one<Out, A, B, C>(of.data, of.is_repeated, of.count * chunk + first, f);
   }
 }
 
@@ -115,10 +168,13 @@ bool takes_chunks(const Loop<operands>& loop, const int (&bytes)[operands], int 
   return true;
 }
 
-inline unsigned map_blocks(std::int64_t places) {
-  constexpr std::int64_t each = map_threads * map_places;
+inline unsigned map_blocks(std::int64_t places, std::int64_t of_thread = map_places) {
+  const std::int64_t each = map_threads * of_thread;
   return static_cast<unsigned>(std::max<std::int64_t>(1, (places + each - 1) / each));
 }
+
+// From so many places on, every multiprocessor has blocks with all places of their threads.
+inline constexpr std::int64_t dense_count_min = 132 * 4 * map_threads * dense_places;
 
 // The output of one stride along each axis is dense as a whole; F computes and rounds.
 // `One` is used where elements are taken one by one: it may choose its function at run time.
@@ -137,6 +193,16 @@ void launch_map(const Loop<operands>& loop, F f, One one, const LaunchPlace& pla
     const Walk<operands> walk(loop, chunk);
     for (int i = 0; i < operands; ++i) shape.is_repeated[i] = loop.strides[i][0] == 0;
     shape.tail = loop.count - walk.count * chunk;
+    if (loop.rank == 1 && walk.count >= dense_count_min) {
+      DenseMap dense{.count = walk.count, .tail = shape.tail, .data = {}, .is_repeated = {}};
+      for (int i = 0; i < operands; ++i) {
+        dense.data[i] = loop.data[i];
+        dense.is_repeated[i] = shape.is_repeated[i];
+      }
+      map_dense<chunk, Out, A, B, C>
+          <<<map_blocks(walk.count, dense_places), map_threads, 0, place.stream>>>(dense, f);
+      return;
+    }
     map_places_of<chunk, Out, A, B, C>
         <<<map_blocks(walk.count), map_threads, 0, place.stream>>>(walk, shape, f);
     return;

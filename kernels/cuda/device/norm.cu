@@ -30,7 +30,7 @@ __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows 
   }
   T* out = static_cast<T*>(rows.rows.data[3]) + at[3];
   if (rows.is_layer) {
-    const double mean = x.sum(width, [](float e) { return e; }) / width;
+    const double mean = x.sum(width, [](double e) { return e; }) / width;
     const double variance = x.sum(width, [&](float e) { return (e - mean) * (e - mean); }) / width;
     const double scale = 1 / sqrt(variance + rows.epsilon);
     const float shift = static_cast<float>(mean), factor = static_cast<float>(scale);
@@ -117,7 +117,7 @@ void launch_norm(const NormRows& rows, Element dtype, const LaunchPlace& place) 
       };
       if (takes_pieces(rows, sizeof(T)) && is_piecewise(rows.weight, rows.weight_step) &&
           is_piecewise(rows.bias, rows.bias_step) &&
-          visit_row_size(rows.width * sizeof(T), in_registers)) {
+          visit_row_size(rows.width * sizeof(T), count, in_registers)) {
         return;
       }
     }

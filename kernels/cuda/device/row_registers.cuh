@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/cuda/device/norms.h"
+#include "kernels/cuda/device/stream.cuh"
 #include "kernels/cuda/device/team.cuh"
 #include "kernels/cuda/device/types.cuh"
 
@@ -33,13 +34,17 @@ struct Row {
 
   // Elements beyond `width`, a multiple of `chunk`, become `beyond`.
   __device__ __forceinline__ void load(const T* from, std::int64_t width, Compute<T> beyond) {
+    Vector<T, chunk> loaded[pieces];  // All on their way before the first is looked at.
 #pragma unroll
     for (int p = 0; p < pieces; ++p) {
       const std::int64_t first = (Team<size>::rank() + p * size) * chunk;
-      Vector<T, chunk> piece;
-      if (first < width) piece = *reinterpret_cast<const Vector<T, chunk>*>(from + first);
+      if (first < width) loaded[p] = load_once<T, chunk>(from + first);
+    }
 #pragma unroll
-      for (int i = 0; i < chunk; ++i) at[p][i] = first < width ? widen(piece.at[i]) : beyond;
+    for (int p = 0; p < pieces; ++p) {
+      const bool is_within = (Team<size>::rank() + p * size) * chunk < width;
+#pragma unroll
+      for (int i = 0; i < chunk; ++i) at[p][i] = is_within ? widen(loaded[p].at[i]) : beyond;
     }
   }
 
@@ -57,15 +62,23 @@ struct Row {
     }
   }
 
-  // The sum of f(element) over the whole row; elements beyond it do not count.
+  // The sum of f(element) over the whole row; elements beyond it do not count. Pieces are summed in
+  // the type of f's results, by pairs; their sums in double.
   template <typename F>
   __device__ __forceinline__ double sum(std::int64_t width, F f) const {
     double total = 0;
 #pragma unroll
     for (int p = 0; p < pieces; ++p) {
       if ((Team<size>::rank() + p * size) * chunk >= width) continue;
+      decltype(f(at[p][0])) part[chunk];
 #pragma unroll
-      for (int i = 0; i < chunk; ++i) total += f(at[p][i]);
+      for (int i = 0; i < chunk; ++i) part[i] = f(at[p][i]);
+#pragma unroll
+      for (int apart = chunk / 2; apart > 0; apart /= 2) {
+#pragma unroll
+        for (int i = 0; i < apart; ++i) part[i] += part[i + apart];
+      }
+      total += part[0];
     }
     return Team<size>::all(total, AddUp{});
   }
@@ -92,14 +105,22 @@ unsigned row_blocks(std::int64_t rows) {
   return static_cast<unsigned>((rows + each - 1) / each);
 }
 
-// Calls visit.template operator()<size, pieces>() for rows of that many bytes; false when they are
-// too long for registers.
+// Calls visit.template operator()<size, pieces>() for `count` rows of that many bytes; false when
+// they are too long for registers. Few rows are spread over more threads: what they wait for is
+// one memory access. Many rows keep several in flight in each thread.
 template <typename Visit>
-bool visit_row_size(std::int64_t row_bytes, Visit&& visit) {
+bool visit_row_size(std::int64_t row_bytes, std::int64_t count, Visit&& visit) {
+  const bool are_many = count >= 512;
   if (row_bytes <= 32 * 16) {
     visit.template operator()<32, 1>();
   } else if (row_bytes <= 32 * 4 * 16) {
     visit.template operator()<32, 4>();
+  } else if (are_many && row_bytes <= 128 * 4 * 16) {
+    visit.template operator()<128, 4>();
+  } else if (are_many && row_bytes <= 256 * 4 * 16) {
+    visit.template operator()<256, 4>();
+  } else if (are_many && row_bytes <= 512 * 4 * 16) {
+    visit.template operator()<512, 4>();
   } else if (row_bytes <= 256 * 2 * 16) {
     visit.template operator()<256, 2>();
   } else if (row_bytes <= 1024 * 2 * 16) {

@@ -77,7 +77,8 @@ void launch_softmax(const SoftmaxRows& rows, Element dtype, const LaunchPlace& p
         softmax_in_registers<T, size, pieces>
             <<<row_blocks<size>(count), Team<size>::block, 0, place.stream>>>(rows);
       };
-      if (takes_pieces(rows, sizeof(T)) && visit_row_size(rows.width * sizeof(T), in_registers)) {
+      if (takes_pieces(rows, sizeof(T)) &&
+          visit_row_size(rows.width * sizeof(T), count, in_registers)) {
         return;
       }
     }

@@ -7,7 +7,7 @@ namespace paceline::kernels::cuda {
 // The threads that work on one row: one, a warp, or a whole block. All of them call `all`.
 template <int size>
 struct Team {
-  static_assert(size == 1 || size == 32 || (size % 32 == 0 && size <= 1024));
+  static_assert(size == 1 || (size % 32 == 0 && size <= 1024 && (size & (size - 1)) == 0));
   static constexpr int block = size == 1 ? 128 : size == 32 ? 256 : size;
 
   // The row of this thread; the teams of a block lie beside each other.
@@ -27,13 +27,16 @@ struct Team {
       }
     }
     if constexpr (size > 32) {
-      __shared__ T partial[size / 32];
+      constexpr int warps = size / 32;
+      __shared__ T partial[warps];
       __syncthreads();  // What an earlier call left has been read.
       if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = value;
       __syncthreads();
-      value = partial[0];
+      value = partial[threadIdx.x % warps];
 #pragma unroll
-      for (int warp = 1; warp < size / 32; ++warp) value = combine(value, partial[warp]);
+      for (int step = warps / 2; step > 0; step /= 2) {
+        value = combine(value, __shfl_xor_sync(0xffffffffu, value, step));
+      }
     }
     return value;
   }
