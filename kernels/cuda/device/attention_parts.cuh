@@ -29,6 +29,13 @@ __device__ inline std::int64_t key_count(const AttentionArguments& p) {
   return p.late_keys < 0 ? p.keys : p.late[p.late_keys];
 }
 
+// Within 2^-22; 0 below 2^-126.
+__device__ inline float power_of_two(float exponent) {
+  float result;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(exponent));
+  return result;
+}
+
 template <typename T>
 __device__ const T* late_address(const AttentionArguments& p, const void* data,
                                  std::int32_t offset) {

@@ -18,12 +18,6 @@ constexpr int warps = 8, block_threads = 32 * warps;
 constexpr int tile_keys = 16;  // Of a warp at a time.
 constexpr float log2e = 1.4426950408889634f;
 
-__device__ inline float power_of_two(float exponent) {  // Within 2^-22; 0 below 2^-126.
-  float result;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(exponent));
-  return result;
-}
-
 // A matrix of 8 by 8 halves, two of a row in each lane, to its transpose.
 __device__ inline std::uint32_t transposed(std::uint32_t matrix) {
   std::uint32_t result;

@@ -2,120 +2,35 @@
 
 #include <cmath>
 
+#include "kernels/cuda/device/attention_groups.cuh"
 #include "kernels/cuda/device/attention_mma.h"
-#include "kernels/cuda/device/attention_parts.cuh"
-#include "kernels/cuda/device/mma.cuh"
-#include "kernels/cuda/device/wgmma.cuh"
 
 namespace paceline::kernels::cuda {
 namespace {
 
-constexpr int width = 128, tile = 128;  // Queries as well as keys.
+using namespace attention_groups;
+
 constexpr int block_threads = 256;
-constexpr int half_bytes = tile * 128;  // 64 of the width of all rows.
-constexpr int tile_bytes = 2 * half_bytes;
 constexpr int shared_bytes = 5 * tile_bytes + 1024;  // Queries, two of keys, two of values.
 
 // Rows [first, first + 128) of an operand; zeros from row `limit` on.
 template <typename T>
 __device__ void load_tile(std::uint32_t to, const T* from, std::int64_t row_stride,
                           std::int64_t first, std::int64_t limit) {
-  constexpr int chunks = width / 8;
-#pragma unroll
-  for (int i = 0; i < tile * chunks / block_threads; ++i) {
-    const int place = threadIdx.x + i * block_threads;
-    const int row = place / chunks, chunk = place % chunks;
-    const bool is_there = first + row < limit;
-    const T* source = from + (is_there ? first + row : 0) * row_stride + chunk * 8;
-    copy_async(to + chunk / 8 * half_bytes + row * 128 + (chunk % 8 ^ row & 7) * 16, source,
-               is_there);
+  constexpr int chunks = width / 8, rows = block_threads / chunks;  // Sixteen rows at a time.
+  const int row = threadIdx.x / chunks, chunk = threadIdx.x % chunks;
+  const int left = static_cast<int>(min(limit - first, static_cast<std::int64_t>(tile)));
+  const T* source = from + (first + row) * row_stride + chunk * 8;
+  to += chunk / 8 * half_bytes + row * 128 + (chunk % 8 ^ row & 7) * 16;
+  int at = row;
+#pragma unroll 4
+  for (int i = 0; i < tile / rows; ++i) {
+    const bool is_there = at < left;
+    copy_async(to, is_there ? source : from, is_there);
+    source += rows * row_stride;
+    to += rows * 128;
+    at += rows;
   }
-}
-
-// scores = the warp group's queries times keys.
-template <typename T>
-__device__ void start_scores(float (&scores)[64], std::uint32_t queries, std::uint32_t keys) {
-  open_products();
-#pragma unroll
-  for (int d = 0; d < width / 16; ++d) {
-    const std::uint32_t at = d / 4 * half_bytes + d % 4 * 32;
-    multiply_tiles(scores, along_depth(queries + at), along_depth(keys + at), d > 0, T{});
-  }
-  close_products();
-}
-
-struct Rows {
-  float largest[2], total[2];
-};
-
-// Hides keys that a row does not see; first_query is that of the thread's first row.
-__device__ inline void hide(const AttentionArguments& p, float (&scores)[64],
-                            std::int64_t first_query, std::int64_t keys, std::int64_t first_key) {
-  const int lane = threadIdx.x % 32;
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const KeyRange range = visible_keys(p, min(first_query + 8 * half, p.queries - 1), keys);
-    const int first = static_cast<int>(max(range.first - first_key, std::int64_t{-1}));
-    const int last =
-        static_cast<int>(max(min(range.last - first_key, std::int64_t{tile}), std::int64_t{-1}));
-#pragma unroll
-    for (int n = 0; n < tile / 8; ++n) {
-#pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        const int key = 8 * n + lane % 4 * 2 + i;
-        if (key < first || key >= last) scores[4 * n + 2 * half + i] = -INFINITY;
-      }
-    }
-  }
-}
-
-// Scores to weights; `factors` is what was summed so far is worth under the new largest scores.
-__device__ inline void weigh(float (&scores)[64], Rows& rows, float (&factors)[2], float unit) {
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    float best = rows.largest[half];
-#pragma unroll
-    for (int n = 0; n < tile / 8; ++n) {
-      best = fmaxf(best, fmaxf(scores[4 * n + 2 * half], scores[4 * n + 2 * half + 1]));
-    }
-    best = fmaxf(best, __shfl_xor_sync(~0u, best, 1));
-    best = fmaxf(best, __shfl_xor_sync(~0u, best, 2));
-    const float shift = best == -INFINITY ? 0.f : best * unit;
-    factors[half] = exp2f(rows.largest[half] * unit - shift);
-    rows.largest[half] = best;
-    float sum = 0;
-#pragma unroll
-    for (int n = 0; n < tile / 8; ++n) {
-#pragma unroll
-      for (int i = 4 * n + 2 * half; i < 4 * n + 2 * half + 2; ++i) {
-        scores[i] = exp2f(scores[i] * unit - shift);
-        sum += scores[i];
-      }
-    }
-    rows.total[half] = rows.total[half] * factors[half] + sum;
-  }
-}
-
-template <typename T>
-__device__ void pack_weights(const float (&scores)[64], std::uint32_t (&weights)[8][4]) {
-#pragma unroll
-  for (int n = 0; n < 8; ++n) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      weights[n][i] = pack_halves(scores[8 * n + 2 * i], scores[8 * n + 2 * i + 1], T{});
-    }
-  }
-}
-
-template <typename T>
-__device__ void start_values(float (&sums)[64], const std::uint32_t (&weights)[8][4],
-                             std::uint32_t values) {
-  open_products();
-#pragma unroll
-  for (int k = 0; k < tile / 16; ++k) {
-    add_products(sums, weights[k], along_columns(values + k * 16 * 128, half_bytes), T{});
-  }
-  close_products();
 }
 
 template <typename T>
@@ -215,22 +130,7 @@ __global__ void __launch_bounds__(block_threads, 1)
     settle(sums);
   }
 
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    float total = rows.total[half];
-    total += __shfl_xor_sync(~0u, total, 1);
-    total += __shfl_xor_sync(~0u, total, 2);
-    const std::int64_t query = own_query + 8 * half;
-    if (query >= p.queries) continue;
-    const float factor = keys == 0 ? 0.f : 1 / total;
-    T* out = static_cast<T*>(p.out) + ((batch * p.heads + head) * p.queries + query) * width +
-             threadIdx.x % 4 * 2;
-#pragma unroll
-    for (int n = 0; n < width / 8; ++n) {
-      *reinterpret_cast<std::uint32_t*>(out + 8 * n) =
-          pack_halves(sums[4 * n + 2 * half] * factor, sums[4 * n + 2 * half + 1] * factor, T{});
-    }
-  }
+  write_rows<T>(p, sums, rows, place, own_query, keys != 0);
 }
 
 template <typename T>

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "kernels/cuda/device/attention.h"
+
+namespace paceline::kernels::cuda {
+
+// What takes_attention_wgmma takes, as launch_attention_wgmma computes it (the form of
+// FlashAttention 3): a third warp group brings keys and values, and the other two take turns, one
+// weighing its scores while the other has the tensor cores.
+void launch_attention_turns(const AttentionArguments& arguments, const LaunchPlace& place);
+
+}  // namespace paceline::kernels::cuda
