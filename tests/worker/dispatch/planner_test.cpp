@@ -206,6 +206,27 @@ TEST_F(PlannerTest, CachesThePlansAlongASymbolTogether) {
   EXPECT_FALSE(planned({}, {{"N", 6}}).is_cached);
 }
 
+TEST_F(PlannerTest, SaysBeforeChoosingThatNothingCachedServes) {
+  int count = 0;
+  const auto counted = [&] { ++count; };
+  const auto planned_once = [&](const Bindings& bindings) {
+    GraphDispatcher dispatcher = this->dispatcher();
+    return plan(graph_, bindings, dispatcher, ops_, kernels_, store_.get(), &cache_, counted);
+  };
+  const auto planned_all = [&](const Bindings& bindings) {
+    GraphDispatcher dispatcher = this->dispatcher();
+    return plan_variants(graph_, bindings, dispatcher, ops_, kernels_, store_.get(), &cache_,
+                         counted);
+  };
+  EXPECT_FALSE(planned_once({{"N", 4}}).is_cached);
+  EXPECT_EQ(count, 1);
+  EXPECT_TRUE(planned_once({{"N", 4}}).is_cached);
+  EXPECT_TRUE(planned_all({{"N", 4}}).is_cached);
+  EXPECT_EQ(count, 1);
+  EXPECT_FALSE(planned_all({{"N", 6}}).is_cached);
+  EXPECT_EQ(count, 2);
+}
+
 // Runs reserve what they need, which may be less than a race at larger sizes had.
 TEST_F(PlannerTest, PlansAlongASymbolServeWhateverIsReserved) {
   graph_ = rows_of_a_cache();

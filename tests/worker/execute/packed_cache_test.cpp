@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <thread>
 
 #include "common/base/file.h"
 #include "common/ops/all_ops.h"
@@ -144,6 +145,59 @@ TEST(PackedCache, WritesAllThatWasPutOneAfterTheOther) {
     ASSERT_THAT(found, NotNull()) << i;
     EXPECT_TRUE(are_equal(*found, *bytes_of(1000 + i, i))) << i;
   }
+}
+
+TEST(PackedCache, WritesWhatItHoldsOnceReleasedAwaitedOrAtItsEnd) {
+  const Scratch scratch;
+  const auto is_written = [&](const char* name) {
+    return PackedCache(scratch / "packed").find(digest(name), 1000) != nullptr;
+  };
+  PackedCache cache(scratch / "packed");
+  cache.hold();
+  cache.put({{digest("a"), bytes_of(1000, 1)}});
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(is_written("a"));
+  cache.release();
+  cache.put({{digest("b"), bytes_of(1000, 2)}});
+  cache.wait();
+  EXPECT_TRUE(is_written("a"));
+  EXPECT_TRUE(is_written("b"));
+  cache.hold();
+  cache.put({{digest("c"), bytes_of(1000, 3)}});
+  cache.wait();
+  EXPECT_TRUE(is_written("c"));
+  {
+    PackedCache ended(scratch / "packed");
+    ended.hold();
+    ended.put({{digest("d"), bytes_of(1000, 4)}});
+  }
+  EXPECT_TRUE(is_written("d"));
+}
+
+TEST(PackedCache, FindsManyAtOnceAndNamesWhatLacks) {
+  const Scratch scratch;
+  PackedCache cache(scratch / "packed");
+  std::vector<PackedCache::Wanted> wanted;
+  for (int i = 0; i < 30; ++i) {
+    const std::int64_t bytes = 100'000 * i;
+    wanted.push_back({digest(std::to_string(i)), bytes});
+    if (i % 3 != 0) keep(cache, wanted.back().what, bytes_of(bytes, i));
+  }
+  write_at(cache.path_of(wanted[28].what), 4096 + 27'000, 'x');
+  write_at(cache.path_of(wanted[28].what), 4096 + 27'001, 'x');
+  Pool threads(2);
+  const PackedCache next(scratch / "packed");
+  const auto found = next.find(wanted, threads);
+  ASSERT_EQ(found.size(), wanted.size());
+  for (int i = 0; i < 30; ++i) {
+    if (i % 3 == 0 || i == 28) {
+      EXPECT_THAT(found[i], IsNull()) << i;
+    } else {
+      ASSERT_THAT(found[i], NotNull()) << i;
+      EXPECT_TRUE(are_equal(*found[i], *bytes_of(100'000 * i, i))) << i;
+    }
+  }
+  EXPECT_TRUE(next.find({}, threads).empty());
 }
 
 TEST(PackedCache, KeepsNothingWhereItCannotWrite) {
