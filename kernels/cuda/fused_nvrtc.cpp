@@ -20,6 +20,9 @@ namespace {
 using ops::FusedProgram;
 using Step = FusedForm::Step;
 
+// From so many places on, every multiprocessor has blocks with four places for each thread.
+constexpr std::int64_t long_walk = 132 * 4 * 256 * 4;
+
 struct Axis {
   std::int64_t extent = 1;
   std::array<std::int64_t, fused_operands_max> strides = {};
@@ -89,6 +92,34 @@ int largest_chunk(const FusedForm& form) {
   return static_cast<int>(std::min<std::size_t>(16 / largest, 8));
 }
 
+// Whether no element along any axis is read for two places.
+bool is_read_once(const std::vector<Axis>& axes, std::size_t operand) {
+  return std::ranges::all_of(
+      axes, [&](const Axis& axis) { return axis.extent == 1 || axis.strides[operand] != 0; });
+}
+
+// Threads and registers for rows of so many pieces. Few rows are spread over more threads, many
+// have several loads in flight in each; what does not fit in registers is read in every pass.
+void choose_team(FusedForm& form, std::int64_t rows, std::int64_t pieces, std::size_t input_count) {
+  form.team = pieces <= 256 ? 32 : pieces <= 4096 ? 256 : 1024;
+  int piece_words = 0;
+  for (std::size_t i = 0; i < input_count; ++i) {
+    if (form.steps[i] == Step::single) continue;
+    piece_words += static_cast<int>(size_bytes(form.dtypes[i])) * form.chunk / 4 + 1;
+  }
+  const int of_thread = rows >= 512 ? 4 : 1;
+  int team = 32;
+  while (team < 1024 && team * of_thread < pieces) team *= 2;
+  for (int held = 1; held <= 4; held *= 2) {
+    if (team * held < pieces) continue;
+    if (held * piece_words > (team == 1024 ? 16 : 64)) return;
+    form.team = team;
+    form.held = held;
+    form.is_full = team * held == pieces;
+    return;
+  }
+}
+
 struct State : Prepared {
   explicit State(const Attributes& attributes)
       : program(FusedProgram::parse(attributes.get<std::string>("program"))) {}
@@ -115,13 +146,19 @@ FusedForm form_of(const Call& call, const State& state, const std::vector<Axis>&
     form.steps.push_back(is_single                 ? Step::single
                          : axes[0].strides[i] == 1 ? Step::unit
                                                    : Step::any);
+    form.are_read_once.push_back(is_read_once(axes, i));
   }
   form.rank = static_cast<int>(axes.size());
   std::int64_t places = 1;
   for (const Axis& axis : axes) places *= axis.extent;
   form.is_wide = places >= std::int64_t{1} << 31;
   const std::int64_t pieces = axes[0].extent / form.chunk;
-  form.team = pieces <= 256 ? 32 : pieces <= 4096 ? 256 : 1024;
+  if (form.in_rows) {
+    choose_team(form, places / std::max<std::int64_t>(axes[0].extent, 1), pieces,
+                call.inputs.size());
+  } else if (places / form.chunk >= long_walk) {
+    form.places = 4;
+  }
   return form;
 }
 
@@ -151,7 +188,7 @@ void bind(const Call& call) {
         i < call.inputs.size() ? call.inputs[i].data : call.outputs[i - call.inputs.size()].data;
   }
   state.block = form.block();
-  const std::int64_t each = form.in_rows ? state.block / form.team : state.block * fused_places;
+  const std::int64_t each = form.in_rows ? state.block / form.team : state.block * form.places;
   state.blocks = (of.count + each - 1) / each;
   std::string text = fused_text(form);
   if (text == state.text) return;

@@ -45,6 +45,18 @@ template <typename T> struct alignas(sizeof(T) * CHUNK) Chunk { T at[CHUNK]; };
 template <typename T> inline_ void load_chunk(const T* from, Chunk<T>& to) {
   to = *(const Chunk<T>*)from;
 }
+// What is read once leaves L1 to what is read again. No other thread writes it.
+template <typename T> inline_ void load_once(const T* from, Chunk<T>& to) {
+  if constexpr (sizeof(Chunk<T>) == 16) {
+    union { unsigned words[4]; Chunk<T> chunk; } loaded;
+    asm volatile("ld.global.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(loaded.words[0]), "=r"(loaded.words[1]), "=r"(loaded.words[2]),
+                   "=r"(loaded.words[3]) : "l"(from));
+    to = loaded.chunk;
+  } else {
+    to = *(const Chunk<T>*)from;
+  }
+}
 template <typename T> inline_ void load_one(const T* from, Chunk<T>& to) {
   const T one = *from;
 #pragma unroll
@@ -121,19 +133,19 @@ inline_ C f_where(C condition, C a, C b) { return condition != 0 ? a : b; }
 inline_ double combine_reduce_sum(double a, double b) { return a + b; }
 template <typename T> inline_ T combine_reduce_max(T a, T b) { return a > b || a != a ? a : b; }
 template <typename T> inline_ T combine_reduce_min(T a, T b) { return a < b || a != a ? a : b; }
-#define TEAM_OF(name)                                                        \
-  inline_ double team_##name(double value) {                                 \
-    for (int step = 16; step > 0; step /= 2)                                 \
-      value = combine_##name(value, __shfl_xor_sync(0xffffffffu, value, step)); \
-    if (TEAM == 32) return value;                                            \
-    __shared__ double partial[TEAM / 32];                                    \
-    __syncthreads();                                                         \
-    if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = value;            \
-    __syncthreads();                                                         \
-    value = partial[0];                                                      \
-    for (int warp = 1; warp < TEAM / 32; ++warp)                             \
-      value = combine_##name(value, partial[warp]);                          \
-    return value;                                                            \
+#define TEAM_OF(name)                                                            \
+  template <typename T> inline_ T team_##name(T value) {                         \
+    for (int step = 16; step > 0; step /= 2)                                     \
+      value = combine_##name(value, __shfl_xor_sync(0xffffffffu, value, step));  \
+    if (TEAM == 32) return value;                                                \
+    __shared__ T partial[TEAM / 32];                                             \
+    __syncthreads();                                                             \
+    if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = value;                \
+    __syncthreads();                                                             \
+    value = partial[threadIdx.x % (TEAM / 32)];                                  \
+    for (int step = TEAM / 64; step > 0; step /= 2)                              \
+      value = combine_##name(value, __shfl_xor_sync(0xffffffffu, value, step));  \
+    return value;                                                                \
   }
 TEAM_OF(reduce_sum)
 TEAM_OF(reduce_max)

@@ -109,24 +109,23 @@ class Writer {
 
   void write_flat() {
     put("const long long first = (long long)blockIdx.x * (BLOCK * {}) + threadIdx.x;\n",
-        fused_places);
+        form_.places);
     for (int k = 0; k < inputs_; ++k) {
-      put("Chunk<{}> q{}[{}];\n", storage_of(form_.dtypes[k]), k, fused_places);
+      put("Chunk<{}> q{}[{}];\n", storage_of(form_.dtypes[k]), k, form_.places);
     }
-    for (int k = inputs_; k < operands_; ++k) put("long long to{}[{}];\n", k, fused_places);
+    for (int k = inputs_; k < operands_; ++k) put("long long to{}[{}];\n", k, form_.places);
     put("#pragma unroll\nfor (int u = 0; u < {}; ++u) {{\nlong long rest = first + u * BLOCK;\n"
         "if (rest >= of.count) break;\n",
-        fused_places);
+        form_.places);
     find(0);
     for (int k = 0; k < inputs_; ++k) {
-      const char* load = form_.steps[k] == Step::unit ? "load_chunk" : "load_one";
-      put("{0}<{1}>((const {1}*)of.data[{2}] + o{2}, q{2}[u]);\n", load,
+      put("{0}<{1}>((const {1}*)of.data[{2}] + o{2}, q{2}[u]);\n", load_of(k),
           storage_of(form_.dtypes[k]), k);
     }
     for (int k = inputs_; k < operands_; ++k) put("to{0}[u] = o{0};\n", k);
     put("}}\n#pragma unroll\nfor (int u = 0; u < {}; ++u) {{\n"
         "if (first + u * BLOCK >= of.count) break;\n",
-        fused_places);
+        form_.places);
     declare_results();
     put("#pragma unroll\nfor (int c = 0; c < CHUNK; ++c) {{\n");
     for (int k = 0; k < inputs_; ++k) put("const C x{0} = widen(q{0}[u].at[c]);\n", k);
@@ -139,6 +138,14 @@ class Writer {
       put("store(({0}*)of.data[{1}] + to{1}[u], r{1});\n", storage_of(form_.dtypes[k]), k);
     }
     put("}}\n");
+  }
+
+  const char* load_of(int k) const {
+    if (form_.steps[k] != Step::unit) return "load_one";
+    return form_.are_read_once[k] ? "load_once" : "load_chunk";
+  }
+  std::string step_of(int k) const {
+    return form_.steps[k] == Step::unit ? "CHUNK" : fmt::format("of.strides[{}][0]", k);
   }
 
   void declare_results() {
@@ -196,6 +203,7 @@ class Writer {
     for (int k = 0; k < inputs_; ++k) {
       if (form_.steps[k] == Step::single) put("const C x{0} = widen(*p{0});\n", k);
     }
+    if (form_.held > 0) hold_rows();
     for (int pass = 0; pass < schedule_.pass_count; ++pass) write_pass(pass);
     for (int k = inputs_; k < operands_; ++k) {
       if (!is_single_output(k)) continue;
@@ -207,6 +215,33 @@ class Writer {
   // Sums are of doubles; extremes lose nothing in the elements' own type.
   const char* sum_type(int s) const {
     return program_.steps[s].op == "reduce_sum" ? "double" : "C";
+  }
+
+  // Begins a loop over the pieces i of this thread.
+  void begin_walk() {
+    if (form_.held == 0) {
+      put("\n#pragma unroll 2\nfor (long long i = lane; i < of.pieces; i += TEAM) {{\n");
+      return;
+    }
+    put("\n#pragma unroll\nfor (int h = 0; h < {}; ++h) {{\nconst int i = lane + h * TEAM;\n",
+        form_.held);
+    if (!form_.is_full) put("if (i >= of.pieces) break;\n");
+  }
+
+  void hold_rows() {
+    std::vector<int> held;
+    for (int k = 0; k < inputs_; ++k) {
+      if (form_.steps[k] != Step::single) held.push_back(k);
+    }
+    for (const int k : held) {
+      put("Chunk<{0}> q{1}[{2}];\n", storage_of(form_.dtypes[k]), k, form_.held);
+    }
+    begin_walk();
+    for (const int k : held) {
+      put("{0}<{1}>(p{2} + i * {3}, q{2}[h]);\n", load_of(k), storage_of(form_.dtypes[k]), k,
+          step_of(k));
+    }
+    put("}}\n");
   }
 
   // Single values that are known now, then a walk for what is reduced next; the last one stores.
@@ -234,16 +269,17 @@ class Writer {
     if (reductions.empty() && !stores) return;
     for (const int s : reductions)
       put("{0} t{1} = start_{2}; ", sum_type(s), s, program_.steps[s].op);
-    put("\n#pragma unroll 2\nfor (long long i = lane; i < of.pieces; i += TEAM) {{\n");
+    begin_walk();
     for (const int k : inputs) {
-      const bool is_unit = form_.steps[k] == Step::unit;
+      if (form_.held > 0) break;
       put("Chunk<{0}> q{1}; {2}<{0}>(p{1} + i * {3}, q{1});\n", storage_of(form_.dtypes[k]), k,
-          is_unit ? "load_chunk" : "load_one",
-          is_unit ? "CHUNK" : fmt::format("of.strides[{}][0]", k));
+          load_of(k), step_of(k));
     }
     if (stores) declare_results();
     put("#pragma unroll\nfor (int c = 0; c < CHUNK; ++c) {{\n");
-    for (const int k : inputs) put("const C x{0} = widen(q{0}.at[c]);\n", k);
+    for (const int k : inputs) {
+      put("const C x{0} = widen(q{0}{1}.at[c]);\n", k, form_.held > 0 ? "[h]" : "");
+    }
     for (const int s : steps) put("const C v{} = {};\n", s, call_of(program_.steps[s]));
     for (const int s : reductions) {
       put("t{0} = combine_{1}(t{0}, ({2}){3});\n", s, program_.steps[s].op, sum_type(s),
@@ -253,8 +289,7 @@ class Writer {
     put("}}\n");
     for (int k = inputs_; k < operands_ && stores; ++k) {
       if (is_single_output(k)) continue;
-      put("store(p{0} + i * {1}, r{0});\n", k,
-          form_.steps[k] == Step::unit ? "CHUNK" : fmt::format("of.strides[{}][0]", k));
+      put("store(p{0} + i * {1}, r{0});\n", k, step_of(k));
     }
     put("}}\n");
     for (const int s : reductions) {

@@ -32,15 +32,20 @@ struct FusedForm {
   std::vector<Dtype> dtypes;
   enum class Step { single, unit, any };  // Along axis 0: one value for all, side by side, apart.
   std::vector<Step> steps;
-  bool in_rows = false;  // With reductions: a team goes over each row.
+  std::vector<bool> are_read_once;  // No element for two places.
+  bool in_rows = false;             // With reductions: a team goes over each row.
   int rank = 1;
-  int chunk = 1;         // Elements that are read and written at once.
-  int team = 32;         // Threads a row: 32 to 1024.
+  int chunk = 1;   // Elements that are read and written at once.
+  int places = 2;  // Of a thread, in a flat walk.
+  int team = 32;   // Threads a row: 32 to 1024, a power of two.
+  // Pieces of a row that a thread keeps in registers from the first pass on; 0: every pass reads
+  // the row anew.
+  int held = 0;
+  bool is_full = false;  // The row has exactly so many pieces as its threads hold.
   bool is_wide = false;  // More than 2^31 places.
 
   int block() const { return !in_rows || team == 32 ? 256 : team; }
 };
-inline constexpr int fused_places = 2;  // Of a thread, in a flat walk.
 
 std::string fused_text(const FusedForm& form);
 
