@@ -6,22 +6,26 @@
 #   --bind "B=1 N=8"       (that)
 #   --threads T            (2)
 #   --rounds K             (5)
+#   --touch M              (4500) MB of memory to touch before each sample; 0: none
 #   --work FOLDER          for stores and caches of this measurement (a temporary one)
 # MODEL is a .gguf or .onnx file or a Hugging Face directory (make_large_models.py writes some). A
 # round times, in turn: reading the files with dd, a first run (no plan, no packed weight known), and
 # a second run; each with the files it reads out of the page cache (posix_fadvise), then each with
-# them in it. The very first run on a machine, which also calibrates it, stands above the table.
+# them in it. Before each, memory is touched and given back: a virtual machine's host takes back what
+# was free for long, and to have it again would count as the program's. The very first run on a
+# machine, which also calibrates it, stands above the table.
 # PACELINE names the program (build/release/bin/paceline).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 paceline=${PACELINE:-$here/../../build/release/bin/paceline}
-models=() bind="B=1 N=8" threads=2 rounds=5 work=
+models=() bind="B=1 N=8" threads=2 rounds=5 touch=4500 work=
 while [ $# -gt 0 ]; do
   case $1 in
     --bind) bind=$2; shift ;;
     --threads) threads=$2; shift ;;
     --rounds) rounds=$2; shift ;;
+    --touch) touch=$2; shift ;;
     --work) work=$2; shift ;;
     --*) echo "cold_start.sh: unknown option: $1" >&2; exit 2 ;;
     *) models+=("$1") ;;
@@ -56,15 +60,26 @@ for path in sys.argv[1:]:
     file = os.open(path, os.O_RDONLY)
     os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)' "$@"
 }
+touch_memory() {
+  python3 -c 'import mmap, sys
+size = int(sys.argv[1]) << 20
+if size:
+    memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    for at in range(0, size, 4096):
+        memory[at] = 1' "$touch"
+}
 packed() { find "$XDG_DATA_HOME/paceline/plans/packed" -name '*.packed' 2>/dev/null || true; }
 read_all() {
   local start end
+  touch_memory
   start=$(date +%s.%N)
   for file in "$@"; do dd if="$file" of=/dev/null bs=16M status=none; done
   end=$(date +%s.%N)
   awk -v start="$start" -v end="$end" 'BEGIN {printf "{\"seconds\": %.4f}\n", end - start}'
 }
 run() {
+  touch_memory
   "$paceline" run "$1" "${bindings[@]}" --random 1 --threads "$threads" --json 2>/dev/null
 }
 note() {  # KIND STATE; the JSON of one sample on standard input.
