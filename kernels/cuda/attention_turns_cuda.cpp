@@ -15,7 +15,7 @@ void run(const Call& call) {
   if (takes_attention_decode(p)) {
     run_decode(p, call);
   } else if (takes_attention_wgmma(p)) {
-    launch_attention_turns(p, place_of(call));
+    launch_attention_turns(p, false, place_of(call));
   } else if (takes_attention_mma(p)) {
     launch_attention_mma(p, place_of(call));
   } else {

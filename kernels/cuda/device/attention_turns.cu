@@ -1,6 +1,7 @@
 #include "kernels/cuda/device/attention_turns.h"
 
 #include "kernels/cuda/device/attention_barriers.cuh"
+#include "kernels/cuda/device/attention_boxes.cuh"
 #include "kernels/cuda/device/attention_groups.cuh"
 
 namespace paceline::kernels::cuda {
@@ -20,7 +21,7 @@ struct Barriers {
 template <typename T>
 struct Block {
   const T *q, *k, *v;
-  std::int64_t place, first_query, keys, begin;
+  std::int64_t place, batch, head, group, first_query, keys, begin;
   KeyRange of_first, of_last;
   int count;
 
@@ -29,8 +30,9 @@ struct Block {
     const unsigned others = gridDim.x / query_tiles;
     first_query = static_cast<std::int64_t>(query_tiles - 1 - blockIdx.x / others) * tile;
     place = blockIdx.x % others;
-    const std::int64_t head = place % p.heads, batch = place / p.heads;
-    const std::int64_t group = head / (p.heads / p.groups);
+    head = place % p.heads;
+    batch = place / p.heads;
+    group = head / (p.heads / p.groups);
     keys = key_count(p);
     q = static_cast<const T*>(p.q) + batch * p.q_strides[0] + head * p.q_strides[1];
     k = static_cast<const T*>(p.k) + batch * p.k_strides[0] + group * p.k_strides[1];
@@ -100,6 +102,39 @@ __device__ void bring(const AttentionArguments& p, const Block<T>& block, Barrie
   arrive(open);
 }
 
+// The same by one thread, as boxes.
+template <typename T>
+__device__ void bring_boxes(const BoxMaps& maps, const Block<T>& block, Barriers& barriers,
+                            std::uint32_t queries_at) {
+  if (threadIdx.x != 0 || block.count == 0) return;
+  const auto bring_both = [&](std::uint32_t to, const CUtensorMap& map, std::uint64_t* there,
+                              std::int64_t row, std::int64_t head) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      bring_box(to + half * half_bytes, map, there, 64 * half, static_cast<int>(row),
+                static_cast<int>(head), static_cast<int>(block.batch));
+    }
+  };
+  for (int j = 0; j <= block.count; ++j) {
+    if (j < block.count) {
+      if (j > 1) await(&barriers.keys_read[j % 2], (j / 2 - 1) % 2);
+      std::uint64_t* there = &barriers.keys_there[j % 2];
+      expect_bytes(there, j == 0 ? 2 * tile_bytes : tile_bytes);
+      if (j == 0) bring_both(queries_at, maps.q, there, block.first_query, block.head);
+      bring_both(queries_at + (1 + j % 2) * tile_bytes, maps.k, there,
+                 block.begin + static_cast<std::int64_t>(j) * tile, block.group);
+    }
+    if (j > 0) {
+      const int i = j - 1;
+      if (i > 1) await(&barriers.values_read[i % 2], (i / 2 - 1) % 2);
+      std::uint64_t* there = &barriers.values_there[i % 2];
+      expect_bytes(there, tile_bytes);
+      bring_both(queries_at + (3 + i % 2) * tile_bytes, maps.v, there,
+                 block.begin + static_cast<std::int64_t>(i) * tile, block.group);
+    }
+  }
+}
+
 template <typename T>
 __device__ void attend(const AttentionArguments& p, const Block<T>& block, Barriers& barriers,
                        std::uint32_t queries_at) {
@@ -166,16 +201,17 @@ __device__ void attend(const AttentionArguments& p, const Block<T>& block, Barri
   write_rows<T>(p, sums, rows, block.place, own_query, block.keys != 0);
 }
 
-template <typename T>
+template <typename T, bool has_boxes>
 __global__ void __launch_bounds__(block_threads, 1)
-    attend_in_turns(const __grid_constant__ AttentionArguments p, int query_tiles) {
+    attend_in_turns(const __grid_constant__ AttentionArguments p,
+                    const __grid_constant__ BoxMaps maps, int query_tiles) {
   extern __shared__ char memory[];
   __shared__ Barriers barriers;
   const std::uint32_t queries_at = (shared_address(memory) + 1023) / 1024 * 1024;
   if (threadIdx.x == 0) {
     for (int i = 0; i < 2; ++i) {
-      open_barrier(&barriers.keys_there[i], bringers);
-      open_barrier(&barriers.values_there[i], bringers);
+      open_barrier(&barriers.keys_there[i], has_boxes ? 1 : bringers);
+      open_barrier(&barriers.values_there[i], has_boxes ? 1 : bringers);
       open_barrier(&barriers.keys_read[i], takers);
       open_barrier(&barriers.values_read[i], takers);
     }
@@ -185,27 +221,40 @@ __global__ void __launch_bounds__(block_threads, 1)
   const Block<T> block(p, query_tiles);
   if (threadIdx.x < bringers) {
     asm volatile("setmaxnreg.dec.sync.aligned.u32 56;");
-    bring(p, block, barriers, queries_at);
+    if constexpr (has_boxes) {
+      bring_boxes(maps, block, barriers, queries_at);
+    } else {
+      bring(p, block, barriers, queries_at);
+    }
   } else {
     asm volatile("setmaxnreg.inc.sync.aligned.u32 224;");
     attend(p, block, barriers, queries_at);
   }
 }
 
-template <typename T>
-void launch(const AttentionArguments& p, const LaunchPlace& place) {
+template <typename T, bool has_boxes>
+void launch(const AttentionArguments& p, const BoxMaps& maps, const LaunchPlace& place) {
   const std::int64_t query_tiles = (p.queries + tile - 1) / tile;
   const auto blocks = static_cast<unsigned>(p.batch * p.heads * query_tiles);
-  const auto kernel = attend_in_turns<T>;
+  const auto kernel = attend_in_turns<T, has_boxes>;
   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
-  kernel<<<blocks, block_threads, shared_bytes, place.stream>>>(p, static_cast<int>(query_tiles));
+  kernel<<<blocks, block_threads, shared_bytes, place.stream>>>(p, maps,
+                                                                static_cast<int>(query_tiles));
+}
+
+template <typename T>
+void launch_typed(const AttentionArguments& p, bool by_boxes, const LaunchPlace& place) {
+  BoxMaps maps{};
+  if (by_boxes && make_box_maps(maps, p)) return launch<T, true>(p, maps, place);
+  launch<T, false>(p, maps, place);
 }
 
 }  // namespace
 
-void launch_attention_turns(const AttentionArguments& p, const LaunchPlace& place) {
+void launch_attention_turns(const AttentionArguments& p, bool by_boxes, const LaunchPlace& place) {
   if (p.batch == 0 || p.heads == 0 || p.queries == 0) return;
-  p.dtype == Element::f16 ? launch<__half>(p, place) : launch<__nv_bfloat16>(p, place);
+  p.dtype == Element::f16 ? launch_typed<__half>(p, by_boxes, place)
+                          : launch_typed<__nv_bfloat16>(p, by_boxes, place);
 }
 
 }  // namespace paceline::kernels::cuda
