@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/cuda/device/attention_parts.cuh"
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/vectors.cuh"
 
 namespace paceline::kernels::cuda {
@@ -11,6 +12,8 @@ namespace {
 
 constexpr int block_threads = 128;
 constexpr int step_keys = 4;  // Of a stream at a time.
+constexpr int splits_max = 64;
+constexpr float log2e = 1.4426950408889634f;
 
 struct Splits {
   std::int64_t row_chunks, count;
@@ -20,8 +23,8 @@ Splits splits_of(const AttentionArguments& p) {
   const std::int64_t rows = p.heads / p.groups * p.queries;
   const std::int64_t chunks = (rows + decode_block_rows - 1) / decode_block_rows;
   const std::int64_t others = p.batch * p.groups * chunks;
-  return {chunks,
-          std::clamp<std::int64_t>(decode_blocks / std::max<std::int64_t>(others, 1), 1, 64)};
+  return {chunks, std::clamp<std::int64_t>(decode_blocks / std::max<std::int64_t>(others, 1), 1,
+                                           splits_max)};
 }
 
 // What one stream, block or split knows of a row: its largest score, the sum of its weights, and
@@ -33,6 +36,36 @@ struct Parts {
 
 __device__ inline float shift_of(float largest) { return largest == -INFINITY ? 0.f : largest; }
 
+// What each split's sums are worth beside the others', a warp a row.
+template <int rows, int width>
+__device__ void weigh_splits(const Parts<rows, width>* own, int splits,
+                             float (&factors)[rows][splits_max], float (&totals)[rows]) {
+  const int lane = threadIdx.x % 32;
+  for (int r = threadIdx.x / 32; r < rows; r += block_threads / 32) {
+    float largest[splits_max / 32], total[splits_max / 32];
+    float best = -INFINITY, sum = 0;
+#pragma unroll
+    for (int i = 0; i < splits_max / 32; ++i) {
+      const int s = lane + 32 * i;
+      largest[i] = s < splits ? __ldcg(&own[s].largest[r]) : -INFINITY;
+      total[i] = s < splits ? __ldcg(&own[s].total[r]) : 0.f;
+      best = fmaxf(best, largest[i]);
+    }
+#pragma unroll
+    for (int step = 16; step > 0; step /= 2) {
+      best = fmaxf(best, __shfl_xor_sync(~0u, best, step));
+    }
+#pragma unroll
+    for (int i = 0; i < splits_max / 32; ++i) {
+      const float factor = exp2f((largest[i] - shift_of(best)) * log2e);
+      factors[r][lane + 32 * i] = factor;
+      sum += factor * total[i];
+    }
+    sum = warp_sum(sum);
+    if (lane == 0) totals[r] = sum;
+  }
+}
+
 template <typename T, int width, int rows>
 __global__ void __launch_bounds__(block_threads)
     attend_split(const __grid_constant__ AttentionArguments p, float* partials, int* counters,
@@ -42,6 +75,7 @@ __global__ void __launch_bounds__(block_threads)
   extern __shared__ char memory[];
   Part* parts = reinterpret_cast<Part*>(memory);  // Of streams.
   __shared__ bool is_last_block;
+  __shared__ float factors[rows][splits_max], totals[rows];
 
   const int split = blockIdx.x % splits;
   const int place = blockIdx.x / splits;  // Batch, group, chunk of rows.
@@ -82,7 +116,6 @@ __global__ void __launch_bounds__(block_threads)
   const T* k = static_cast<const T*>(p.k) + batch * p.k_strides[0] + group * p.k_strides[1];
   const T* v = static_cast<const T*>(p.v) + batch * p.v_strides[0] + group * p.v_strides[1];
   const float cap = static_cast<float>(p.softcap);
-  constexpr float log2e = 1.4426950408889634f;
   float largest[rows], total[rows], sums[rows][vector];
 #pragma unroll
   for (int r = 0; r < rows; ++r) {
@@ -185,23 +218,24 @@ __global__ void __launch_bounds__(block_threads)
   __syncthreads();
   if (!is_last_block) return;
   __threadfence();
-  for (int i = threadIdx.x; i < rows * width; i += block_threads) {
-    const int r = i / width, e = i % width;
+  weigh_splits(own, splits, factors, totals);
+  __syncthreads();
+  for (int i = threadIdx.x; i < rows * width / 2; i += block_threads) {
+    const int r = i / (width / 2), e = i % (width / 2) * 2;
     const std::int64_t row = first_row + r;
     if (row >= row_count) continue;
-    float best = -INFINITY, sum = 0, weights = 0;
-    for (int s = 0; s < splits; ++s) best = fmaxf(best, __ldcg(&own[s].largest[r]));
-    const float shift = shift_of(best);
-#pragma unroll 4
+    float2 sum = make_float2(0, 0);
+#pragma unroll 16
     for (int s = 0; s < splits; ++s) {
-      const float factor = exp2f((__ldcg(&own[s].largest[r]) - shift) * log2e);
-      sum += factor * __ldcg(&own[s].sums[r][e]);
-      weights += factor * __ldcg(&own[s].total[r]);
+      const float2 part = __ldcg(reinterpret_cast<const float2*>(&own[s].sums[r][e]));
+      sum.x += factors[r][s] * part.x;
+      sum.y += factors[r][s] * part.y;
     }
     const std::int64_t head = group * heads_per_group + row / p.queries;
     T* out =
         static_cast<T*>(p.out) + ((batch * p.heads + head) * p.queries + row % p.queries) * width;
-    out[e] = narrow<T>(keys == 0 ? 0.f : sum / weights);
+    out[e] = narrow<T>(keys == 0 ? 0.f : sum.x / totals[r]);
+    out[e + 1] = narrow<T>(keys == 0 ? 0.f : sum.y / totals[r]);
   }
   if (threadIdx.x == 0) counters[place] = 0;
 }
@@ -210,7 +244,7 @@ template <typename T, int width, int rows>
 void launch(const AttentionArguments& p, float* partials, int* counters, const LaunchPlace& place) {
   constexpr int streams = block_threads / (width / per_vector<T>);
   constexpr int bytes = static_cast<int>(sizeof(Parts<rows, width>)) * streams;
-  static_assert(bytes <= 47 * 1024);
+  static_assert(bytes <= 45 * 1024);
   const Splits splits = splits_of(p);
   const auto blocks = static_cast<unsigned>(p.batch * p.groups * splits.row_chunks * splits.count);
   attend_split<T, width, rows><<<blocks, block_threads, bytes, place.stream>>>(
