@@ -22,6 +22,15 @@ struct LargeCase {
 
 Sample::Operand operand(Dtype dtype, Extents extents) { return {dtype, std::move(extents)}; }
 
+constexpr const char* masked_softmax =
+    "v0 = mul(i0, 0.125); v1 = add(v0, i1); v2 = reduce_max(v1); v3 = sub(v1, v2); v4 = exp(v3); "
+    "v5 = reduce_sum(v4); v6 = div(v4, v5); out(v6)";
+constexpr const char* residual_norm =
+    "v0 = add(i0, i1); v1 = mul(v0, v0); v2 = reduce_sum(v1); v3 = mul(v2, 0.000244140625); "
+    "v4 = add(v3, 1e-06); v5 = rsqrt(v4); v6 = mul(v0, v5); v7 = mul(v6, i2); out(v0, v7)";
+constexpr const char* affine_gelu =
+    "v0 = mul(i0, i1); v1 = add(v0, i2); v2 = gelu.none(v1); out(v2)";
+
 std::vector<LargeCase> cases() {
   std::vector<LargeCase> cases;
   const auto add = [&](std::string kernel, std::vector<Sample::Operand> inputs,
@@ -39,6 +48,28 @@ std::vector<LargeCase> cases() {
       add("rows_cuda.add_rms_norm", {x, x, vector});
       add("rows_cuda.add_layer_norm", {x, x, vector, vector});
     }
+    // Many rows: several pieces a thread, of 128, 256 and 512, the last ones of the row missing.
+    for (const std::int64_t width : {1544, 4096, 5000, 16384}) {
+      const auto x = operand(dtype, {515, width}), vector = operand(dtype, {width});
+      const auto mask = operand(dtype, {1, width});
+      add("rows_cuda.softmax", {x});
+      add("rows_cuda.layer_norm", {x, vector, vector});
+      add("rows_cuda.add_rms_norm", {x, x, vector});
+      add("fused_nvrtc.rows", {x, mask}, {{"program", masked_softmax}});
+      add("fused_nvrtc.rows", {x, x, vector}, {{"program", residual_norm}});
+      add("fused_nvrtc.rows", {operand(dtype, {3, width}), mask}, {{"program", masked_softmax}});
+    }
+    // Dense and long, with elements behind the last piece.
+    const std::int64_t length = 8 * (132 * 4 * 256 * 4 + 5) + 3;
+    const auto x = operand(dtype, {length});
+    add("unary_cuda.gelu", {x});
+    add("binary_cuda.add", {x, x});
+    add("copy_cuda", {x});
+    add("copy_cuda", {operand(dtype, {length - 3})});
+    add("fused_nvrtc.rows", {x, operand(dtype, {1}), x}, {{"program", affine_gelu}});
+    add("fused_nvrtc.rows",
+        {operand(dtype, {length - 3}), operand(dtype, {1}), operand(dtype, {length - 3})},
+        {{"program", affine_gelu}});
     add("rows_cuda.softmax", {operand(dtype, {3, 500, 33})}, {{"axis", 1}});
     add("rows_cuda.softmax", {operand(dtype, {2, 7, 5000})}, {{"axis", 1}});
     add("unary_cuda.gelu", {operand(dtype, {(1 << 20) + 3})});
@@ -71,6 +102,8 @@ TEST_P(LargeCases, AgreeWithTheReference) {
   if (kernels::cuda_kernels().empty()) GTEST_SKIP() << "built without nvcc";
   const auto found = std::ranges::find(kernels::cuda_kernels(), GetParam().kernel,
                                        [](const Kernel& kernel) { return kernel.info.name; });
+  const bool is_generated = GetParam().kernel.starts_with("fused_nvrtc");
+  if (is_generated && found == kernels::cuda_kernels().end()) GTEST_SKIP() << "no nvrtc here";
   ASSERT_NE(found, kernels::cuda_kernels().end()) << GetParam().kernel;
   const Op& op = ops::all_ops().get(found->info.op);
   const Workload workload = workload_of(op, GetParam().sample);
