@@ -11,15 +11,20 @@ namespace {
 
 using Guesses = paths::PricingOptions::Guesses;
 
+struct Price {
+  double seconds = 0;
+  Device device;
+};
+
 // nullopt where no kernel takes the workload, or not enough is known of the one that would.
-std::optional<double> price_of(const Workload& workload, const KernelChooser& chooser,
-                               Guesses guesses, bool by_measurement, std::string_view kernel = "") {
+std::optional<Price> price_of(const Workload& workload, const KernelChooser& chooser,
+                              Guesses guesses, bool by_measurement, std::string_view kernel = "") {
   try {
     const NodeDecision decision =
         kernel.empty() ? chooser.decide(workload) : chooser.decide(workload, kernel);
     if (!decision.estimate) return std::nullopt;
     if (by_measurement && !is_measured(*decision.estimate)) return std::nullopt;
-    return paths::search_cost_s(*decision.estimate, guesses);
+    return Price{paths::search_cost_s(*decision.estimate, guesses), decision.device};
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -31,7 +36,8 @@ std::map<std::int32_t, const Choice*> choices_of(const Path& path) {
   return choices;
 }
 
-// What one node saves, in seconds; nothing, where that is not known.
+// What one node saves, in seconds; nothing, where that is not known, or where the group's nodes and
+// the one node are not all on one device: no price here counts what would cross.
 double saving_of(const Group& group, const Offer& offer, const KernelChooser& chooser,
                  Guesses guesses, const std::map<std::int32_t, const Choice*>& choices) {
   const auto fused = price_of(offer.fused, chooser, guesses, guesses != Guesses::hopeful);
@@ -42,9 +48,11 @@ double saving_of(const Group& group, const Offer& offer, const KernelChooser& ch
     const auto part = price_of(offer.parts[i], chooser, guesses, guesses == Guesses::none,
                                choice == choices.end() ? "" : choice->second->kernel);
     if (!part) return 0;
-    parts += *part;
+    const Device& device = choice == choices.end() ? part->device : choice->second->device;
+    if (device != fused->device) return 0;
+    parts += part->seconds;
   }
-  return parts - *fused;
+  return parts - fused->seconds;
 }
 
 }  // namespace

@@ -79,6 +79,24 @@ TEST(FusedPath, GuessesOnlyToFindWhatToMeasure) {
   EXPECT_TRUE(fused(0.5, Origin::roofline, Guesses::hopeful));
 }
 
+TEST(FusedPath, StaysOnTheDeviceOfItsNodes) {
+  Path path = chain();
+  std::vector<KernelInfo> kernels = infos;
+  for (KernelInfo& info : kernels) info.device = DeviceKind::cuda;
+  const auto fused_of = [&](const Path& from) {
+    Costs costs(0.5, Origin::measured_here);
+    return fused_path(from, find_groups(from.graph, ops::all_ops()), ops::all_ops(), {{"B", 2}},
+                      KernelChooser(kernels, costs, {}), Guesses::careful);
+  };
+  for (Choice& choice : path.choices) choice.device = {DeviceKind::cuda, 0};
+  const auto found = fused_of(path);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->path.choices[1].device, (Device{DeviceKind::cuda, 0}));
+
+  path.choices.back().device = {};
+  EXPECT_FALSE(fused_of(path));
+}
+
 TEST(FusedPath, ComesBackFromItsText) {
   const auto found = fused(0.5, Origin::measured_here, Guesses::careful);
   ASSERT_TRUE(found);
