@@ -3,7 +3,7 @@
 namespace paceline::kernels::cuda {
 namespace {
 
-template <typename T, int size, int pieces>
+template <typename T, int size, int pieces, bool is_layer>
 __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows rows) {
   const std::int64_t row = Team<size>::row();
   if (row >= rows.rows.count) return;
@@ -11,9 +11,10 @@ __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows 
   rows.rows.find(row, at);
   const std::int64_t width = rows.width;
   // They do not depend on x, so they are on their way with it.
-  Pieces<T, size, pieces> weight, bias;
+  Pieces<T, size, pieces> weight;
+  [[maybe_unused]] Pieces<T, size, pieces> bias;
   weight.load(rows.weight, width);
-  if (rows.is_layer) bias.load(rows.bias, width);
+  if constexpr (is_layer) bias.load(rows.bias, width);
   Row<T, size, pieces> x;
   x.load(static_cast<const T*>(rows.rows.data[0]) + at[0], width, 0);
   if (rows.adds) {
@@ -29,7 +30,7 @@ __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows 
     x.store(static_cast<T*>(rows.rows.data[2]) + at[2], width, [](float e, int, int) { return e; });
   }
   T* out = static_cast<T*>(rows.rows.data[3]) + at[3];
-  if (rows.is_layer) {
+  if constexpr (is_layer) {
     const double mean = x.sum(width, [](double e) { return e; }) / width;
     const double variance = x.sum(width, [&](float e) { return (e - mean) * (e - mean); }) / width;
     const double scale = 1 / sqrt(variance + rows.epsilon);
@@ -39,13 +40,13 @@ __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows 
     x.store(out, width, [&](float e, int p, int i) {
       return (e - shift - rest) * factor * weight.element(p, i) + bias.element(p, i);
     });
-    return;
+  } else {
+    const double mean = x.sum(width, [](double e) { return e * e; }) / width;
+    const float scale = static_cast<float>(1 / sqrt(mean + rows.epsilon));
+    const float offset = static_cast<float>(rows.weight_offset);
+    x.store(out, width,
+            [&](float e, int p, int i) { return e * scale * (weight.element(p, i) + offset); });
   }
-  const double mean = x.sum(width, [](double e) { return e * e; }) / width;
-  const float scale = static_cast<float>(1 / sqrt(mean + rows.epsilon));
-  const float offset = static_cast<float>(rows.weight_offset);
-  x.store(out, width,
-          [&](float e, int p, int i) { return e * scale * (weight.element(p, i) + offset); });
 }
 
 template <typename T, int size>
@@ -112,8 +113,9 @@ void launch_norm(const NormRows& rows, Element dtype, const LaunchPlace& place) 
   visit_floats(dtype, [&]<typename T>() {
     if constexpr (sizeof(T) <= 4) {
       const auto in_registers = [&]<int size, int pieces>() {
-        norm_in_registers<T, size, pieces>
-            <<<row_blocks<size>(count), Team<size>::block, 0, place.stream>>>(rows);
+        const auto kernel = rows.is_layer ? norm_in_registers<T, size, pieces, true>
+                                          : norm_in_registers<T, size, pieces, false>;
+        kernel<<<row_blocks<size>(count), Team<size>::block, 0, place.stream>>>(rows);
       };
       if (takes_pieces(rows, sizeof(T)) && is_piecewise(rows.weight, rows.weight_step) &&
           is_piecewise(rows.bias, rows.bias_step) &&
