@@ -8,6 +8,7 @@
 
 #include "common/base/id.h"
 #include "common/base/time.h"
+#include "common/graph/device.h"
 
 namespace paceline {
 
@@ -47,16 +48,20 @@ struct Machine {
   std::string model_key() const;
 };
 
-// A machine's calibrated peaks: what the roofline predicts from.
+// Calibrated peaks of a machine's processors of one kind: what the roofline predicts from.
 struct Roofline {
   MachineId machine;
-  int threads = 1;
-  double flops_per_s = 0;        // Best measured f32 multiply-add rate.
-  double bytes_per_s = 0;        // Best measured DRAM read rate.
+  DeviceKind device = DeviceKind::cpu;
+  int threads = 1;               // 1 for a GPU, whose peaks do not depend on them.
+  double flops_per_s = 0;        // Best measured f32 multiply-add rate, without tensor cores.
+  double bytes_per_s = 0;        // Best measured DRAM rate: read; of a GPU, copied.
   double cache_bytes_per_s = 0;  // From the last-level cache.
-  double call_s = 0;             // Cost of an empty call.
+  double call_s = 0;             // Cost of an empty call; of a GPU, in a captured graph.
   Time measured;
 };
+
+// Of one machine, by kind of device.
+using Rooflines = std::map<DeviceKind, Roofline>;
 
 // A fingerprint of the software that a timing depends on.
 struct Environment {

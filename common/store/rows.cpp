@@ -210,6 +210,7 @@ Workload RowOf<Workload>::from_row(const SqlRow& cells) {
 const Table& RowOf<Roofline>::table() {
   static const Table table = {"roofline",
                               {{"machine", text},
+                               {"device", text},
                                {"threads", integer},
                                {"flops_per_s", real},
                                {"bytes_per_s", real},
@@ -220,13 +221,20 @@ const Table& RowOf<Roofline>::table() {
 }
 
 SqlRow RowOf<Roofline>::to_row(const Roofline& r) {
-  return {r.machine.to_string(), cell(r.threads), r.flops_per_s,           r.bytes_per_s,
-          r.cache_bytes_per_s,   r.call_s,        to_unix_ns(r.measured)};
+  return {r.machine.to_string(),
+          cell(to_string(r.device)),
+          cell(r.threads),
+          r.flops_per_s,
+          r.bytes_per_s,
+          r.cache_bytes_per_s,
+          r.call_s,
+          to_unix_ns(r.measured)};
 }
 
 Roofline RowOf<Roofline>::from_row(const SqlRow& cells) {
   RowReader row(cells);
   return {.machine = row.id<MachineId>(),
+          .device = row.name(parse_device_kind),
           .threads = row.small(),
           .flops_per_s = row.real(),
           .bytes_per_s = row.real(),

@@ -134,10 +134,13 @@ class SqlStore : public Store {
     return nouns_of<Workload>(rows);
   }
 
-  std::optional<Roofline> roofline(MachineId machine, int threads) override {
-    const std::vector<SqlValue> parameters = {machine.to_string(), std::int64_t{threads}};
+  std::optional<Roofline> roofline(MachineId machine, int threads, DeviceKind device) override {
+    const std::vector<SqlValue> parameters = {machine.to_string(), std::int64_t{threads},
+                                              std::string(to_string(device))};
     return first_of<Roofline>(
-        "where machine = $1 and threads = $2 order by measured_ns desc limit 1", parameters);
+        "where machine = $1 and device = $3 and ($3 <> 'cpu' or threads = $2) "
+        "order by measured_ns desc limit 1",
+        parameters);
   }
 
   std::vector<PathMeasurement> path_measurements(GraphId graph, MachineId machine,

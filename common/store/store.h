@@ -72,7 +72,9 @@ class Store {
   virtual std::optional<Workload> find(WorkloadId id) = 0;
   // Those that are known, in no order.
   virtual std::vector<Workload> find(std::span<const WorkloadId> ids) = 0;
-  virtual std::optional<Roofline> roofline(MachineId machine, int threads) = 0;
+  // The newest; of a GPU whatever the threads.
+  virtual std::optional<Roofline> roofline(MachineId machine, int threads,
+                                           DeviceKind device = DeviceKind::cpu) = 0;
   // Of all paths of the graph that were timed whole there. Newest first.
   virtual std::vector<PathMeasurement> path_measurements(GraphId graph, MachineId machine,
                                                          EnvironmentId environment) = 0;

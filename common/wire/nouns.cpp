@@ -296,10 +296,12 @@ void write(const Roofline& roofline, schema::Roofline::Builder out) {
   out.setCacheBytesPerS(roofline.cache_bytes_per_s);
   out.setCallS(roofline.call_s);
   out.setMeasuredUnixNs(to_unix_ns(roofline.measured));
+  out.setDevice(text_of(to_string(roofline.device)));
 }
 
 Roofline read(schema::Roofline::Reader in) {
   const Roofline roofline = {.machine = read_id<MachineId>(in.getMachine()),
+                             .device = read_name(in.getDevice(), parse_device_kind, "device"),
                              .threads = in.getThreads(),
                              .flops_per_s = in.getFlopsPerS(),
                              .bytes_per_s = in.getBytesPerS(),

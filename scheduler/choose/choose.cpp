@@ -16,18 +16,6 @@
 namespace paceline {
 namespace {
 
-// In one error, since whoever asked for `fail` wants to know all that must be measured.
-void require_measured(const std::vector<NodeDecision>& nodes) {
-  std::set<std::string> missing;
-  for (const NodeDecision& node : nodes) {
-    if (!node.estimate || !is_measured(*node.estimate)) missing.insert(node.workload.to_text());
-  }
-  if (missing.empty()) return;
-  throw unavailable(
-      "{} workloads have no measurement (measure them, or use --on-miss estimate): {}",
-      missing.size(), fmt::join(missing, "; "));
-}
-
 void add_up(Decision& decision) {
   double squares = 0;
   for (const NodeDecision& node : decision.nodes) {
@@ -64,6 +52,18 @@ Decision choose_once(const Graph& graph, const Bindings& bindings, const OpSet& 
 }
 
 }  // namespace
+
+// In one error, since whoever asked for `fail` wants to know all that must be measured.
+void require_measured(const std::vector<NodeDecision>& nodes) {
+  std::set<std::string> missing;
+  for (const NodeDecision& node : nodes) {
+    if (!node.estimate || !is_measured(*node.estimate)) missing.insert(node.workload.to_text());
+  }
+  if (missing.empty()) return;
+  throw unavailable(
+      "{} workloads have no measurement (measure them, or use --on-miss estimate): {}",
+      missing.size(), fmt::join(missing, "; "));
+}
 
 Decision fit(double tolerance, double step_error_max,
              const std::function<Decision(double step_error_max)>& choose) {

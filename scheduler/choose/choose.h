@@ -38,6 +38,9 @@ Decision fit(double tolerance, double step_error_max,
 Decision choose(const Graph& graph, const Bindings& bindings, const OpSet& ops,
                 const KernelChooser& chooser, OnMiss on_miss);
 
+// Throws `unavailable` listing the workloads of nodes that no measurement speaks for.
+void require_measured(const std::vector<NodeDecision>& nodes);
+
 // What is known of a path whose kernels were chosen already. Throws `unsupported` when one of them
 // is out here.
 Decision describe(Path path, const Bindings& bindings, const OpSet& ops,

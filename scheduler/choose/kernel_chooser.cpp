@@ -108,8 +108,15 @@ KernelChooser KernelChooser::with_steps_within(double step_error_max) const {
   return KernelChooser(kernels_, costs_, options);
 }
 
+KernelChooser KernelChooser::among(DeviceKind kind) const {
+  ChooseOptions options = options_;
+  options.only = kind;
+  return KernelChooser(kernels_, costs_, options);
+}
+
 std::string KernelChooser::exclusion(const Candidate& candidate, const Workload& workload) const {
   const KernelInfo& kernel = *candidate.kernel;
+  if (options_.only && kernel.device != *options_.only) return "runs on another device";
   if (auto reason = refusal(kernel, workload)) return *reason;
   if (options_.plain_only && !kernel.is_plain) return "not a plain kernel";
   if (auto reason = costs_.failure(kernel, workload)) return *reason;

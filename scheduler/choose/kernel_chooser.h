@@ -31,7 +31,8 @@ struct ChooseOptions {
   // Kernels whose step_error() is above it are out where one with less is in: what a path of many
   // steps allows each, see fit().
   double step_error_max = std::numeric_limits<double>::infinity();
-  int cuda_index = 0;  // Of the GPU that kernels for one are chosen for.
+  int cuda_index = 0;                             // Of the GPU that kernels for one are chosen for.
+  std::optional<DeviceKind> only = std::nullopt;  // Kernels of other devices are out.
 };
 
 struct Rival {
@@ -84,6 +85,8 @@ class KernelChooser {
   Device device_of(const KernelInfo& kernel) const;
   // The same with another step_error_max.
   KernelChooser with_steps_within(double step_error_max) const;
+  // The same among the kernels of one kind of device.
+  KernelChooser among(DeviceKind kind) const;
 
   Candidates candidates(const Workload& workload) const;
   // The fastest that is better founded than the default or beats it outside the noise; else the

@@ -42,18 +42,18 @@ bool has_time(const Timing* timing) {
 }  // namespace
 
 StoredCosts::StoredCosts(const OpSet& ops, const Machine& machine, const Environment& environment,
-                         std::vector<Timing> timings, std::optional<Roofline> roofline,
+                         std::vector<Timing> timings, Rooflines rooflines,
                          std::vector<Workload> known)
-    : StoredCosts(ops, machine, environment, std::move(timings), std::move(roofline),
+    : StoredCosts(ops, machine, environment, std::move(timings), std::move(rooflines),
                   std::move(known), Options()) {}
 
 StoredCosts::StoredCosts(const OpSet& ops, const Machine& machine, const Environment& environment,
-                         std::vector<Timing> timings, std::optional<Roofline> roofline,
+                         std::vector<Timing> timings, Rooflines rooflines,
                          std::vector<Workload> known, Options options)
     : ops_(ops),
       machine_(machine.id()),
       environment_(environment.id()),
-      roofline_(std::move(roofline)),
+      rooflines_(std::move(rooflines)),
       options_(options) {
   for (Timing& timing : timings) timings_[timing.workload].push_back(std::move(timing));
   known_.reserve(known.size());  // Families point into it.
@@ -153,9 +153,10 @@ std::optional<Estimate> StoredCosts::from_neighbours(int kernel, const Workload&
   return estimate;
 }
 
-const Calibration& StoredCosts::calibration(int kernel, const Workload& workload) {
+const Calibration& StoredCosts::calibration(int kernel, const Roofline& roofline,
+                                            const Workload& workload) {
   const Dtype dtype = leading_dtype(workload);
-  const auto [at, is_new] = calibrations_.try_emplace({kernel, dtype}, *roofline_);
+  const auto [at, is_new] = calibrations_.try_emplace({kernel, dtype}, roofline);
   if (!is_new) return at->second;
   const auto alike = alike_.find({workload.op, dtype});
   if (alike == alike_.end()) return at->second;
@@ -169,18 +170,19 @@ const Calibration& StoredCosts::calibration(int kernel, const Workload& workload
 
 std::optional<Estimate> StoredCosts::from_roofline(const KernelInfo& kernel, int number,
                                                    const Workload& workload) {
-  if (!roofline_) return std::nullopt;
+  const auto found = rooflines_.find(kernel.device);
+  if (found == rooflines_.end()) return std::nullopt;
+  const Roofline& roofline = found->second;
   const auto work = work_of(ops_, workload);
   if (!work) return std::nullopt;
-  if (const auto shown = calibration(number, workload).predict(*work)) {
+  if (const auto shown = calibration(number, roofline, workload).predict(*work)) {
     return Estimate{.seconds = shown->seconds,
                     .low_s = shown->low_s,
                     .high_s = shown->high_s,
                     .origin = Origin::roofline};
   }
   if (!options_.expects) return std::nullopt;
-  const double seconds =
-      bound_s(*work, *roofline_) / kernel.expected_efficiency + roofline_->call_s;
+  const double seconds = bound_s(*work, roofline) / kernel.expected_efficiency + roofline.call_s;
   return Estimate{.seconds = seconds,
                   .low_s = seconds / roofline_spread,
                   .high_s = seconds * roofline_spread,

@@ -25,7 +25,8 @@ namespace paceline {
 //     or here under another environment or with another content of the kernel (stale);
 //  3. interpolated: among the workloads of the same family (family.h) that this kernel content was
 //     measured on here, by their extents (interpolation.h), with the records of the nearest;
-//  4. roofline: the bound by the machine's calibrated peaks, times what this kernel content made of
+//  4. roofline: the bound by the calibrated peaks of the kernel's device, times what this kernel
+//  content made of
 //     its bound here on other shapes (calibration.h); without such rows over the kernel's expected
 //     efficiency, with an interval of a factor of four to each side.
 // A failure on the same machine, newer than any success of the same content there, rules a kernel
@@ -41,15 +42,14 @@ class StoredCosts : public CostSource {
     bool expects = true;
   };
 
-  // `timings` are of one regime, newest first, as Store::timings() gives them. Without `roofline`
-  // there are no guesses. `known` are workloads that rows may name, to predict others from; rows of
-  // others answer for their own workload alone.
+  // `timings` are of one regime, newest first, as Store::timings() gives them. Without a
+  // roofline of its device there are no guesses on a kernel. `known` are workloads that rows may
+  // name, to predict others from; rows of others answer for their own workload alone.
   StoredCosts(const OpSet& ops, const Machine& machine, const Environment& environment,
-              std::vector<Timing> timings, std::optional<Roofline> roofline,
-              std::vector<Workload> known = {});
+              std::vector<Timing> timings, Rooflines rooflines, std::vector<Workload> known = {});
   StoredCosts(const OpSet& ops, const Machine& machine, const Environment& environment,
-              std::vector<Timing> timings, std::optional<Roofline> roofline,
-              std::vector<Workload> known, Options options);
+              std::vector<Timing> timings, Rooflines rooflines, std::vector<Workload> known,
+              Options options);
   StoredCosts(const StoredCosts&) = delete;
   StoredCosts& operator=(const StoredCosts&) = delete;
 
@@ -90,12 +90,12 @@ class StoredCosts : public CostSource {
   std::optional<Estimate> from_roofline(const KernelInfo& kernel, int number,
                                         const Workload& workload);
   const Surface& surface(int kernel, Family& family);
-  const Calibration& calibration(int kernel, const Workload& workload);
+  const Calibration& calibration(int kernel, const Roofline& roofline, const Workload& workload);
 
   const OpSet& ops_;
   MachineId machine_;
   EnvironmentId environment_;
-  std::optional<Roofline> roofline_;
+  Rooflines rooflines_;
   Options options_;
   std::unordered_map<WorkloadId, std::vector<Timing>> timings_;  // Newest first.
   std::vector<Known> known_;

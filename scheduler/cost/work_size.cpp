@@ -22,11 +22,15 @@ std::optional<WorkSize> work_of(const OpSet& ops, const Workload& workload) {
   const std::vector<TensorType> types = types_of(workload.inputs);
   const Work work = op->work({types, workload.attributes});
   return WorkSize{.flops = static_cast<double>(work.flops.constant().value_or(0)),
-                  .bytes = static_cast<double>(work.bytes.constant().value_or(0))};
+                  .bytes = static_cast<double>(work.bytes.constant().value_or(0)),
+                  .is_narrow = !types.empty() && is_float(types.front().dtype) &&
+                               size_bytes(types.front().dtype) <= 2};
 }
 
 double bound_s(const WorkSize& work, const Roofline& roofline) {
-  return std::max(work.flops / roofline.flops_per_s, work.bytes / roofline.bytes_per_s);
+  const bool has_tensor_cores = roofline.device == DeviceKind::cuda && work.is_narrow;
+  const double flops_per_s = roofline.flops_per_s * (has_tensor_cores ? tensor_core_gain : 1);
+  return std::max(work.flops / flops_per_s, work.bytes / roofline.bytes_per_s);
 }
 
 }  // namespace paceline

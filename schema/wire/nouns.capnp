@@ -101,6 +101,7 @@ struct Roofline {
   cacheBytesPerS @4 :Float64;
   callS @5 :Float64;
   measuredUnixNs @6 :Int64;
+  device @7 :Text = "cpu";
 }
 
 struct Measurement {

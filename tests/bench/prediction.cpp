@@ -191,8 +191,8 @@ class Prediction {
   }
 
   StoredCosts source(std::vector<Timing> rows, StoredCosts::Options options = {}) const {
-    return StoredCosts(ops::all_ops(), machine_, environment_, std::move(rows), roofline_,
-                       workloads_, options);
+    return StoredCosts(ops::all_ops(), machine_, environment_, std::move(rows),
+                       {{DeviceKind::cpu, roofline_}}, workloads_, options);
   }
 
   // What a search waits for.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
@@ -10,12 +11,14 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/time.h"
+#include "kernels/cuda_module.h"
 #include "scheduler/choose/raced_paths.h"
 #include "scheduler/choose/same_work.h"
 #include "scheduler/choose/worth_measuring.h"
 #include "scheduler/cost/work_size.h"
 #include "scheduler/fleet/workloads.h"
 #include "scheduler/passes/passes.h"
+#include "scheduler/placement/placed_path.h"
 #include "worker/dispatch/like_machines.h"
 #include "worker/dispatch/path_finder.h"
 #include "worker/probe/probe.h"
@@ -37,16 +40,6 @@ bool has_kernel(std::span<const Kernel> kernels, const Graph& graph, std::int32_
 
 // A rewritten graph must promise more than this before it stands in for the given one.
 constexpr double worthwhile_gain = 0.02;
-
-// Of a core of this decade, so that kernels and forms can be ranked where nothing is known.
-Roofline nominal_roofline(MachineId machine, int threads) {
-  return {.machine = machine,
-          .threads = threads,
-          .flops_per_s = 5e10 * threads,
-          .bytes_per_s = 1e10,
-          .cache_bytes_per_s = 3e10 * threads,
-          .call_s = 2e-7};
-}
 
 bool is_cut_short(const PathFinder& finder) {
   const std::vector<paths::RegionReport> regions = finder.report();
@@ -125,24 +118,43 @@ GraphDispatcher::GraphDispatcher(const OpSet& ops, std::span<const Kernel> kerne
       infos_(infos_of(kernels)),
       store_(store),
       options_(options),
-      machine_(probe_machine()),
-      environment_(probe_environment(options.threads)) {}
+      machine_(options.elsewhere ? options.elsewhere->machine : probe_machine()),
+      environment_(options.elsewhere ? options.elsewhere->environment
+                                     : probe_environment(options.threads)) {}
 
 Decision GraphDispatcher::decide(const Graph& graph, const Bindings& bindings) {
   if (options_.choose.on_miss == OnMiss::measure) {
     const Regime regimes[] = {options_.regime};
     measure_missing(graph, bindings, regimes, [](int, int, const Workload&) {});
   }
-  const auto costs = costs_for(workloads_of(graph, bindings, ops_));
-  return choose(graph, bindings, ops_, chooser(*costs), options_.choose.on_miss);
+  return known_best(graph, bindings, options_.choose.on_miss);
+}
+
+bool GraphDispatcher::is_mixed() const {
+  const auto runs_on = [&](DeviceKind kind) {
+    return std::ranges::any_of(infos_, [&](const KernelInfo& info) { return info.device == kind; });
+  };
+  return runs_on(DeviceKind::cpu) && runs_on(DeviceKind::cuda);
+}
+
+Decision GraphDispatcher::known_best(const Graph& graph, const Bindings& bindings, OnMiss on_miss) {
+  std::vector<Workload> workloads = workloads_of(graph, bindings, ops_);
+  if (!is_mixed()) {
+    const auto costs = costs_for(workloads);
+    return choose(graph, bindings, ops_, chooser(*costs), on_miss);
+  }
+  std::ranges::move(placement::transfers_of(graph, ops_, bindings), std::back_inserter(workloads));
+  const auto costs = costs_for(workloads);
+  return placement::choose_placed(graph, bindings, ops_, chooser(*costs), on_miss,
+                                  placement::transfer_time(infos_, *costs));
 }
 
 std::unique_ptr<CostSource> GraphDispatcher::costs_for(std::span<const Workload> workloads,
                                                        StoredCosts::Options options) {
   std::vector<Timing> timings = timings_for(workloads, options_.regime);
   std::vector<Workload> neighbours = add_neighbours(workloads, timings);
-  return std::make_unique<StoredCosts>(ops_, machine_, environment_, std::move(timings), roofline(),
-                                       std::move(neighbours), options);
+  return std::make_unique<StoredCosts>(ops_, machine_, environment_, std::move(timings),
+                                       rooflines(), std::move(neighbours), options);
 }
 
 Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& bindings) {
@@ -251,8 +263,7 @@ std::optional<MeasuredRanges> GraphDispatcher::ranges(const Graph& graph, const 
     if (path_ranges(points, at).all.empty()) continue;
     for (RacedPoint& point : points) {
       const Bindings& there = point.finalists.front().bindings;
-      const auto costs = costs_for(workloads_of(graph, there, ops_));
-      point.standing = choose(graph, there, ops_, chooser(*costs), OnMiss::estimate).path.id();
+      point.standing = known_best(graph, there, OnMiss::estimate).path.id();
     }
     return MeasuredRanges{symbol, path_ranges(points, at)};
   }
@@ -344,6 +355,7 @@ int GraphDispatcher::measure_missing(const Graph& graph, const Bindings& binding
 
 int GraphDispatcher::measure_missing(std::span<const Workload> workloads,
                                      std::span<const Regime> regimes, const Progress& progress) {
+  if (options_.elsewhere) throw invalid("another machine's kernels cannot be measured here");
   if (store_ == nullptr) throw invalid("measuring needs a store to put its rows into: none");
   std::vector<MeasureTask> tasks = missing(workloads, regimes);
   if (tasks.empty()) return 0;
@@ -358,7 +370,7 @@ int GraphDispatcher::measure_missing(std::span<const Workload> workloads,
     if (task.kernels.empty()) continue;
     if (!measurer_) {
       measurer_ = std::make_unique<Measurer>(
-          Measurer::Options{.threads = options_.threads, .roofline = roofline()});
+          Measurer::Options{.threads = options_.threads, .roofline = roofline(DeviceKind::cpu)});
     }
     if (measured == 0) {
       store_->put(machine_);
@@ -418,9 +430,12 @@ std::vector<Timing> GraphDispatcher::timings_for(std::span<const Workload> workl
   std::vector<Timing> timings = store_->timings({.workloads = ids_of(workloads),
                                                  .regime = regime,
                                                  .machine_model_key = machine_.model_key()});
-  // What took eight threads says nothing of one.
+  adopt(timings);
+  // What took eight threads says nothing of one, but on a GPU.
+  const std::set<std::string_view> of_gpu = gpu_kernels();
   std::map<EnvironmentId, bool> fits = {{environment_.id(), true}};
   std::erase_if(timings, [&](const Timing& timing) {
+    if (of_gpu.contains(timing.kernel_name)) return false;
     const auto [at, is_new] = fits.try_emplace(timing.environment, false);
     if (is_new) {
       const auto environment = store_->find(timing.environment);
@@ -429,6 +444,32 @@ std::vector<Timing> GraphDispatcher::timings_for(std::span<const Workload> workl
     return !at->second;
   });
   return timings;
+}
+
+std::set<std::string_view> GraphDispatcher::gpu_kernels() const {
+  std::set<std::string_view> names;
+  for (const KernelInfo& info : infos_) {
+    if (info.device == DeviceKind::cuda) names.insert(info.name);
+  }
+  return names;
+}
+
+void GraphDispatcher::adopt(std::vector<Timing>& timings) {
+  const std::set<std::string_view> of_gpu = gpu_kernels();
+  std::map<EnvironmentId, EnvironmentId> with_our_threads;
+  for (Timing& timing : timings) {
+    if (!of_gpu.contains(timing.kernel_name)) continue;
+    const auto [at, is_new] = with_our_threads.try_emplace(timing.environment, timing.environment);
+    if (is_new) {
+      auto environment = store_->find(timing.environment);
+      if (environment) {
+        environment->threads = options_.threads;
+        // Other software is still another environment, of as many threads.
+        at->second = environment->id();
+      }
+    }
+    if (at->second == environment_.id()) timing.environment = at->second;
+  }
 }
 
 std::set<std::string> GraphDispatcher::ops_with_gaps(std::span<const Workload> workloads,
@@ -465,13 +506,33 @@ std::vector<Workload> GraphDispatcher::add_neighbours(std::span<const Workload> 
     found.insert(timing.workload);
     if (!known.contains(timing.workload)) timings.push_back(std::move(timing));
   }
+  adopt(timings);
   return store_->find(std::vector<WorkloadId>(found.begin(), found.end()));
 }
 
-Roofline GraphDispatcher::roofline() {
-  if (store_ == nullptr) return nominal_roofline(machine_.id(), options_.threads);
-  if (auto known = store_->roofline(machine_.id(), options_.threads)) return *known;
-  Roofline measured = calibrate(options_.threads);
+Rooflines GraphDispatcher::rooflines() {
+  Rooflines rooflines;
+  for (const KernelInfo& info : infos_) {
+    if (!rooflines.contains(info.device)) rooflines[info.device] = roofline(info.device);
+  }
+  return rooflines;
+}
+
+Roofline GraphDispatcher::roofline(DeviceKind device) {
+  const Roofline nominal = nominal_roofline(machine_.id(), device, options_.threads);
+  if (store_ == nullptr) return nominal;
+  if (auto known = store_->roofline(machine_.id(), options_.threads, device)) return *known;
+  if (options_.elsewhere) return nominal;
+  Roofline measured;
+  if (device == DeviceKind::cuda) {
+    // This process opens the GPU to run or to race what it dispatches; these kernels are the
+    // runtime's own, and nobody else's can break its context here.
+    kernels::DeviceRuntime* runtime = kernels::device_runtime();
+    if (runtime == nullptr) return nominal;
+    measured = calibrate_cuda(*runtime, options_.choose.cuda_index);
+  } else {
+    measured = calibrate(options_.threads);
+  }
   measured.machine = machine_.id();
   store_->put(machine_);
   store_->put(measured);

@@ -6,6 +6,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/graph/graph.h"
@@ -79,6 +80,12 @@ class GraphDispatcher {
     MeasureBudget budget = {};  // Of what it measures itself.
     SearchOptions search = {};
     bool uses_timings = true;  // Else as on a store that has none: a roofline ranks.
+    // Another machine to choose for, by its rows and rooflines alone: nothing is measured.
+    struct Elsewhere {
+      Machine machine;
+      Environment environment;
+    };
+    std::optional<Elsewhere> elsewhere = std::nullopt;
   };
 
   // Without a store every estimate is a roofline's.
@@ -109,7 +116,13 @@ class GraphDispatcher {
   Decision describe(Path path, const Bindings& bindings);
   // Chooses kernels for a prepared graph as it stands. Reads everything that the graph needs in one
   // query; with OnMiss::measure it measures first what is missing, into the store.
+  // Where kernels of the CPU and of a GPU are allowed, what runs where is decided for the graph as
+  // a whole, transfers included (scheduler/placement).
   Decision decide(const Graph& graph, const Bindings& bindings);
+  // The same by what is known, without measuring.
+  Decision known_best(const Graph& graph, const Bindings& bindings, OnMiss on_miss);
+  // Whether kernels of several kinds of devices are allowed.
+  bool is_mixed() const;
 
   // What is known of kernels on these workloads, from one query.
   std::unique_ptr<CostSource> costs_for(std::span<const Workload> workloads,
@@ -162,8 +175,13 @@ class GraphDispatcher {
   void explain(Dispatched& dispatched, std::vector<PathMeasurement> timed, PathFinder& finder,
                const Graph& graph);
   void keep(const Workload& workload, std::span<const Measurement> measurements);
+  std::set<std::string_view> gpu_kernels() const;
+  // A GPU's timings under an environment that differs in the CPU's threads count as of ours.
+  void adopt(std::vector<Timing>& timings);
+  // Of the kernels' devices.
+  Rooflines rooflines();
   // Calibrated where there is a store to keep it; else nominal, which ranks and promises nothing.
-  Roofline roofline();
+  Roofline roofline(DeviceKind device);
 
   const OpSet& ops_;
   std::span<const Kernel> kernels_;

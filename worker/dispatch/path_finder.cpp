@@ -8,6 +8,7 @@
 #include "common/base/error.h"
 #include "common/graph/node_forms.h"
 #include "scheduler/fleet/workloads.h"
+#include "scheduler/placement/placed_path.h"
 #include "scheduler/rules/rules.h"
 #include "worker/compile/compile.h"
 #include "worker/dispatch/blocked_form.h"
@@ -50,6 +51,10 @@ void PathFinder::price(const paths::PricingOptions& pricing, double step_error_m
     workloads.push_back(std::move(workload));
   }
   workloads.insert(workloads.end(), copies_.begin(), copies_.end());
+  if (dispatcher_.is_mixed()) {
+    std::ranges::move(placement::transfers_of(graph_, ops_, bindings_),
+                      std::back_inserter(workloads));
+  }
   costs_ = dispatcher_.costs_for(workloads);
   ChooseOptions choose = dispatcher_.options().choose;
   choose.takes_unmeasured = pricing_.guesses == paths::PricingOptions::Guesses::hopeful &&
@@ -83,8 +88,20 @@ FoundPath PathFinder::found(const search::Solution& solution) {
   } else {
     found.path = space_.path(priced_, solution);
   }
+  if (dispatcher_.is_mixed()) place(found);
   found.predicted_s = predict(found.path);
   return found;
+}
+
+void PathFinder::place(FoundPath& found) {
+  Decision placed = dispatcher_.known_best(found.path.graph, bindings_, OnMiss::estimate);
+  found.predicted_s = placed.predicted_s;
+  for (const NodeDecision& node : placed.nodes) {
+    if (!node.estimate) continue;
+    found.predicted_s +=
+        paths::search_cost_s(*node.estimate, pricing_.guesses) - node.estimate->seconds;
+  }
+  found.path = std::move(placed.path);
 }
 
 std::vector<FoundPath> PathFinder::best(int count) {
@@ -109,6 +126,7 @@ std::vector<FoundPath> PathFinder::best(int count) {
   for (const auto& form : {blocked_form, fused_form}) {
     auto other = form(paths.front(), dispatcher_, ops_, bindings_, pricing_.guesses);
     if (!other) continue;
+    if (dispatcher_.is_mixed()) place(*other);
     paths.push_back(*std::move(other));
     std::ranges::stable_sort(paths, {}, &FoundPath::predicted_s);
     if (std::ssize(paths) > count) paths.pop_back();
@@ -169,8 +187,17 @@ Workload PathFinder::workload_of(const Draft::Step& step) const {
 }
 
 double PathFinder::cost_s(const Draft::Step& step) {
+  if (step.kernel->crossing != Kernel::Crossing::none) return transfer_s(step);
   const auto estimate = costs_->estimate(step.kernel->info, workload_of(step));
   return estimate ? paths::search_cost_s(*estimate, pricing_.guesses) : 0;
+}
+
+double PathFinder::transfer_s(const Draft::Step& step) {
+  const Workload workload = workload_of(step);
+  const auto bytes = static_cast<std::int64_t>(workload.outputs.front().size_bytes());
+  const bool to_device = step.kernel->crossing == Kernel::Crossing::to_device;
+  return placement::transfer_time(dispatcher_.infos(), *costs_)(
+      bytes, to_device ? DeviceKind::cuda : DeviceKind::cpu);
 }
 
 }  // namespace paceline

@@ -64,9 +64,13 @@ class PathFinder {
  private:
   const search::Diagram& diagram();
   FoundPath found(const search::Solution& solution);
+  // Where kernels of several devices are allowed, decides anew what runs where, and what that takes
+  // but for copies: the search adds up kernels, and knows no transfers.
+  void place(FoundPath& found);
   Draft lowered(const Path& path) const;
   Workload workload_of(const Draft::Step& step) const;
   double cost_s(const Draft::Step& step);
+  double transfer_s(const Draft::Step& step);
 
   GraphDispatcher& dispatcher_;
   const OpSet& ops_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
 
@@ -48,6 +49,7 @@ class Study {
     measure(finder_.copies(dispatcher_.decide(graph_, bindings_).path));
     // A good program for a start: what may be better differs from it here and there.
     untuned_ = untuned();
+    for (Path& path : of_one_device()) untuned_.push_back(std::move(path));
     for (const Path& path : untuned_) {
       measure(workloads_of(path.graph, bindings_, ops_));
       measure(finder_.copies(path));
@@ -197,6 +199,30 @@ class Study {
       const PathId id = path.id();
       const auto is_same = [&](const Path& other) { return other.id() == id; };
       if (std::ranges::none_of(paths, is_same)) paths.push_back(std::move(path));
+    }
+    return paths;
+  }
+
+  // Where several devices may be used, the best of each alone: only the whole tells what crossing
+  // costs.
+  std::vector<Path> of_one_device() {
+    std::vector<Path> paths;
+    if (!dispatcher_.is_mixed()) return paths;
+    GraphDispatcher::Options options = dispatcher_.options();
+    options.choose.on_miss = OnMiss::estimate;
+    options.search.explain = false;
+    for (const DeviceKind kind : {DeviceKind::cpu, DeviceKind::cuda}) {
+      std::vector<Kernel> kernels;
+      std::ranges::copy_if(kernels_, std::back_inserter(kernels),
+                           [&](const Kernel& kernel) { return kernel.info.device == kind; });
+      try {
+        const Graph graph = prepare(graph_, ops_, kernels);
+        measure(workloads_of(graph, bindings_, ops_));
+        GraphDispatcher alone(ops_, kernels, &store_, options);
+        paths.push_back(alone.dispatch(graph, bindings_).decision.path);
+      } catch (const Error& error) {
+        note_(fmt::format("not on {} alone: {}", to_string(kind), error.what()));
+      }
     }
     return paths;
   }

@@ -83,4 +83,33 @@ Roofline calibrate(int threads) {
   return roofline;
 }
 
+Roofline calibrate_cuda(kernels::DeviceRuntime& runtime, int device) {
+  runtime.make_current(device);
+  const kernels::DevicePeaks peaks = runtime.measure_peaks(device);
+  return {.machine = probe_machine().id(),
+          .device = DeviceKind::cuda,
+          .flops_per_s = peaks.flops_per_s,
+          .bytes_per_s = peaks.bytes_per_s,
+          .cache_bytes_per_s = peaks.cache_bytes_per_s,
+          .call_s = peaks.call_s,
+          .measured = now()};
+}
+
+Roofline nominal_roofline(MachineId machine, DeviceKind device, int threads) {
+  if (device == DeviceKind::cuda) {
+    return {.machine = machine,
+            .device = device,
+            .flops_per_s = 4e13,
+            .bytes_per_s = 3e12,
+            .cache_bytes_per_s = 6e12,
+            .call_s = 1.5e-6};
+  }
+  return {.machine = machine,
+          .threads = threads,
+          .flops_per_s = 5e10 * threads,
+          .bytes_per_s = 1e10,
+          .cache_bytes_per_s = 3e10 * threads,
+          .call_s = 2e-7};
+}
+
 }  // namespace paceline

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/graph/machine.h"
+#include "kernels/device_runtime.h"
 
 namespace paceline {
 
@@ -9,5 +10,12 @@ namespace paceline {
 // parallel region costs; the best of several tries each. Uses a oneTBB arena of `threads`. Blocks
 // the calling thread.
 Roofline calibrate(int threads);
+
+// The same of a GPU of this machine, in a tenth of a second, within this process.
+Roofline calibrate_cuda(kernels::DeviceRuntime& runtime, int device);
+
+// Of a core or a GPU of this decade, so that kernels and forms can be ranked where nothing is
+// known.
+Roofline nominal_roofline(MachineId machine, DeviceKind device, int threads);
 
 }  // namespace paceline

@@ -86,8 +86,9 @@ Measurement with_every_field() {
   m.device = DeviceKind::cuda;
   m.regime = Regime::cold;
   m.reason = "quotes \" ' \\ and\ttabs, umlauts äöü";
-  m.discarded = {{.seconds = 0.1, .block = 7, .cause = "steal"},
-                 {.seconds = std::numeric_limits<double>::infinity(), .block = 8, .cause = "clock"}};
+  m.discarded = {
+      {.seconds = 0.1, .block = 7, .cause = "steal"},
+      {.seconds = std::numeric_limits<double>::infinity(), .block = 8, .cause = "clock"}};
   m.error_relative = 1e-7;
   m.error_elementwise = std::numeric_limits<double>::infinity();
   m.method = 3;
@@ -164,7 +165,8 @@ TEST_P(StoreTest, StoresAFailureWithoutASummary) {
   EXPECT_EQ(found->outcome, Outcome::crashed);
   EXPECT_THAT(found->reason, ::testing::StartsWith("killed by SIGSEGV"));
   EXPECT_TRUE(std::isnan(found->error_relative));
-  EXPECT_THAT(store_->query("select count(median_s) from measurement").rows, ElementsAre(ElementsAre("0")));
+  EXPECT_THAT(store_->query("select count(median_s) from measurement").rows,
+              ElementsAre(ElementsAre("0")));
 }
 
 TEST_P(StoreTest, FindsNothingThatWasNotPut) {
@@ -296,6 +298,31 @@ TEST_P(StoreTest, AnswersTheNewestRoofline) {
   EXPECT_EQ(store_->roofline(some_machine().id(), 4)->flops_per_s, 1.5e11);
   EXPECT_EQ(store_->roofline(some_machine().id(), 4)->call_s, 1e-7);
   EXPECT_EQ(store_->roofline(some_machine().id(), 8), std::nullopt);
+}
+
+TEST_P(StoreTest, KeepsTheRooflinesOfEachKindOfDevice) {
+  store_->put(some_machine());
+  Roofline roofline{.machine = some_machine().id(),
+                    .threads = 1,
+                    .flops_per_s = 1e11,
+                    .bytes_per_s = 2e10,
+                    .cache_bytes_per_s = 3e10,
+                    .call_s = 1e-7,
+                    .measured = from_unix_ns(1)};
+  store_->put(roofline);
+  EXPECT_EQ(store_->roofline(some_machine().id(), 1, DeviceKind::cuda), std::nullopt);
+  roofline.device = DeviceKind::cuda;
+  roofline.flops_per_s = 5e13;
+  store_->put(roofline);
+
+  EXPECT_EQ(store_->roofline(some_machine().id(), 1)->flops_per_s, 1e11);
+  // A GPU's peaks are the same whatever the CPU's threads.
+  for (const int threads : {1, 8}) {
+    const auto known = store_->roofline(some_machine().id(), threads, DeviceKind::cuda);
+    ASSERT_TRUE(known);
+    EXPECT_EQ(known->device, DeviceKind::cuda);
+    EXPECT_EQ(known->flops_per_s, 5e13);
+  }
 }
 
 TEST_P(StoreTest, PrunesOldMeasurementsButKeepsTheNewestOfEach) {
@@ -435,9 +462,9 @@ TEST_P(StoreTest, KeepsPathsTimedWholeAndFindsThemByTheirGraph) {
   EXPECT_EQ(found[0].finished, measurement.finished);
   EXPECT_EQ(store_->find(path.id)->text, path.text);
   EXPECT_EQ(store_->counts().path_measurements, 1);
-  EXPECT_THAT(store_->path_measurements(GraphId::random(), measurement.machine,
-                                        measurement.environment),
-              IsEmpty());
+  EXPECT_THAT(
+      store_->path_measurements(GraphId::random(), measurement.machine, measurement.environment),
+      IsEmpty());
 }
 
 }  // namespace

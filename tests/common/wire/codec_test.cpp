@@ -38,6 +38,7 @@ TEST(Codec, AResultCarriesTheRooflineThatItWasCheckedAgainst) {
   auto result = std::get<Result>(sample_messages()[2]);
   EXPECT_FALSE(std::get<Result>(decode(encode(result))).roofline);
   result.roofline = Roofline{.machine = {Digest::random()},
+                             .device = DeviceKind::cuda,
                              .threads = 2,
                              .flops_per_s = 3e11,
                              .bytes_per_s = 2e10,
@@ -47,6 +48,7 @@ TEST(Codec, AResultCarriesTheRooflineThatItWasCheckedAgainst) {
   const auto read = std::get<Result>(decode(encode(result))).roofline;
   ASSERT_TRUE(read);
   EXPECT_EQ(read->machine, result.roofline->machine);
+  EXPECT_EQ(read->device, DeviceKind::cuda);
   EXPECT_EQ(read->threads, 2);
   EXPECT_EQ(read->flops_per_s, 3e11);
   EXPECT_EQ(read->bytes_per_s, 2e10);

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "common/ops/all_ops.h"
+#include "scheduler/cost/work_size.h"
 
 namespace paceline {
 namespace {
@@ -59,7 +60,9 @@ Timing failed(Outcome outcome, std::string reason) {
 // `timings` newest first, as a store answers.
 StoredCosts costs(std::vector<Timing> timings, std::optional<Roofline> roofline = peaks,
                   std::vector<Workload> known = {}) {
-  return StoredCosts(ops::all_ops(), here, now_running, std::move(timings), roofline, known);
+  Rooflines rooflines;
+  if (roofline) rooflines[roofline->device] = *roofline;
+  return StoredCosts(ops::all_ops(), here, now_running, std::move(timings), rooflines, known);
 }
 
 TEST(StoredCosts, AnswersWhatWasMeasuredHere) {
@@ -128,6 +131,31 @@ TEST(StoredCosts, PredictsTheUnmeasuredByTheRoofline) {
   EXPECT_NEAR(estimate->seconds, 1.6e-3 + 1e-6, 1e-6);
   EXPECT_LT(estimate->low_s, estimate->seconds / 2);
   EXPECT_GT(estimate->high_s, estimate->seconds * 2);
+}
+
+TEST(StoredCosts, PredictsAGpusKernelByTheGpusRoofline) {
+  KernelInfo kernel = some_kernel();
+  kernel.device = DeviceKind::cuda;
+  EXPECT_FALSE(costs({}).estimate(kernel, exp_of(1000)));
+
+  Roofline gpu = peaks;
+  gpu.device = DeviceKind::cuda;
+  gpu.flops_per_s = 1e15;
+  gpu.bytes_per_s = 1e12;
+  const auto estimate = costs({}, gpu).estimate(kernel, exp_of(1000));
+  ASSERT_TRUE(estimate);
+  // 8 MB, at half of the peak, and a launch.
+  EXPECT_NEAR(estimate->seconds, 8e6 / 1e12 / 0.5 + gpu.call_s, 1e-9);
+  EXPECT_FALSE(costs({}, gpu).estimate(some_kernel(), exp_of(1000)));
+}
+
+TEST(StoredCosts, CountsTensorCoresForNarrowFloats) {
+  Roofline gpu = peaks;
+  gpu.device = DeviceKind::cuda;
+  EXPECT_DOUBLE_EQ(bound_s({.flops = 1e12, .bytes = 1}, gpu), 10);
+  EXPECT_DOUBLE_EQ(bound_s({.flops = 1e12, .bytes = 1, .is_narrow = true}, gpu),
+                   10 / tensor_core_gain);
+  EXPECT_DOUBLE_EQ(bound_s({.flops = 1e12, .bytes = 1, .is_narrow = true}, peaks), 10);
 }
 
 TEST(StoredCosts, SaysNothingWithoutRowsOrRoofline) {
@@ -291,7 +319,8 @@ TEST(StoredCosts, GuessesByTheAuthorWhereTheKernelWasNeverMeasured) {
 
 TEST(StoredCosts, DoesNotInterpolateWhenTold) {
   const Lattice lattice;
-  StoredCosts source(ops::all_ops(), here, now_running, lattice.rows, peaks, lattice.workloads,
+  StoredCosts source(ops::all_ops(), here, now_running, lattice.rows,
+                     Rooflines{{DeviceKind::cpu, peaks}}, lattice.workloads,
                      {.interpolates = false});
   EXPECT_EQ(source.estimate(product_kernel(), product(32, 512, 128))->origin, Origin::roofline);
 }

@@ -5,6 +5,7 @@
 #include "common/ops/all_ops.h"
 #include "common/store/store.h"
 #include "kernels/all_kernels.h"
+#include "kernels/cuda_module.h"
 #include "tests/support/scratch.h"
 #include "worker/dispatch/dispatch.h"
 #include "worker/probe/probe.h"
@@ -62,6 +63,35 @@ class NeighboursTest : public ::testing::Test {
   const KernelInfo* kernel_ = nullptr;
   GraphDispatcher dispatcher_{ops::all_ops(), kernels::all_kernels(), store_.get(), {}};
 };
+
+TEST_F(NeighboursTest, TakesAGpusRowsWhateverTheThreads) {
+  const auto cuda = kernels::cuda_kernels();
+  const auto found = std::ranges::find(cuda, "exp", [](const Kernel& k) { return k.info.op; });
+  if (found == cuda.end()) GTEST_SKIP() << "built without CUDA kernels";
+  store_->put(Roofline{.machine = machine_.id(),
+                       .device = DeviceKind::cuda,
+                       .flops_per_s = 5e13,
+                       .bytes_per_s = 4e12,
+                       .cache_bytes_per_s = 8e12,
+                       .call_s = 1e-6});
+  environment_.threads = 8;
+  store_->put(environment_);
+  store_->put(std::span(&found->info, 1));
+  kernel_ = &found->info;
+  put(exp_of(32), 3e-6);
+  GraphDispatcher on_gpu(ops::all_ops(), std::span(&*found, 1), store_.get(),
+                         {.regime = Regime::hot});
+
+  const Workload workload = exp_of(32);
+  const Estimate estimate =
+      on_gpu.costs_for(std::span(&workload, 1))->estimate(found->info, workload).value();
+  EXPECT_EQ(estimate.origin, Origin::measured_here);
+  EXPECT_EQ(estimate.seconds, 3e-6);
+  // What eight threads of the CPU took still says nothing of one.
+  kernel_ = &*std::ranges::find(dispatcher_.infos(), "exp_plain", &KernelInfo::name);
+  put(exp_of(48), 1e-3);
+  EXPECT_NE(this->estimate(*kernel_, exp_of(48)).origin, Origin::measured_here);
+}
 
 TEST_F(NeighboursTest, PredictsTheUnmeasuredFromOtherShapes) {
   const Estimate found = estimate(*kernel_, exp_of(128));
