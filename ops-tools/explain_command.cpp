@@ -13,6 +13,7 @@
 #include "ops-tools/explanation.h"
 #include "ops-tools/model_inputs.h"
 #include "ops-tools/model_request.h"
+#include "ops-tools/other_machine.h"
 #include "scheduler/report/page.h"
 #include "worker/compile/compile.h"
 #include "worker/execute/session.h"
@@ -24,6 +25,7 @@ namespace {
 struct ExplainArguments {
   ModelRequest request;
   bool every_node = false;
+  std::string machine;  // Of the store; empty: this one.
   std::string page;
   bool profile = false;
   std::string input;
@@ -51,19 +53,20 @@ class Explain {
  public:
   explicit Explain(const ExplainArguments& arguments)
       : arguments_(arguments),
-        options_(arguments.request.dispatch_options()),
+        options_(options_of(arguments)),
+        store_(arguments.request.store.open()),
+        kernels_(find_kernels()),
         model_(arguments.request.load(ModelForm::forward)),
         inputs_(inputs()),
-        graph_(prepare(model_.graph, ops::all_ops(), arguments.request.kernels())),
-        store_(arguments.request.store.open()) {
+        graph_(prepare(model_.graph, ops::all_ops(), kernels_)) {
     options_.search.explain = true;
   }
 
   void execute() {
-    GraphDispatcher dispatcher(ops::all_ops(), arguments_.request.kernels(), store_.get(), options_);
+    GraphDispatcher dispatcher(ops::all_ops(), kernels_, store_.get(), options_);
     const Dispatched dispatched = dispatcher.dispatch(graph_, inputs_.bindings);
-    const Plan plan = compile(dispatched.decision.path, ops::all_ops(), arguments_.request.kernels(),
-                              inputs_.bindings, {.threads = options_.threads});
+    const Plan plan = compile(dispatched.decision.path, ops::all_ops(), kernels_, inputs_.bindings,
+                              {.threads = options_.threads});
     std::optional<RunProfile> profile;
     if (arguments_.profile) profile = take_profile(plan);
     if (!arguments_.page.empty()) {
@@ -83,6 +86,36 @@ class Explain {
   }
 
  private:
+  static GraphDispatcher::Options options_of(const ExplainArguments& arguments) {
+    if (arguments.machine.empty()) return arguments.request.dispatch_options();
+    if (arguments.profile) throw invalid("--profile runs the model here: leave out --machine");
+    // What this machine lacks is no matter.
+    ModelRequest request = arguments.request;
+    request.device = "cpu";
+    request.threads = 1;
+    if (parse_on_miss(request.on_miss) == OnMiss::measure) {
+      throw invalid("--machine rests on what was measured there: --on-miss measure");
+    }
+    GraphDispatcher::Options options = request.dispatch_options();
+    const DeviceSet devices = DeviceSet::parse(arguments.request.device);
+    options.threads = arguments.request.threads;
+    options.choose.cuda_index = devices.cuda.value_or(0);
+    options.regime = devices.cuda ? Regime::cold : Regime::hot;
+    return options;
+  }
+
+  // Of this machine, or of the other one, which it looks up.
+  std::vector<Kernel> find_kernels() {
+    if (arguments_.machine.empty()) {
+      const std::span<const Kernel> kernels = arguments_.request.kernels();
+      return {kernels.begin(), kernels.end()};
+    }
+    if (!store_) throw invalid("--machine needs a store that has its rows: --store none");
+    options_.elsewhere = find_machine(*store_, arguments_.machine, options_.threads);
+    return kernels_for(*store_, options_.elsewhere->machine,
+                       DeviceSet::parse(arguments_.request.device));
+  }
+
   ModelInputs inputs() const {
     const Bindings given = arguments_.request.bound();
     if (!arguments_.profile) {
@@ -97,8 +130,7 @@ class Explain {
   }
 
   RunProfile take_profile(const Plan& plan) const {
-    Session session(plan, ops::all_ops(), arguments_.request.kernels(), model_.weights,
-                    {.threads = options_.threads});
+    Session session(plan, ops::all_ops(), kernels_, model_.weights, {.threads = options_.threads});
     session.bind(inputs_.bindings);
     for (const auto& [name, tensor] : inputs_.tensors) session.set_input(name, tensor);
     const auto samples =
@@ -119,8 +151,7 @@ class Explain {
   }
 
   void write_page(const Explained& explained, GraphDispatcher& dispatcher) const {
-    report::PathReport report =
-        path_report(explained, ops::all_ops(), arguments_.request.kernels(), dispatcher);
+    report::PathReport report = path_report(explained, ops::all_ops(), kernels_, dispatcher);
     report.title = arguments_.request.model;
     report.facts.emplace_back("store", store_ ? store_->url() : "none");
     write_file_atomically(arguments_.page, report::to_html(report));
@@ -128,10 +159,11 @@ class Explain {
 
   const ExplainArguments& arguments_;
   GraphDispatcher::Options options_;
+  std::unique_ptr<Store> store_;
+  std::vector<Kernel> kernels_;
   Model model_;
   ModelInputs inputs_;
   Graph graph_;
-  std::unique_ptr<Store> store_;
 };
 
 }  // namespace
@@ -142,6 +174,9 @@ void add_explain_command(CLI::App& app) {
       app.add_subcommand("explain", "Why each kernel is chosen: rivals, times, verdicts, records");
   arguments->request.add_to(*command);
   command->add_flag("--every-node", arguments->every_node, "Repeat nodes with equal workloads");
+  command->add_option("--machine", arguments->machine,
+                      "Predict for another machine by its rows in the store: its model, a part of "
+                      "that, or the first digits of its id");
   command->add_option("--page", arguments->page,
                       "Also write all of it as one page of HTML that needs nothing else");
   command->add_flag("--profile", arguments->profile,

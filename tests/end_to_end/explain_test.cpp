@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "common/base/file.h"
+#include "common/store/store.h"
 #include "tests/scheduler/report/well_formed.h"
 #include "tests/support/running_program.h"
 #include "tests/support/scratch.h"
@@ -110,6 +112,72 @@ TEST_F(ExplainTest, ShowsWhichRulesMadeANodeOfARewrittenGraph) {
     EXPECT_TRUE(std::ranges::any_of(said["nodes"],
                                     [](const auto& node) { return !node["rules"].empty(); }));
   }
+}
+
+// The rows of a store, as if another machine had measured them.
+void copy_as(const Machine& machine, Store& from, Store& to) {
+  to.put(machine);
+  from.for_each_batch([&](Store::Batch batch) {
+    for (const Environment& environment : batch.environments) to.put(environment);
+    if (!batch.kernels.empty()) to.put(std::span(std::as_const(batch.kernels)));
+    if (!batch.workloads.empty()) to.put(std::span(std::as_const(batch.workloads)));
+    for (Roofline& roofline : batch.rooflines) {
+      roofline.machine = machine.id();
+      to.put(roofline);
+    }
+    for (Measurement& row : batch.measurements) row.machine = machine.id();
+    if (!batch.measurements.empty()) to.put(std::span(std::as_const(batch.measurements)));
+  });
+}
+
+TEST_F(ExplainTest, SpeaksForAnotherMachineByItsRows) {
+  measure(0);
+  Machine other;
+  {
+    const auto here = open_store(store_);
+    const auto id = here->query("select id from machine").rows.at(0).at(0);
+    other = here->find(*MachineId::parse(id)).value();
+    other.cpu_model = "Example 9000";
+    other.gpus = {{.model = "Example G100", .architecture = "sm_90"}};
+    const auto there = open_store((scratch_ / "there.sqlite").string());
+    copy_as(other, *here, *there);
+  }
+  const auto about_there = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--store", (scratch_ / "there.sqlite").string(), "--no-search", "--json"});
+    std::vector<std::string> arguments = {"explain", model_, "--bind", "B=1", "--bind", "N=24"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return paceline(std::move(arguments));
+  };
+  for (const std::string& name :
+       {std::string("Example 9000"), other.id().to_string().substr(0, 8)}) {
+    const auto ended = about_there({"--machine", name});
+    ASSERT_EQ(ended.exit_code, 0) << ended.errors;
+    const auto said = nlohmann::json::parse(ended.output);
+    EXPECT_EQ(said["machine"], other.id().to_string());
+    EXPECT_EQ(said["estimated"], 0);
+    EXPECT_GT(said["measured"], 0);
+  }
+  // Of this machine, that store knows nothing.
+  const auto here = about_there({});
+  ASSERT_EQ(here.exit_code, 0) << here.errors;
+  EXPECT_EQ(nlohmann::json::parse(here.output)["measured"], 0);
+
+  const auto unknown = about_there({"--machine", "Example 1"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.errors, HasSubstr("Example 9000 + Example G100"));
+
+  // A plan for its GPU, which this machine need not have; by a nominal roofline, without rows.
+  const auto on_gpu = about_there({"--machine", "Example 9000", "--device", "cuda:0"});
+  if (on_gpu.exit_code == 2) {
+    EXPECT_THAT(on_gpu.errors, HasSubstr("built without CUDA kernels"));
+    return;
+  }
+  ASSERT_EQ(on_gpu.exit_code, 0) << on_gpu.errors;
+  for (const auto& node : nlohmann::json::parse(on_gpu.output)["nodes"]) {
+    EXPECT_EQ(node["device"], "cuda:0");
+  }
+  const auto anywhere = about_there({"--machine", "Example 9000", "--device", "auto"});
+  ASSERT_EQ(anywhere.exit_code, 0) << anywhere.errors;
 }
 
 TEST_F(ExplainTest, ListsPathsTimedWholeInText) {
