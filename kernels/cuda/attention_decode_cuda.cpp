@@ -2,8 +2,8 @@
 #include "kernels/cuda/support/info.h"
 #include "kernels/cuda/support/launch_check.h"
 
-// For few queries and many keys: see device/attention_decode.h. What it does not take is computed
-// as attention_cuda does.
+// For few queries and many keys: see device/attention_split.h for halves of width 64 and 128, and
+// device/attention_decode.h for the others. What neither takes is computed as attention_cuda does.
 namespace paceline::kernels::cuda {
 
 Kernel attention_decode_cuda() {
