@@ -341,6 +341,11 @@ std::optional<Dispatched> GraphDispatcher::searched(PathFinder& finder, const Bi
   if (decision.error > tolerance || best.predicted_s > standing_s * (1 - worthwhile_gain)) {
     return std::nullopt;
   }
+  // Placing a path anew may bring in what nobody measured.
+  if (is_mixed() && pricing.guesses == paths::PricingOptions::Guesses::none &&
+      decision.estimated > 0) {
+    return std::nullopt;
+  }
   return Dispatched{.decision = std::move(decision),
                     .basis = Basis::searched,
                     .standing_s = standing_s,
