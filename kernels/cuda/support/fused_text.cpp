@@ -142,7 +142,7 @@ class Writer {
 
   const char* load_of(int k) const {
     if (form_.steps[k] != Step::unit) return "load_one";
-    return form_.are_read_once[k] ? "load_once" : "load_chunk";
+    return form_.in_rows && form_.are_read_once[k] ? "load_once" : "load_chunk";
   }
   std::string step_of(int k) const {
     return form_.steps[k] == Step::unit ? "CHUNK" : fmt::format("of.strides[{}][0]", k);
