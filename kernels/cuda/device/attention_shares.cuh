@@ -17,19 +17,19 @@ struct alignas(16) Share {
 // What exponents are reckoned from: the largest, or 0 when there is none.
 __device__ inline float shift_of(float largest) { return largest == -INFINITY ? 0.f : largest; }
 
-// load(0), load(1), ... below `count`, added up in order, eight loads at a time.
-template <typename Load>
+// load(0), load(1), ... below `count`, added up in order, so many loads at a time.
+template <int at_once = 8, typename Load>
 __device__ Share add_shares(int count, Load load) {
   Share all{{0, 0, 0, 0}, -INFINITY, 0};
-  for (int from = 0; from < count; from += 8) {
-    Share part[8];
+  for (int from = 0; from < count; from += at_once) {
+    Share part[at_once];
 #pragma unroll
-    for (int j = 0; j < 8; ++j) {
+    for (int j = 0; j < at_once; ++j) {
       part[j] = from + j < count ? load(from + j) : Share{{0, 0, 0, 0}, -INFINITY, 0};
     }
     float best = all.largest;
 #pragma unroll
-    for (int j = 0; j < 8; ++j) best = fmaxf(best, part[j].largest);
+    for (int j = 0; j < at_once; ++j) best = fmaxf(best, part[j].largest);
     const float shift = shift_of(best);
     const auto add = [&](Share& to, const Share& other, float factor) {
       to.sums.x += factor * other.sums.x;
@@ -41,7 +41,7 @@ __device__ Share add_shares(int count, Load load) {
     Share sum{{0, 0, 0, 0}, best, 0};
     add(sum, all, exp2f(all.largest - shift));
 #pragma unroll
-    for (int j = 0; j < 8; ++j) add(sum, part[j], exp2f(part[j].largest - shift));
+    for (int j = 0; j < at_once; ++j) add(sum, part[j], exp2f(part[j].largest - shift));
     all = sum;
   }
   return all;

@@ -276,7 +276,7 @@ __global__ void __launch_bounds__(block_threads, row_tiles == 1 ? 2 : 1)
   if (!shared.is_last) return;
   __threadfence();
   for (int i = first_piece + static_cast<int>(threadIdx.x); i < last_piece; i += block_threads) {
-    write(i, add_shares(clusters, [&](int other) {
+    write(i, add_shares<16>(clusters, [&](int other) {
             return load_share(parts + static_cast<std::int64_t>(other) * pieces + i);
           }));
   }
