@@ -126,8 +126,11 @@ class DecoderBuilder {
   Value feed_experts(const Value& x, const std::string& name) {
     const DecoderSpec::Experts& experts = spec_.experts;
     const Value tokens = x.reshape({x.dim(0) * x.dim(1), x.dim(2)});
-    const Value scores = linear(weights_, tokens, name + "gate", experts.count, false);
-    const Value shares = builder_.op("softmax", {scores.cast(Dtype::f32)});
+    // Which experts compute is decided in f32: scores rounded to fewer bits would pick others.
+    const Value router = weights_.get(name + "gate.weight", {experts.count, spec_.hidden});
+    const Value scores =
+        builder_.op("linear", {tokens.cast(Dtype::f32), router.cast(Dtype::f32)});
+    const Value shares = builder_.op("softmax", {scores});
     const std::vector<Value> best = builder_.multi("top_k", {shares}, {{"k", experts.per_token}});
     Value chosen = best[0];
     if (experts.normalises) {
