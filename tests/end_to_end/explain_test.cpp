@@ -16,8 +16,10 @@
 namespace paceline {
 namespace {
 
-using ::testing::AnyOf;
+using ::testing::AllOf;
+using ::testing::Ge;
 using ::testing::HasSubstr;
+using ::testing::Le;
 using ::testing::Not;
 using ::testing::SizeIs;
 
@@ -84,8 +86,9 @@ TEST_F(ExplainTest, WritesAPageOfAllThatItKnows) {
   for (const std::string& rule : rules) {
     EXPECT_THAT(page, HasSubstr("<span class=\"tag\">" + rule + "</span>"));
   }
-  // The graph as it stands, which may be one of the three best, and the others.
-  ASSERT_THAT(said["timed"], AnyOf(SizeIs(3), SizeIs(4)));
+  // The graph as it stands, which may be one of the three best, the others, and what runs where
+  // nothing was measured, with a calibrated roofline and with a nominal one.
+  ASSERT_THAT(said["timed"], SizeIs(AllOf(Ge(3u), Le(6u))));
   double before_s = 0;
   for (const auto& row : said["timed"]) {
     EXPECT_THAT(page, HasSubstr(row["path"].get<std::string>()));
