@@ -34,11 +34,10 @@ class LargeAttention : public testing::TestWithParam<Dtype> {
     attributes.set("scale", 3 / std::sqrt(static_cast<double>(h.width)));
     std::vector<Tensor> operands = inputs(h);
     if (mask != nullptr) operands.push_back(*mask);
-    for (const char* name :
-         {"attention_decode_cuda", "attention_mma_cuda", "attention_wgmma_cuda"}) {
-      const Kernel* kernel = cuda_kernel(name);
-      ASSERT_NE(kernel, nullptr);
-      if (std::ranges::count(kernel->info.accepts.dtypes, GetParam()) == 0) continue;
+    for (const Kernel& kernel : kernels::cuda_kernels()) {
+      const std::string& name = kernel.info.name;
+      if (kernel.info.op != "attention" || name == "attention_cuda") continue;
+      if (std::ranges::count(kernel.info.accepts.dtypes, GetParam()) == 0) continue;
       SCOPED_TRACE(fmt::format("{}: {} x {}/{} heads, {} x {}, {}", name, h.batch, h.heads,
                                h.groups, h.queries, h.keys, h.width));
       expect_equal_results(name, "attention_cuda", attributes, operands);
@@ -142,13 +141,12 @@ TEST_P(LargeAttention, TakesTheNumberOfKeysLate) {
     return out;
   };
   const Tensor wanted = result(*cuda_kernel("attention_cuda"), false);
-  for (const char* name :
-       {"attention_cuda", "attention_decode_cuda", "attention_mma_cuda", "attention_wgmma_cuda"}) {
-    const Kernel& kernel = *cuda_kernel(name);
+  for (const Kernel& kernel : kernels::cuda_kernels()) {
+    if (kernel.info.op != "attention" || !kernel.takes_late_dims) continue;
     if (std::ranges::count(kernel.info.accepts.dtypes, dtype) == 0) continue;
     EXPECT_LE(compare(result(kernel, true).view(), wanted.view()).relative,
               test::large_bound(dtype))
-        << name;
+        << kernel.info.name;
   }
 }
 
