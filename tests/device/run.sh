@@ -71,6 +71,7 @@ stage_decode() {
   model_of qwen3-0.6b
   for length in 1024 4096; do generate /tmp/qwen3-0.6b --tokens "$(prompt_of $length)" --max-new 65 --store none; done
   python3 "$root/tests/device/torch_model.py" /tmp/qwen3-0.6b
+  timeout 110 python3 "$root/tests/device/torch_model.py" /tmp/qwen3-0.6b --compile --prefill 1024
 }
 # Measures the shapes of a prompt and of a token behind it, then generates by what was found.
 stage_tuned_decode() {
@@ -90,8 +91,8 @@ stage_tuned_decode() {
 stage_raced_decode() {
   model_of qwen3-0.6b
   export PACELINE_STORE=$out/h200.store
-  timeout 200 "$bin/paceline" measure /tmp/qwen3-0.6b --device cuda:0 --form generate --bind B=1 --bind N=1 --bind past=1024 \
-    --bind capacity=1089 --regime hot,cold --sitting-seconds 0.05 --tolerance 2e-2 --paths 4 --study-seconds 60 \
+  timeout 140 "$bin/paceline" measure /tmp/qwen3-0.6b --device cuda:0 --form generate --bind B=1 --bind N=1 --bind past=1024 \
+    --bind capacity=1089 --regime hot,cold --sitting-seconds 0.05 --tolerance 2e-2 --paths 4 --study-seconds 40 \
     --race-seconds 5 2>&1 | grep -v "^measured [0-9]*/" | tail -25
   generate /tmp/qwen3-0.6b --tokens "$(prompt_of 1024)" --max-new 65 --tolerance 2e-2
 }

@@ -177,7 +177,9 @@ TEST_F(PathCampaign, LosesNothingWhenAWorkerIsKilledInItsStudy) {
   ASSERT_EQ(ended.exit_code, 0) << ended.errors;
   const json campaign = json::parse(ended.output);
   EXPECT_EQ(campaign["lanes"][0]["done"], campaign["lanes"][0]["total"]);
-  EXPECT_EQ(campaign["paths"].size(), 10u);
+  // The nine, the graph as it stands, and what up to two studies found to run where nothing was measured.
+  EXPECT_GE(campaign["paths"].size(), 10u);
+  EXPECT_LE(campaign["paths"].size(), 12u);
   const std::string store = ask({"fleet", "status"})["store"];
   const json epochs =
       ask({"store", "query", "select epoch from task where kind = 'study'", "--store", store});

@@ -142,8 +142,8 @@ void PathRace::require(Runner& runner, double tolerance) {
   if (runner.place == 0 || runner.row.error_relative <= allowed) return;
   runner.row.outcome = Outcome::wrong;
   runner.row.reason =
-      fmt::format("error {:.2g} is above the tolerance {:.2g}{}", runner.row.error_relative,
-                  tolerance, allowed < tolerance ? " less what is kept for other inputs" : "");
+      fmt::format("error {:.3g} is above the tolerance {:.3g}{}", runner.row.error_relative,
+                  allowed, allowed < tolerance ? ", a tenth of it kept for other inputs" : "");
   runner.is_in = false;
   runner.close();
 }

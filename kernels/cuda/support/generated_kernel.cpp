@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <map>
@@ -74,6 +75,13 @@ class Code final : public GeneratedKernel {
     } catch (const std::exception& error) {
       failure = error.what();
     }
+    finish(std::move(code), std::move(failure));
+  }
+
+  void fail(std::string why) { finish({}, std::move(why)); }
+
+ private:
+  void finish(std::string code, std::string failure) {
     const std::lock_guard lock(mutex_);
     code_ = std::move(code);
     failure_ = std::move(failure);
@@ -81,7 +89,6 @@ class Code final : public GeneratedKernel {
     done_.notify_all();
   }
 
- private:
   const void* wait() {
     std::unique_lock lock(mutex_);
     done_.wait(lock, [&] { return is_done_; });
@@ -109,7 +116,8 @@ class Code final : public GeneratedKernel {
   std::atomic<const void*> kernel_ = nullptr;
 };
 
-// The one thread that compiles; lives as long as the program once it is needed.
+// The one thread that compiles, once it is needed. A program that ends waits for what it is at: the
+// compiler's own statics are destroyed after that.
 class Compiler {
  public:
   static Compiler& instance() {
@@ -124,6 +132,10 @@ class Compiler {
     std::shared_ptr<Code>& code = known_[name];
     if (code == nullptr) {
       code = std::make_shared<Code>(text, name);
+      if (stops_) {
+        code->fail("no generated kernel: the program ends");
+        return code;
+      }
       waiting_.push_back(code);
       wake_.notify_one();
     }
@@ -131,8 +143,9 @@ class Compiler {
   }
 
  private:
-  Compiler() {
-    std::thread([this] { work(); }).detach();
+  // After nvrtc was loaded (`ask` names its version), so that this handler runs before its own.
+  Compiler() : thread_([this] { work(); }) {
+    std::atexit([] { instance().stop(); });
   }
 
   void work() {
@@ -140,18 +153,33 @@ class Compiler {
       std::shared_ptr<Code> next;
       {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, [&] { return !waiting_.empty(); });
+        wake_.wait(lock, [&] { return stops_ || !waiting_.empty(); });
+        if (stops_) break;
         next = waiting_.front();
         waiting_.pop_front();
       }
       next->make();
     }
+    const std::lock_guard lock(mutex_);
+    for (const auto& code : waiting_) code->fail("no generated kernel: the program ends");
+    waiting_.clear();
+  }
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stops_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
   }
 
   std::mutex mutex_;
   std::condition_variable wake_;
   std::map<Digest, std::shared_ptr<Code>> known_;
   std::deque<std::shared_ptr<Code>> waiting_;
+  bool stops_ = false;
+  std::thread thread_;  // The last: it uses the others.
 };
 
 }  // namespace
