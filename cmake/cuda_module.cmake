@@ -33,7 +33,7 @@ if(PACELINE_WITH_CUDA)
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
   set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
   set(CMAKE_CUDA_FLAGS_RELWITHDEBINFO "-O3 -DNDEBUG")
-  set(PACELINE_CUDA_FLAGS -lineinfo --expt-relaxed-constexpr)
+  set(PACELINE_CUDA_FLAGS --expt-relaxed-constexpr)
   find_package(CUDAToolkit REQUIRED)
 endif()
 
