@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/support/fused_schedule.h"
 #include "kernels/cpu/support/views.h"
+#include "kernels/cuda/device/start.h"
 #include "kernels/cuda/device/walk.h"
 #include "kernels/cuda/libraries/nvrtc.h"
 #include "kernels/cuda/support/dtypes.h"
@@ -200,9 +201,9 @@ void run(const Call& call) {
   State& state = call.state<State>();
   if (state.blocks == 0) return;
   void* arguments[] = {&state.arguments};
-  check_cuda(cudaLaunchKernel(state.kernel->function(), dim3(static_cast<unsigned>(state.blocks)),
-                              dim3(static_cast<unsigned>(state.block)), arguments, 0, call.stream),
-             "fused_nvrtc");
+  start_function(state.kernel->function(), dim3(static_cast<unsigned>(state.blocks)),
+                 static_cast<unsigned>(state.block), 0, call.stream, arguments);
+  check_launch("fused_nvrtc");
 }
 
 }  // namespace

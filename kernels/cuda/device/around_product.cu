@@ -5,6 +5,7 @@
 #include "kernels/cuda/device/block_elements.cuh"
 #include "kernels/cuda/device/final_activation.cuh"
 #include "kernels/cuda/device/floats.cuh"
+#include "kernels/cuda/device/launch.cuh"
 
 namespace paceline::kernels::cuda {
 namespace {
@@ -19,6 +20,7 @@ unsigned blocks_for(std::int64_t count) {
 template <typename T>
 __global__ void __launch_bounds__(block_threads)
     activate_all(T* out, std::int64_t count, FinalActivation activation) {
+  wait_for_earlier();
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * block_threads;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x;
        i < count; i += step) {
@@ -30,6 +32,7 @@ template <typename T>
 __global__ void __launch_bounds__(block_threads)
     unpack_all(const __grid_constant__ Factor blocks, std::int64_t columns, std::int64_t depth,
                T* out) {
+  wait_for_earlier();
   const auto kind = static_cast<BlockCode>(blocks.block_code);
   const auto elements = static_cast<std::uint32_t>(blocks.block_elements);
   for (std::int64_t column = blockIdx.x; column < columns; column += gridDim.x) {
@@ -50,8 +53,8 @@ void launch_activation(void* out, Element dtype, std::int64_t count, FinalActiva
   if (count == 0) return;
   visit_float(dtype, [&](auto zero) {
     using T = decltype(zero);
-    activate_all<<<blocks_for(count), block_threads, 0, place.stream>>>(static_cast<T*>(out), count,
-                                                                        activation);
+    start_kernel(activate_all<T>, blocks_for(count), block_threads, 0, place, static_cast<T*>(out),
+                 count, activation);
   });
 }
 
@@ -61,8 +64,8 @@ void launch_unpack_blocks(const Factor& blocks, std::int64_t columns, std::int64
   const auto count = static_cast<unsigned>(std::min<std::int64_t>(columns, 1 << 20));
   visit_float(dtype, [&](auto zero) {
     using T = decltype(zero);
-    unpack_all<<<count, block_threads, 0, place.stream>>>(blocks, columns, depth,
-                                                          static_cast<T*>(out));
+    start_kernel(unpack_all<T>, count, block_threads, 0, place, blocks, columns, depth,
+                 static_cast<T*>(out));
   });
 }
 

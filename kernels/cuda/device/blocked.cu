@@ -1,4 +1,5 @@
 #include "kernels/cuda/device/finish.cuh"
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/types.cuh"
 
 namespace paceline::kernels::cuda {
@@ -8,6 +9,7 @@ namespace {
 template <typename T>
 __global__ void __launch_bounds__(window_threads)
     convolve_blocked(BlockedConvolution of, std::int64_t count) {
+  wait_for_earlier();
   const std::int64_t i = window_thread();
   if (i >= count) return;
   const std::int64_t lane = i % 16, x = i / 16 % of.across.out;
@@ -50,6 +52,7 @@ __global__ void __launch_bounds__(window_threads)
 
 template <typename T>
 __global__ void pack(ChannelBlocks of, std::int64_t blocks, std::int64_t count) {
+  wait_for_earlier();
   const std::int64_t i = window_thread();
   if (i >= count) return;
   const std::int64_t lane = i % 16, pixel = i / 16 % of.pixels;
@@ -63,6 +66,7 @@ __global__ void pack(ChannelBlocks of, std::int64_t blocks, std::int64_t count) 
 
 template <typename T>
 __global__ void unpack(ChannelBlocks of, std::int64_t blocks, std::int64_t count) {
+  wait_for_earlier();
   const std::int64_t i = window_thread();
   if (i >= count) return;
   const std::int64_t pixel = i % of.pixels, channel = i / of.pixels % of.channels;
@@ -77,7 +81,7 @@ void launch_blocked(const BlockedConvolution& of, const LaunchPlace& place) {
   const std::int64_t count = of.batches * of.rows * of.down.out * of.across.out * 16;
   if (count == 0) return;
   visit_floats(of.dtype, [&]<typename T>() {
-    convolve_blocked<T><<<window_blocks(count), window_threads, 0, place.stream>>>(of, count);
+    start_kernel(convolve_blocked<T>, window_blocks(count), window_threads, 0, place, of, count);
   });
 }
 
@@ -87,7 +91,7 @@ void launch_pack_channels(const ChannelBlocks& of, std::int32_t element_bytes,
   const std::int64_t count = of.batches * blocks * of.pixels * 16;
   if (count == 0) return;
   visit_bytes(element_bytes, [&]<typename T>() {
-    pack<T><<<window_blocks(count), window_threads, 0, place.stream>>>(of, blocks, count);
+    start_kernel(pack<T>, window_blocks(count), window_threads, 0, place, of, blocks, count);
   });
 }
 
@@ -96,8 +100,8 @@ void launch_unpack_channels(const ChannelBlocks& of, std::int32_t element_bytes,
   const std::int64_t count = of.batches * of.channels * of.pixels;
   if (count == 0) return;
   visit_bytes(element_bytes, [&]<typename T>() {
-    unpack<T><<<window_blocks(count), window_threads, 0, place.stream>>>(
-        of, (of.channels + 15) / 16, count);
+    start_kernel(unpack<T>, window_blocks(count), window_threads, 0, place, of,
+                 (of.channels + 15) / 16, count);
   });
 }
 

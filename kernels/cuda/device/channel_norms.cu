@@ -1,5 +1,6 @@
 #include "kernels/cuda/device/channel_norms.h"
 
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/team.cuh"
 #include "kernels/cuda/device/types.cuh"
 
@@ -11,6 +12,7 @@ constexpr int group_threads = 512;
 
 template <typename T>
 __global__ void __launch_bounds__(group_threads) group_norm(GroupNorm of) {
+  wait_for_earlier();
   using Block = Team<group_threads>;
   std::int64_t at[2];
   of.groups.find(blockIdx.x, at);
@@ -43,6 +45,7 @@ __global__ void __launch_bounds__(group_threads) group_norm(GroupNorm of) {
 
 template <typename T>
 __global__ void batch_norm(Walk<6> walk, double epsilon) {
+  wait_for_earlier();
   const std::int64_t place = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x;
   if (place >= walk.count) return;
   std::int64_t at[6];
@@ -57,6 +60,7 @@ __global__ void batch_norm(Walk<6> walk, double epsilon) {
 
 template <typename T>
 __global__ void resize(Resize of, std::int64_t count) {
+  wait_for_earlier();
   const std::int64_t place = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x;
   if (place >= count) return;
   const std::int64_t row = place / of.inner.count, part = place - row * of.inner.count;
@@ -93,7 +97,8 @@ unsigned blocks_of(std::int64_t count) {
 void launch_group_norm(const GroupNorm& of, Element dtype, const LaunchPlace& place) {
   if (of.groups.count == 0 || of.group.count == 0) return;
   visit_floats(dtype, [&]<typename T>() {
-    group_norm<T><<<static_cast<unsigned>(of.groups.count), group_threads, 0, place.stream>>>(of);
+    start_kernel(group_norm<T>, static_cast<unsigned>(of.groups.count), group_threads, 0, place,
+                 of);
   });
 }
 
@@ -101,8 +106,8 @@ void launch_batch_norm(const Loop<6>& loop, double epsilon, Element dtype,
                        const LaunchPlace& place) {
   if (loop.count == 0) return;
   visit_floats(dtype, [&]<typename T>() {
-    batch_norm<T>
-        <<<blocks_of(loop.count), block_threads, 0, place.stream>>>(Walk<6>(loop), epsilon);
+    start_kernel(batch_norm<T>, blocks_of(loop.count), block_threads, 0, place, Walk<6>(loop),
+                 epsilon);
   });
 }
 
@@ -110,7 +115,7 @@ void launch_resize(const Resize& of, Element dtype, const LaunchPlace& place) {
   const std::int64_t count = of.outer.count * of.extent * of.inner.count;
   if (count == 0) return;
   visit_all(dtype, [&]<typename T>() {
-    resize<T><<<blocks_of(count), block_threads, 0, place.stream>>>(of, count);
+    start_kernel(resize<T>, blocks_of(count), block_threads, 0, place, of, count);
   });
 }
 

@@ -1,4 +1,5 @@
 #include "kernels/cuda/device/finish.cuh"
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/types.cuh"
 
 // Convolutions as they are written down: a thread an output.
@@ -17,6 +18,7 @@ __device__ __forceinline__ Compute<T> around(const Convolution& of, const Output
 
 template <typename T>
 __global__ void __launch_bounds__(window_threads) convolve(Convolution of, std::int64_t count) {
+  wait_for_earlier();
   const std::int64_t i = window_thread();
   if (i >= count) return;
   const OutputPlace at(i, of.out);
@@ -61,6 +63,7 @@ __device__ __forceinline__ std::int64_t window_at(const WindowAxis& axis, std::i
 template <typename T>
 __global__ void __launch_bounds__(window_threads)
     convolve_back(Convolution of, std::int64_t count) {
+  wait_for_earlier();
   const std::int64_t i = window_thread();
   if (i >= count) return;
   const OutputPlace at(i, of.out);
@@ -96,7 +99,7 @@ void launch_convolution(const Convolution& of, const LaunchPlace& place) {
   const std::int64_t count = count_of(of.out);
   if (count == 0) return;
   visit_floats(of.out.dtype, [&]<typename T>() {
-    convolve<T><<<window_blocks(count), window_threads, 0, place.stream>>>(of, count);
+    start_kernel(convolve<T>, window_blocks(count), window_threads, 0, place, of, count);
   });
 }
 
@@ -104,7 +107,7 @@ void launch_transposed_convolution(const Convolution& of, const LaunchPlace& pla
   const std::int64_t count = count_of(of.out);
   if (count == 0) return;
   visit_floats(of.out.dtype, [&]<typename T>() {
-    convolve_back<T><<<window_blocks(count), window_threads, 0, place.stream>>>(of, count);
+    start_kernel(convolve_back<T>, window_blocks(count), window_threads, 0, place, of, count);
   });
 }
 

@@ -1,5 +1,6 @@
 #include "kernels/cuda/device/copy.h"
 
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/map.cuh"
 
 namespace paceline::kernels::cuda {
@@ -14,6 +15,7 @@ struct Same {
 
 __global__ void __launch_bounds__(map_threads)
     copy_dense(const uint4* from, uint4* to, std::int64_t count) {
+  wait_for_earlier();
   const std::int64_t place = static_cast<std::int64_t>(blockIdx.x) * map_threads + threadIdx.x;
   if (place < count) to[place] = from[place];
 }
@@ -26,8 +28,9 @@ void launch_copy(const Loop<2>& loop, std::int32_t element_bytes, const LaunchPl
   if (loop.count == 0) return;
   const std::int64_t bytes = loop.count * element_bytes;
   if (loop.is_dense() && bytes % 16 == 0 && is_aligned(loop.data[0]) && is_aligned(loop.data[1])) {
-    copy_dense<<<map_blocks(bytes / 16, 1), map_threads, 0, place.stream>>>(
-        static_cast<const uint4*>(loop.data[0]), static_cast<uint4*>(loop.data[1]), bytes / 16);
+    start_kernel(copy_dense, map_blocks(bytes / 16, 1), map_threads, 0, place,
+                 static_cast<const uint4*>(loop.data[0]), static_cast<uint4*>(loop.data[1]),
+                 bytes / 16);
     return;
   }
   Loop<2> swapped = loop;  // A map's output comes first.

@@ -3,6 +3,7 @@
 #include "kernels/cuda/device/fault.h"
 #include "kernels/cuda/device/final_activation.cuh"
 #include "kernels/cuda/device/floats.cuh"
+#include "kernels/cuda/device/launch.cuh"
 
 // A warp has one element of one token's row: first of what an expert has inside, then of results.
 namespace paceline::kernels::cuda {
@@ -37,6 +38,7 @@ __device__ std::int64_t chosen_by(const ExpertArguments& p, std::int64_t token,
 template <typename T>
 __global__ void __launch_bounds__(block_threads)
     go_in(const __grid_constant__ ExpertArguments p, std::int64_t blocks_each, FaultPlace fault) {
+  wait_for_earlier();
   const std::int64_t pair = blockIdx.x / blocks_each;
   const std::int64_t i = blockIdx.x % blocks_each * warps + threadIdx.x / 32;
   const std::int64_t token = pair / p.choices;
@@ -59,6 +61,7 @@ __global__ void __launch_bounds__(block_threads)
 template <typename T>
 __global__ void __launch_bounds__(block_threads)
     come_out(const __grid_constant__ ExpertArguments p, std::int64_t blocks_each) {
+  wait_for_earlier();
   const std::int64_t token = blockIdx.x / blocks_each;
   const std::int64_t j = blockIdx.x % blocks_each * warps + threadIdx.x / 32;
   if (j >= p.width) return;
@@ -86,11 +89,11 @@ void launch_experts(const ExpertArguments& p, const LaunchPlace& place) {
     using T = decltype(zero);
     const std::int64_t blocks = p.tokens * p.choices * inner_blocks;
     if (blocks > 0) {
-      go_in<T><<<static_cast<unsigned>(blocks), block_threads, 0, place.stream>>>(p, inner_blocks,
-                                                                                  fault);
+      start_kernel(go_in<T>, static_cast<unsigned>(blocks), block_threads, 0, place, p,
+                   inner_blocks, fault);
     }
-    come_out<T><<<static_cast<unsigned>(p.tokens * width_blocks), block_threads, 0, place.stream>>>(
-        p, width_blocks);
+    start_kernel(come_out<T>, static_cast<unsigned>(p.tokens * width_blocks), block_threads, 0,
+                 place, p, width_blocks);
   });
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/reduce.h"
 #include "kernels/cuda/device/row_registers.cuh"
 
@@ -63,6 +64,7 @@ __device__ Candidate<C> first_of_team(Candidate<C> best, const GoesBefore<C>& go
 // Part blockIdx.y of gridDim.y of each lane.
 template <typename T, int size>
 __global__ void __launch_bounds__(Team<size>::block) find_extremum(Extremum of) {
+  wait_for_earlier();
   using C = Compute<T>;
   const std::int64_t row = Team<size>::row();
   if (row >= of.kept.count) return;
@@ -88,6 +90,7 @@ __global__ void __launch_bounds__(Team<size>::block) find_extremum(Extremum of) 
 
 template <typename T>
 __global__ void find_among_parts(Extremum of, int parts) {
+  wait_for_earlier();
   using C = Compute<T>;
   const std::int64_t row = Team<32>::row();
   if (row >= of.kept.count) return;
@@ -136,6 +139,7 @@ __device__ __forceinline__ void select(const T* x, std::int64_t step, std::int64
 
 template <typename T, int size>
 __global__ void __launch_bounds__(Team<size>::block) select_top(TopK of) {
+  wait_for_earlier();
   const std::int64_t row = Team<size>::row();
   if (row >= of.lanes.count) return;
   std::int64_t at[3];
@@ -152,6 +156,7 @@ __global__ void __launch_bounds__(Team<size>::block) select_top(TopK of) {
 // The best of part blockIdx.y of each lane, as places in the workspace.
 template <typename T>
 __global__ void __launch_bounds__(512) select_in_parts(TopK of) {
+  wait_for_earlier();
   std::int64_t at[3];
   of.lanes.find(blockIdx.x, at);
   const T* x = static_cast<const T*>(of.lanes.data[0]) + at[0];
@@ -166,6 +171,7 @@ __global__ void __launch_bounds__(512) select_in_parts(TopK of) {
 
 template <typename T>
 __global__ void __launch_bounds__(1024) select_among_parts(TopK of) {
+  wait_for_earlier();
   std::int64_t at[3];
   of.lanes.find(blockIdx.x, at);
   const T* x = static_cast<const T*>(of.lanes.data[0]) + at[0];
@@ -182,6 +188,7 @@ __global__ void __launch_bounds__(1024) select_among_parts(TopK of) {
 // A warp a lane: 32 elements at a time are summed up, then what came before is added.
 template <typename T>
 __global__ void __launch_bounds__(Team<32>::block) cumsum(Lanes of) {
+  wait_for_earlier();
   using A = Accumulator<T>;
   const std::int64_t row = Team<32>::row();
   if (row >= of.lanes.count) return;
@@ -213,13 +220,15 @@ void launch_extremum(const Extremum& of, Element dtype, const LaunchPlace& place
   visit_numbers(dtype, [&]<typename T>() {
     if (count <= 16 && of.width >= 16384) {
       const int parts = static_cast<int>(std::min<std::int64_t>(of.width / 2048, 256));
-      find_extremum<T, 1024>
-          <<<dim3(static_cast<unsigned>(count), parts), 1024, 0, place.stream>>>(of);
-      find_among_parts<T><<<row_blocks<32>(count), Team<32>::block, 0, place.stream>>>(of, parts);
+      start_kernel(find_extremum<T, 1024>, dim3(static_cast<unsigned>(count), parts), 1024, 0,
+                   place, of);
+      start_kernel(find_among_parts<T>, row_blocks<32>(count), Team<32>::block, 0, place, of,
+                   parts);
       return;
     }
     visit_team(of.width, of.step == 1, count, [&]<int size>() {
-      find_extremum<T, size><<<row_blocks<size>(count), Team<size>::block, 0, place.stream>>>(of);
+      start_kernel(find_extremum<T, size>, row_blocks<size>(count), Team<size>::block, 0, place,
+                   of);
     });
   });
 }
@@ -227,7 +236,7 @@ void launch_extremum(const Extremum& of, Element dtype, const LaunchPlace& place
 void launch_cumsum(const Lanes& of, Element dtype, const LaunchPlace& place) {
   if (of.lanes.count == 0 || of.width == 0) return;
   visit_numbers(dtype, [&]<typename T>() {
-    cumsum<T><<<row_blocks<32>(of.lanes.count), Team<32>::block, 0, place.stream>>>(of);
+    start_kernel(cumsum<T>, row_blocks<32>(of.lanes.count), Team<32>::block, 0, place, of);
   });
 }
 
@@ -237,12 +246,12 @@ void launch_top_k(const TopK& of, Element dtype, const LaunchPlace& place) {
   visit_numbers(dtype, [&]<typename T>() {
     if (of.width >= long_lane) {
       const auto lanes = static_cast<unsigned>(count);
-      select_in_parts<T><<<dim3(lanes, top_k_parts), 512, 0, place.stream>>>(of);
-      select_among_parts<T><<<lanes, 1024, 0, place.stream>>>(of);
+      start_kernel(select_in_parts<T>, dim3(lanes, top_k_parts), 512, 0, place, of);
+      start_kernel(select_among_parts<T>, lanes, 1024, 0, place, of);
     } else if (of.width <= 512) {
-      select_top<T, 32><<<row_blocks<32>(count), Team<32>::block, 0, place.stream>>>(of);
+      start_kernel(select_top<T, 32>, row_blocks<32>(count), Team<32>::block, 0, place, of);
     } else {
-      select_top<T, 1024><<<row_blocks<1024>(count), 1024, 0, place.stream>>>(of);
+      start_kernel(select_top<T, 1024>, row_blocks<1024>(count), 1024, 0, place, of);
     }
   });
 }

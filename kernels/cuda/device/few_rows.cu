@@ -18,6 +18,7 @@ constexpr int blocks_wanted = 2 * 132;
 template <typename T, int rows, int columns>
 __global__ void __launch_bounds__(block_threads)
     few_rows(const __grid_constant__ ProductArguments p, int group_warps, unsigned row_blocks) {
+  wait_for_earlier();
   constexpr int vector = per_vector<T>, unroll = 8 / columns;
   __shared__ float parts[warps][rows * columns];
   // Blocks of the same columns are neighbours, so that the cache has their weights.
@@ -110,9 +111,8 @@ void launch(const ProductArguments& p, const LaunchPlace& place) {
   }
   const auto row_blocks =
       static_cast<unsigned>(std::min<std::int64_t>((p.rows + rows - 1) / rows, 1024));
-  few_rows<T, rows, columns>
-      <<<static_cast<unsigned>(blocks()) * row_blocks, block_threads, 0, place.stream>>>(
-          p, group_warps, row_blocks);
+  start_kernel(few_rows<T, rows, columns>, static_cast<unsigned>(blocks()) * row_blocks,
+               block_threads, 0, place, p, group_warps, row_blocks);
 }
 
 template <typename T>

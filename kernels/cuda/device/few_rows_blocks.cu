@@ -62,6 +62,7 @@ __device__ void stage_rows(const ProductArguments& p, std::int64_t first_row, fl
 template <typename T, int rows, typename Format>
 __global__ void __launch_bounds__(block_threads)
     staged_blocks(const __grid_constant__ ProductArguments p) {
+  wait_for_earlier();
   constexpr int chunk_bytes = 32 * Format::bytes;
   extern __shared__ __align__(16) char memory[];
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -152,6 +153,7 @@ __global__ void __launch_bounds__(block_threads)
 template <typename T, int rows>
 __global__ void __launch_bounds__(block_threads)
     single_elements(const __grid_constant__ ProductArguments p) {
+  wait_for_earlier();
   const int lane = threadIdx.x % 32;
   const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * warps + threadIdx.x / 32;
   const std::int64_t first_row = static_cast<std::int64_t>(blockIdx.y) * rows;
@@ -192,14 +194,14 @@ void launch_staged(const ProductArguments& p, const LaunchPlace& place) {
                   static_cast<unsigned>((p.rows + rows - 1) / rows));
   const auto kernel = staged_blocks<T, rows, Format>;
   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
-  kernel<<<grid, block_threads, bytes, place.stream>>>(p);
+  start_kernel(kernel, grid, block_threads, bytes, place, p);
 }
 
 template <typename T, int rows>
 void launch_single(const ProductArguments& p, const LaunchPlace& place) {
   const dim3 grid(static_cast<unsigned>((p.columns + warps - 1) / warps),
                   static_cast<unsigned>((p.rows + rows - 1) / rows));
-  single_elements<T, rows><<<grid, block_threads, 0, place.stream>>>(p);
+  start_kernel(single_elements<T, rows>, grid, block_threads, 0, place, p);
 }
 
 template <typename T, typename Format>

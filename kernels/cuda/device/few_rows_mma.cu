@@ -19,6 +19,7 @@ constexpr int unroll = 4;
 template <typename T, int row_tiles>
 __global__ void __launch_bounds__(block_threads)
     few_rows_mma(const __grid_constant__ ProductArguments p, int group_warps) {
+  wait_for_earlier();
   constexpr int rows = 8 * row_tiles;
   __shared__ float parts[warps][columns][rows];
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -93,8 +94,8 @@ void launch(const ProductArguments& p, const LaunchPlace& place) {
     return (p.columns + block_columns - 1) / block_columns;
   };
   while (group_warps < warps && blocks() < blocks_wanted) group_warps *= 2;
-  few_rows_mma<T, row_tiles>
-      <<<static_cast<unsigned>(blocks()), block_threads, 0, place.stream>>>(p, group_warps);
+  start_kernel(few_rows_mma<T, row_tiles>, static_cast<unsigned>(blocks()), block_threads, 0, place,
+               p, group_warps);
 }
 
 }  // namespace

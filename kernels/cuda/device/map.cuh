@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/types.cuh"
 #include "kernels/cuda/device/walk.h"
 
@@ -69,6 +70,7 @@ __device__ __forceinline__ void map_one(void* const* data, const bool* is_repeat
 template <int chunk, typename Out, typename A, typename B, typename C, int operands, typename F>
 __global__ void __launch_bounds__(map_threads)
     map_places_of(Walk<operands> walk, MapShape shape, F f) {
+  wait_for_earlier();
   const std::int64_t first =
       static_cast<std::int64_t>(blockIdx.x) * (map_threads * map_places) + threadIdx.x;
   Vector<A, chunk> a[map_places];
@@ -115,6 +117,7 @@ struct DenseMap {
 
 template <int chunk, typename Out, typename A, typename B, typename C, typename F>
 __global__ void __launch_bounds__(map_threads) map_dense(DenseMap of, F f) {
+  wait_for_earlier();
   const std::int64_t first =
       static_cast<std::int64_t>(blockIdx.x) * (map_threads * dense_places) + threadIdx.x;
   Vector<A, chunk> a[dense_places];
@@ -198,17 +201,17 @@ void launch_map(const Loop<operands>& loop, F f, One one, const LaunchPlace& pla
         dense.data[i] = loop.data[i];
         dense.is_repeated[i] = shape.is_repeated[i];
       }
-      map_dense<chunk, Out, A, B, C>
-          <<<map_blocks(walk.count, dense_places), map_threads, 0, place.stream>>>(dense, f);
+      start_kernel(map_dense<chunk, Out, A, B, C, F>, map_blocks(walk.count, dense_places),
+                   map_threads, 0, place, dense, f);
       return;
     }
-    map_places_of<chunk, Out, A, B, C>
-        <<<map_blocks(walk.count), map_threads, 0, place.stream>>>(walk, shape, f);
+    start_kernel(map_places_of<chunk, Out, A, B, C, operands, F>, map_blocks(walk.count),
+                 map_threads, 0, place, walk, shape, f);
     return;
   }
   const Walk<operands> walk(loop);
-  map_places_of<1, Out, A, B, C>
-      <<<map_blocks(walk.count), map_threads, 0, place.stream>>>(walk, shape, one);
+  start_kernel(map_places_of<1, Out, A, B, C, operands, One>, map_blocks(walk.count), map_threads,
+               0, place, walk, shape, one);
 }
 
 }  // namespace paceline::kernels::cuda

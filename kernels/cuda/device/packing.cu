@@ -1,6 +1,7 @@
 #include "kernels/cuda/device/packing.h"
 
 #include "kernels/cuda/device/block_elements.cuh"
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/types.cuh"
 
 namespace paceline::kernels::cuda {
@@ -35,6 +36,7 @@ __device__ float inverse_of(float scale) {
 // A thread a block of 32.
 template <typename T>
 __global__ void quantize(const T* x, std::int64_t blocks, bool is_q8, std::uint8_t* out) {
+  wait_for_earlier();
   const std::int64_t block = this_thread();
   if (block >= blocks) return;
   float elements[32], extreme = 0;
@@ -68,6 +70,7 @@ __global__ void quantize(const T* x, std::int64_t blocks, bool is_q8, std::uint8
 
 template <typename T>
 __global__ void dequantize(BlockRun run) {
+  wait_for_earlier();
   const std::int64_t i = this_thread();
   if (i >= run.count) return;
   const std::int64_t block = i / run.elements;
@@ -80,6 +83,7 @@ __global__ void dequantize(BlockRun run) {
 
 template <typename T>
 __global__ void pack_weight(PanelPacking of, std::int64_t count) {
+  wait_for_earlier();
   const std::int64_t i = this_thread();
   if (i >= count) return;
   const std::int64_t within = i % of.depth, column = i / of.depth % of.tile;
@@ -101,6 +105,7 @@ __device__ __forceinline__ std::uint32_t code_of(double value) {
 
 // A thread a column; those beyond the weight are zeros.
 __global__ void pack_weight_24(PanelPacking of, std::int64_t rows) {
+  wait_for_earlier();
   constexpr int columns = 32, wild_exponent = 128;
   const std::int64_t j = this_thread();
   if (j >= of.panels * columns) return;
@@ -141,15 +146,15 @@ void launch_quantize(const void* x, Element dtype, std::int64_t count, bool is_q
                      const LaunchPlace& place) {
   if (count == 0) return;
   visit_floats(dtype, [&]<typename T>() {
-    quantize<T><<<blocks_of(count / 32), block_threads, 0, place.stream>>>(
-        static_cast<const T*>(x), count / 32, is_q8, static_cast<std::uint8_t*>(blocks));
+    start_kernel(quantize<T>, blocks_of(count / 32), block_threads, 0, place,
+                 static_cast<const T*>(x), count / 32, is_q8, static_cast<std::uint8_t*>(blocks));
   });
 }
 
 void launch_dequantize(const BlockRun& run, Element dtype, const LaunchPlace& place) {
   if (run.count == 0) return;
   visit_floats(dtype, [&]<typename T>() {
-    dequantize<T><<<blocks_of(run.count), block_threads, 0, place.stream>>>(run);
+    start_kernel(dequantize<T>, blocks_of(run.count), block_threads, 0, place, run);
   });
 }
 
@@ -158,14 +163,14 @@ void launch_pack_weight(const PanelPacking& of, std::int32_t element_bytes,
   const std::int64_t count = of.panels * of.groups * of.tile * of.depth;
   if (count == 0) return;
   visit_bytes(element_bytes, [&]<typename T>() {
-    pack_weight<T><<<blocks_of(count), block_threads, 0, place.stream>>>(of, count);
+    start_kernel(pack_weight<T>, blocks_of(count), block_threads, 0, place, of, count);
   });
 }
 
 void launch_pack_weight_24(const PanelPacking& of, const LaunchPlace& place) {
   if (of.panels == 0) return;
   const std::int64_t rows = 3 * ((of.inner + 3) / 4) + 1;
-  pack_weight_24<<<blocks_of(of.panels * 32), block_threads, 0, place.stream>>>(of, rows);
+  start_kernel(pack_weight_24, blocks_of(of.panels * 32), block_threads, 0, place, of, rows);
 }
 
 }  // namespace paceline::kernels::cuda

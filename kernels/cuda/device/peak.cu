@@ -1,5 +1,7 @@
 #include "kernels/cuda/device/peak.h"
 
+#include "kernels/cuda/device/launch.cuh"
+
 namespace paceline::kernels::cuda {
 namespace {
 
@@ -8,6 +10,7 @@ constexpr int blocks_per_multiprocessor = 4;
 constexpr int chains = 16;  // Independent of each other: enough to hide a multiply-add's latency.
 
 __global__ void peak_flops(float* out, std::int32_t rounds, float factor) {
+  wait_for_earlier();
   float sums[chains];
 #pragma unroll
   for (int i = 0; i < chains; ++i) sums[i] = static_cast<float>(threadIdx.x + i);
@@ -26,7 +29,7 @@ __global__ void peak_flops(float* out, std::int32_t rounds, float factor) {
 double launch_peak_flops(float* out, std::int32_t multiprocessors, std::int32_t rounds,
                          const LaunchPlace& place) {
   const int blocks = multiprocessors * blocks_per_multiprocessor;
-  peak_flops<<<blocks, block_threads, 0, place.stream>>>(out, rounds, 0.5f);
+  start_kernel(peak_flops, blocks, block_threads, 0, place, out, rounds, 0.5f);
   return 2.0 * chains * rounds * blocks * block_threads;
 }
 

@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "kernels/cuda/device/finish.cuh"
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/types.cuh"
 
 namespace paceline::kernels::cuda {
@@ -36,6 +37,7 @@ __device__ std::int64_t padded_taps(const Pooling& of, const OutputPlace& at) {
 template <typename T>
 __global__ void __launch_bounds__(window_threads)
     pool_of(Pooling of, std::int64_t count, FaultPlace fault) {
+  wait_for_earlier();
   const std::int64_t i = window_thread();
   if (i >= count) return;
   const OutputPlace at(i, of.out);
@@ -87,8 +89,8 @@ void launch_pooling(const Pooling& of, const LaunchPlace& place) {
   const std::int64_t count = count_of(of.out);
   if (count == 0) return;
   visit_numbers(of.x.dtype, [&]<typename T>() {
-    pool_of<T><<<window_blocks(count), window_threads, 0, place.stream>>>(
-        of, count, {static_cast<Fault*>(place.fault), place.step});
+    start_kernel(pool_of<T>, window_blocks(count), window_threads, 0, place, of, count,
+                 {static_cast<Fault*>(place.fault), place.step});
   });
 }
 

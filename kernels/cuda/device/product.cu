@@ -3,6 +3,7 @@
 #include "kernels/cuda/device/block_elements.cuh"
 #include "kernels/cuda/device/final_activation.cuh"
 #include "kernels/cuda/device/floats.cuh"
+#include "kernels/cuda/device/launch.cuh"
 
 // Tiles of 64 rows by 64 columns, 16 elements of the depth at a time, through shared memory; a
 // thread has 4 by 4 sums.
@@ -113,6 +114,7 @@ template <typename T, template <typename> typename Right>
 __global__ void __launch_bounds__(block_threads)
     multiply(const __grid_constant__ ProductArguments p, std::int64_t row_tiles,
              std::int64_t column_tiles) {
+  wait_for_earlier();
   using S = Sum<T>;
   __shared__ alignas(16) S left_tile[depth_tile][padded];
   __shared__ alignas(16) S right_tile[depth_tile][padded];
@@ -174,7 +176,7 @@ void launch(const ProductArguments& p, const LaunchPlace& place) {
   const std::int64_t row_tiles = (p.rows + tile - 1) / tile;
   const std::int64_t column_tiles = (p.columns + tile - 1) / tile;
   const auto blocks = static_cast<unsigned>(row_tiles * column_tiles * p.batches);
-  multiply<T, Right><<<blocks, block_threads, 0, place.stream>>>(p, row_tiles, column_tiles);
+  start_kernel(multiply<T, Right>, blocks, block_threads, 0, place, p, row_tiles, column_tiles);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "kernels/cuda/device/spin.h"
 
+#include "kernels/cuda/device/launch.cuh"
+
 namespace paceline::kernels::cuda {
 namespace {
 
@@ -10,6 +12,7 @@ __device__ std::int64_t now_ns() {
 }
 
 __global__ void spin(std::int64_t nanoseconds) {
+  wait_for_earlier();
   const std::int64_t end = now_ns() + nanoseconds;
   while (now_ns() < end) __nanosleep(200);
 }
@@ -17,7 +20,7 @@ __global__ void spin(std::int64_t nanoseconds) {
 }  // namespace
 
 void launch_spin(std::int64_t nanoseconds, const LaunchPlace& place) {
-  spin<<<1, 1, 0, place.stream>>>(nanoseconds);
+  start_kernel(spin, 1, 1, 0, place, nanoseconds);
 }
 
 }  // namespace paceline::kernels::cuda

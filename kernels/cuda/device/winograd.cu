@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "kernels/cuda/device/finish.cuh"
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/types.cuh"
 
 // F(4x4,3x3) as it is written down (common/ops/winograd.h): a thread a tile of one channel.
@@ -60,6 +61,7 @@ __device__ __forceinline__ bool is_finite(C x) {
 
 template <typename T>
 __global__ void __launch_bounds__(window_threads) filter_of(DeviceView weight, T* out) {
+  wait_for_earlier();
   using C = Compute<T>;
   constexpr double g[6][3] = {
       {1.0 / 4, 0, 0},
@@ -101,6 +103,7 @@ __global__ void __launch_bounds__(window_threads) filter_of(DeviceView weight, T
 template <typename T>
 __global__ void __launch_bounds__(window_threads)
     convolve_tiles(Convolution of, std::int64_t down, std::int64_t across, std::int64_t count) {
+  wait_for_earlier();
   using C = Compute<T>;
   const std::int64_t i = window_thread();
   if (i >= count) return;
@@ -148,6 +151,7 @@ __global__ void __launch_bounds__(window_threads)
 template <typename T>
 __global__ void __launch_bounds__(window_threads)
     convolve_blocked_tiles(BlockedConvolution of, std::int64_t count) {
+  wait_for_earlier();
   using C = Compute<T>;
   const std::int64_t i = window_thread();
   if (i >= count) return;
@@ -197,8 +201,8 @@ void launch_winograd_filter(const DeviceView& weight, const DeviceView& out,
   const std::int64_t count = weight.extents[0] * weight.extents[1];
   if (count == 0) return;
   visit_floats(out.dtype, [&]<typename T>() {
-    filter_of<T><<<window_blocks(count), window_threads, 0, place.stream>>>(
-        weight, static_cast<T*>(out.data));
+    start_kernel(filter_of<T>, window_blocks(count), window_threads, 0, place, weight,
+                 static_cast<T*>(out.data));
   });
 }
 
@@ -207,8 +211,8 @@ void launch_winograd(const Convolution& of, const LaunchPlace& place) {
   const std::int64_t count = of.out.extents[0] * of.out.extents[1] * down * across;
   if (count == 0) return;
   visit_floats(of.out.dtype, [&]<typename T>() {
-    convolve_tiles<T>
-        <<<window_blocks(count), window_threads, 0, place.stream>>>(of, down, across, count);
+    start_kernel(convolve_tiles<T>, window_blocks(count), window_threads, 0, place, of, down,
+                 across, count);
   });
 }
 
@@ -217,7 +221,8 @@ void launch_winograd_blocked(const BlockedConvolution& of, const LaunchPlace& pl
       of.batches * of.rows * ((of.down.out + 3) / 4) * ((of.across.out + 3) / 4) * 16;
   if (count == 0) return;
   visit_floats(of.dtype, [&]<typename T>() {
-    convolve_blocked_tiles<T><<<window_blocks(count), window_threads, 0, place.stream>>>(of, count);
+    start_kernel(convolve_blocked_tiles<T>, window_blocks(count), window_threads, 0, place, of,
+                 count);
   });
 }
 

@@ -19,6 +19,11 @@ struct Bool { unsigned char bits; };
 #define infinity ((C)__longlong_as_double(0x7ff0000000000000ll))
 #define not_a_number ((C)__longlong_as_double(0x7ff8000000000000ll))
 #define inline_ __device__ __forceinline__
+// As in kernels/cuda/device/launch.cuh.
+inline_ void wait_for_earlier() {
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+}
 inline_ C widen(float x) { return (C)x; }
 inline_ C widen(double x) { return (C)x; }
 inline_ C widen(F16 x) { float y; asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits)); return (C)y; }

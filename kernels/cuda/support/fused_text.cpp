@@ -58,7 +58,8 @@ class Writer {
     put("#define OPERANDS {}\n#define CHUNK {}\n#define TEAM {}\n#define BLOCK {}\n", operands_,
         form_.chunk, form_.team, form_.block());
     text_ += fused_prelude;
-    put("extern \"C\" __global__ void __launch_bounds__(BLOCK) fused(Arguments of) {{\n");
+    put("extern \"C\" __global__ void __launch_bounds__(BLOCK) fused(Arguments of) {{\n"
+        "wait_for_earlier();\n");
     form_.in_rows ? write_rows() : write_flat();
     put("}}\n");
     return std::move(text_);
