@@ -27,14 +27,14 @@ struct DataFault {
 // Numbers that change between replays of one captured run, for kernels that read them when they
 // run on the device (Kernel::takes_late_dims). Borrowed.
 struct LateDims {
-  const std::int64_t* values = nullptr;   // On the device.
+  const std::int64_t* values = nullptr;  // On the device.
   // By operand (inputs, then outputs) and axis, tensor_rank_max each: which of `values` is the
   // extent; -1: as the operand says.
   std::span<const std::int32_t> extents;
   // By operand: which of `values` is its offset in elements, beyond an operand that is captured
   // with offset 0; -1: none.
   std::span<const std::int32_t> offsets;
-  std::int32_t start = -1;                // Which of `values` is the attribute `start`.
+  std::int32_t start = -1;  // Which of `values` is the attribute `start`.
 };
 
 // What a kernel keeps between runs of one instruction: parsed attributes, library handles.
@@ -63,6 +63,9 @@ struct Call {
   DataFault* fault = nullptr;      // As the device sees it.
   std::int32_t step = -1;          // What to write into a fault.
   const LateDims* late = nullptr;  // Null unless the kernel takes them, and while it is measured.
+  // Of kernels for `cuda`, by bits: inputs that nothing enqueued on the stream writes (weights), so
+  // that a kernel may read them before those ahead of it are over.
+  std::uint32_t lasting_inputs = 0;
 
   template <typename T>
   T& state() const {
@@ -88,7 +91,8 @@ struct Kernel {
   // cannot process go to `call.fault`, and a launch that fails throws.
   void (*run)(const Call&) = nullptr;
   // `run` may be captured once and replayed while the extents, offsets and the attribute `start`
-  // that `call.late` names change: it reads them on the device, and its grid does not depend on them.
+  // that `call.late` names change: it reads them on the device, and its grid does not depend on
+  // them.
   bool takes_late_dims = false;
   // From one device to another; of the op `transfer` alone.
   enum class Crossing { none, to_device, to_host } crossing = Crossing::none;

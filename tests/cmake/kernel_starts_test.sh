@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A kernel that start_kernel enqueues may begin before the one ahead of it is over. So each begins with
-# wait_for_earlier(), behind calls of prefetch...() and declarations of shared memory alone, in every file that does not launch with <<<.
+# wait_for_earlier(), behind calls of prefetch...() and declarations of shared memory alone,
+# in every file that does not launch with <<<.
 set -euo pipefail
 
 # Names the kernels of FILE... that do not, and files that launch both ways.

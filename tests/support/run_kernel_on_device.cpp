@@ -177,6 +177,7 @@ class Instruction {
       std::memcpy(image_.at(region.offset), image_.at(input_offsets_[input]), region.bytes);
     }
     input_offsets_[input] = region.offset;
+    lasting_inputs_ &= ~(std::uint32_t{1} << input);
   }
 
   Call call() {
@@ -187,7 +188,8 @@ class Instruction {
             .prepared = prepared_.get(),
             .stream = queue.stream(),
             .fault = queue.fault(),
-            .step = 0};
+            .step = 0,
+            .lasting_inputs = lasting_inputs_};
   }
 
   // Besides outputs and workspace everything is as it was.
@@ -208,6 +210,7 @@ class Instruction {
   std::int64_t workspace_ = 0, workspace_bytes_ = 0;
   std::byte* memory_ = nullptr;
   std::unique_ptr<Prepared> prepared_;
+  std::uint32_t lasting_inputs_ = ~std::uint32_t{0};
   bool is_intact_ = true;
 };
 

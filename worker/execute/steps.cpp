@@ -27,11 +27,24 @@ Steps::Steps(const Plan& plan, std::span<const Kernel> kernels, const Resources&
     steps_.push_back({.run = loaded.kernel->run,
                       .call = {.inputs = all.first(instruction.inputs.size()),
                                .outputs = all.subspan(instruction.inputs.size()),
-                               .threads = resources.threads}});
+                               .threads = resources.threads,
+                               .lasting_inputs = lasting_inputs_of(instruction)}});
     loaded_.push_back(std::move(loaded));  // The elements of a moved vector stay in place.
   }
   touched_.reserve(steps_.size());
   changed_.reserve(steps_.size());
+}
+
+// What the prologue made, and what it began with: no step writes there.
+std::uint32_t Steps::lasting_inputs_of(const Plan::Instruction& instruction) const {
+  std::uint32_t bits = 0;
+  for (std::size_t i = 0; i < std::min<std::size_t>(instruction.inputs.size(), 32); ++i) {
+    const Plan::Storage storage = plan_.tensors[instruction.inputs[i]].storage;
+    const bool lasts = storage == Plan::Storage::prepared || storage == Plan::Storage::weight ||
+                       storage == Plan::Storage::constant;
+    if (lasts) bits |= std::uint32_t{1} << i;
+  }
+  return bits;
 }
 
 Resources Steps::resources_of(const Plan::Instruction& instruction) const {

@@ -73,6 +73,7 @@ class Steps {
   void refresh(std::size_t index, const Bindings& bindings);
 
   Resources resources_of(const Plan::Instruction& instruction) const;
+  std::uint32_t lasting_inputs_of(const Plan::Instruction& instruction) const;
 
   const Plan& plan_;
   const Resources resources_;

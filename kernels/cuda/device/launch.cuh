@@ -11,8 +11,9 @@
 namespace paceline::kernels::cuda {
 
 // What every kernel that `start_kernel` enqueues begins with: all that came before it in the stream
-// is over then, and can be seen. A kernel may do one thing earlier, `prefetch`, since that neither
-// writes nor takes a value. That no kernel forgets it is checked by
+// is over then, and can be seen. Earlier, in a function prefetch...(), it may do two things alone:
+// call `prefetch`, since that takes no value, and read inputs that nobody writes
+// (Call::lasting_inputs). That no kernel forgets it is checked by
 // tests/cmake/kernel_starts_test.sh.
 __device__ __forceinline__ void wait_for_earlier() {
   // The next kernel's blocks may come once all of this one's have: they wait here, too.
