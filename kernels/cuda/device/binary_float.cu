@@ -8,7 +8,16 @@ namespace {
 template <BinaryOp op, typename T>
 struct Binary {
   __device__ __forceinline__ T operator()(T a, T b) const {
-    return narrow<T>(binary<op>(widen(a), widen(b), FaultPlace{}));
+    const auto x = widen(a), y = widen(b);
+    if constexpr (is_half<T> && op == BinaryOp::gated_silu) {
+      return narrow<T>(x * sigmoid_for_halves(x) * y);
+    } else if constexpr (is_half<T> && op == BinaryOp::gated_gelu_tanh) {
+      // (1 + tanh(u)) / 2 is the sigmoid of 2 u.
+      const float u = 1.59576912160573071176f * (x + 0.044715f * x * x * x);
+      return narrow<T>(x * sigmoid_for_halves(u) * y);
+    } else {
+      return narrow<T>(binary<op>(x, y, FaultPlace{}));
+    }
   }
 };
 
@@ -44,7 +53,8 @@ void launch(BinaryOp op, const Loop<3>& loop, const LaunchPlace& place) {
   case BinaryOp::name: \
     return launch_map<T, T, T>(loop, Binary<BinaryOp::name, T>{}, any, place);
       X(add)
-      X(sub) X(mul) X(div) X(gated_silu) X(gated_gelu) X(gated_gelu_tanh)
+      X(sub)
+      X(mul) X(div) X(gated_silu) X(gated_gelu) X(gated_gelu_tanh)
 #undef X
           default : break;
     }

@@ -50,6 +50,10 @@ template <typename T>
 __device__ __forceinline__ T sigmoid(T x) {
   return 1 / (1 + math::exp(-x));
 }
+// Within |x| * 2^-23 + 2^-21 of itself: for results that are rounded to halves.
+__device__ __forceinline__ float sigmoid_for_halves(float x) {
+  return __fdividef(1.f, 1.f + __expf(-x));
+}
 template <typename T>
 __device__ __forceinline__ T gelu(T x) {
   return x / 2 * (1 + math::erf(x * static_cast<T>(0.70710678118654752440)));

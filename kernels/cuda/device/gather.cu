@@ -1,4 +1,5 @@
 #include "kernels/cuda/device/fault.h"
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/map.cuh"
 #include "kernels/cuda/device/movement.h"
 
@@ -27,6 +28,7 @@ __device__ __forceinline__ std::int64_t this_place() {
 
 template <typename T, int chunk>
 __global__ void gather(Gather of, FaultPlace fault) {
+  wait_for_earlier();
   using Piece = Vector<T, chunk>;
   const std::int64_t place = this_place();
   const std::int64_t row = place / of.tail.count, piece = place - row * of.tail.count;
@@ -47,6 +49,7 @@ __global__ void gather(Gather of, FaultPlace fault) {
 
 template <typename T>
 __global__ void gather_elements(ElementGather of, FaultPlace fault) {
+  wait_for_earlier();
   const std::int64_t place = this_place();
   if (place >= of.places.count) return;
   std::int64_t at[3];
@@ -61,6 +64,7 @@ __global__ void gather_elements(ElementGather of, FaultPlace fault) {
 
 template <typename T>
 __global__ void gather_nd(TupleGather of, FaultPlace fault) {
+  wait_for_earlier();
   const std::int64_t place = this_place();
   const std::int64_t tuple = place / of.slice.count, part = place - tuple * of.slice.count;
   if (tuple >= of.tuples.count) return;
@@ -98,10 +102,10 @@ void launch_gather(const Loop<1>& outer, const Loop<1>& tail, Gather of, std::in
     of.outer = Walk<1>(outer);
     of.tail = Walk<1>(tail, in_pieces ? chunk : 1);
     if (in_pieces) {
-      gather<T, chunk>
-          <<<blocks_of(count / chunk), block_threads, 0, place.stream>>>(of, fault_of(place));
+      start_kernel(gather<T, chunk>, blocks_of(count / chunk), block_threads, 0, place, of,
+                   fault_of(place));
     } else {
-      gather<T, 1><<<blocks_of(count), block_threads, 0, place.stream>>>(of, fault_of(place));
+      start_kernel(gather<T, 1>, blocks_of(count), block_threads, 0, place, of, fault_of(place));
     }
   });
 }
@@ -110,8 +114,8 @@ void launch_gather_elements(const ElementGather& of, std::int32_t element_bytes,
                             const LaunchPlace& place) {
   if (of.places.count == 0) return;
   visit_bytes(element_bytes, [&]<typename T>() {
-    gather_elements<T>
-        <<<blocks_of(of.places.count), block_threads, 0, place.stream>>>(of, fault_of(place));
+    start_kernel(gather_elements<T>, blocks_of(of.places.count), block_threads, 0, place, of,
+                 fault_of(place));
   });
 }
 
@@ -119,7 +123,7 @@ void launch_gather_nd(const TupleGather& of, std::int32_t element_bytes, const L
   const std::int64_t count = of.tuples.count * of.slice.count;
   if (count == 0) return;
   visit_bytes(element_bytes, [&]<typename T>() {
-    gather_nd<T><<<blocks_of(count), block_threads, 0, place.stream>>>(of, fault_of(place));
+    start_kernel(gather_nd<T>, blocks_of(count), block_threads, 0, place, of, fault_of(place));
   });
 }
 

@@ -1,4 +1,5 @@
 #include "kernels/cuda/device/fault.h"
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/map.cuh"
 #include "kernels/cuda/device/movement.h"
 
@@ -21,6 +22,7 @@ unsigned blocks_of(std::int64_t count, std::int64_t most = 132 * 16) {
 
 template <typename T>
 __global__ void fill(T* to, std::int64_t count, T value) {
+  wait_for_earlier();
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * block_threads;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x;
        i < count; i += step) {
@@ -39,16 +41,22 @@ __device__ std::int64_t value_of(const LateStart& start) {
   return start.late != nullptr ? *start.late : start.value;
 }
 
+// By axis; not known where an extent comes late, or is 2^31 or more.
+struct SliceDivisors {
+  Divisor of[rank_max];
+  bool is_known[rank_max] = {};
+};
+
 // T is an element, or `chunk` of them along the last axis.
 template <typename T>
-__global__ void update_slice(SliceUpdate of, int chunk, FaultPlace fault) {
+__global__ void update_slice(const __grid_constant__ SliceUpdate of,
+                             const __grid_constant__ SliceDivisors divisors, int chunk,
+                             FaultPlace fault) {
+  wait_for_earlier();
   const int rank = of.from.rank, last = rank - 1;
-  std::int64_t extents[rank_max];
   std::int64_t count = 1;
   for (int axis = 0; axis < rank; ++axis) {
-    extents[axis] = extent_of(of.from, of.late_from, axis);
-    if (axis == last) extents[axis] /= chunk;
-    count *= extents[axis];
+    count *= extent_of(of.from, of.late_from, axis) / (axis == last ? chunk : 1);
   }
   const std::int64_t start = value_of(of.start);
   const std::int64_t moved = extent_of(of.from, of.late_from, of.axis);
@@ -63,22 +71,46 @@ __global__ void update_slice(SliceUpdate of, int chunk, FaultPlace fault) {
   const std::int64_t from_start = offset_of(of.late_from);
   const std::int64_t to_start = offset_of(of.late_to) + start * of.to.strides[of.axis];
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * block_threads;
+  const bool is_narrow = count < std::int64_t{1} << 31;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x;
        i < count; i += step) {
     std::int64_t rest = i, a = from_start, b = to_start;
     for (int axis = last; axis >= 0; --axis) {
-      const std::int64_t next = axis == 0 ? 0 : rest / extents[axis];
-      const std::int64_t index = (rest - next * extents[axis]) * (axis == last ? chunk : 1);
-      a += index * of.from.strides[axis];
-      b += index * of.to.strides[axis];
+      const int part = axis == last ? chunk : 1;
+      std::int64_t next = 0, index = rest;
+      if (axis > 0 && is_narrow && divisors.is_known[axis]) {
+        const Divisor& divisor = divisors.of[axis];
+        next = divisor.quotient(static_cast<std::uint32_t>(rest));
+        index = rest - next * divisor.divisor;
+      } else if (axis > 0) {
+        const std::int64_t extent = extent_of(of.from, of.late_from, axis) / part;
+        next = rest / extent;
+        index = rest - next * extent;
+      }
+      a += index * part * of.from.strides[axis];
+      b += index * part * of.to.strides[axis];
       rest = next;
     }
     to[b / chunk] = from[a / chunk];
   }
 }
 
+SliceDivisors divisors_of(const SliceUpdate& update, int chunk) {
+  SliceDivisors divisors;
+  for (int axis = 0; axis < update.from.rank; ++axis) {
+    const bool is_late = update.late_from.values != nullptr && update.late_from.extents[axis] >= 0;
+    const std::int64_t extent =
+        update.from.extents[axis] / (axis == update.from.rank - 1 ? chunk : 1);
+    if (is_late || extent < 1 || extent >= std::int64_t{1} << 31) continue;
+    divisors.of[axis] = Divisor(static_cast<std::uint32_t>(extent));
+    divisors.is_known[axis] = true;
+  }
+  return divisors;
+}
+
 template <typename T>
 __global__ void iota(DeviceView out, LateView late, LateStart start) {
+  wait_for_earlier();
   const std::int64_t count = extent_of(out, late, 0), first = value_of(start);
   T* to = static_cast<T*>(out.data) + offset_of(late);
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * block_threads;
@@ -114,8 +146,8 @@ void launch_fill(void* to, std::int64_t count, std::uint64_t bits, std::int32_t 
                  const LaunchPlace& place) {
   if (count == 0) return;
   visit_bytes(element_bytes, [&]<typename T>() {
-    fill<T><<<blocks_of(count), block_threads, 0, place.stream>>>(static_cast<T*>(to), count,
-                                                                  static_cast<T>(bits));
+    start_kernel(fill<T>, blocks_of(count), block_threads, 0, place, static_cast<T*>(to), count,
+                 static_cast<T>(bits));
   });
 }
 
@@ -128,12 +160,13 @@ void launch_update(const SliceUpdate& update, std::int32_t element_bytes,
   const FaultPlace fault{static_cast<Fault*>(place.fault), place.step};
   const int chunk = 16 / element_bytes;
   if (takes_pieces(update, chunk)) {
-    update_slice<uint4>
-        <<<blocks_of(count / chunk), block_threads, 0, place.stream>>>(update, chunk, fault);
+    start_kernel(update_slice<uint4>, blocks_of(count / chunk), block_threads, 0, place, update,
+                 divisors_of(update, chunk), chunk, fault);
     return;
   }
   visit_bytes(element_bytes, [&]<typename T>() {
-    update_slice<T><<<blocks_of(count), block_threads, 0, place.stream>>>(update, 1, fault);
+    start_kernel(update_slice<T>, blocks_of(count), block_threads, 0, place, update,
+                 divisors_of(update, 1), 1, fault);
   });
 }
 
@@ -141,7 +174,7 @@ void launch_iota(const DeviceView& out, const LateView& late, const LateStart& s
                  const LaunchPlace& place) {
   if (out.extents[0] == 0 && late.values == nullptr) return;
   visit_numbers(out.dtype, [&]<typename T>() {
-    iota<T><<<blocks_of(out.extents[0]), block_threads, 0, place.stream>>>(out, late, start);
+    start_kernel(iota<T>, blocks_of(out.extents[0]), block_threads, 0, place, out, late, start);
   });
 }
 

@@ -1,10 +1,68 @@
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/row_registers.cuh"
+#include "kernels/cuda/device/row_runs.cuh"
 
 namespace paceline::kernels::cuda {
 namespace {
 
+// Without a mean, for rows of at most `lanes` pieces of 16 bytes. Places of the walk are runs of
+// `each` rows, which are `apart` from each other.
+template <typename T, int lanes, int each, bool adds>
+__global__ void __launch_bounds__(run_block_threads)
+    norm_of_runs(NormRows rows, std::int64_t x_apart, std::int64_t residual_apart,
+                 std::int64_t sum_apart, std::int64_t out_apart) {
+  wait_for_earlier();
+  constexpr int chunk = 16 / sizeof(T);
+  const std::int64_t run =
+      static_cast<std::int64_t>(blockIdx.x) * (run_block_threads / lanes) + threadIdx.x / lanes;
+  const int first = threadIdx.x % lanes * chunk;
+  const bool is_there = run < rows.rows.count && first < rows.width;
+  std::int64_t at[4];
+  rows.rows.find(min(run, rows.rows.count - 1), at);
+  const T* from = static_cast<const T*>(rows.rows.data[0]) + at[0] + first;
+  Vector<T, chunk> x[each], residual[each], weight{};
+#pragma unroll
+  for (int j = 0; j < each; ++j) {
+    x[j] = {};
+    if (is_there) x[j] = load_once<T, chunk>(from + j * x_apart);
+  }
+  if constexpr (adds) {
+    from = static_cast<const T*>(rows.rows.data[1]) + at[1] + first;
+#pragma unroll
+    for (int j = 0; j < each; ++j) {
+      residual[j] = {};
+      if (is_there) residual[j] = load_once<T, chunk>(from + j * residual_apart);
+    }
+  }
+  if (is_there) {
+    weight = *reinterpret_cast<const Vector<T, chunk>*>(static_cast<const T*>(rows.weight) + first);
+  }
+  const float offset = static_cast<float>(rows.weight_offset);
+#pragma unroll
+  for (int j = 0; j < each; ++j) {
+    if constexpr (adds) {
+#pragma unroll
+      for (int i = 0; i < chunk; ++i) {
+        x[j].at[i] = narrow<T>(widen(x[j].at[i]) + widen(residual[j].at[i]));
+      }
+      T* sum = static_cast<T*>(rows.rows.data[2]) + at[2] + first;
+      if (is_there) store_vector(sum + j * sum_apart, x[j]);
+    }
+    const float squares = sum_of_lanes<lanes>(sum_of_squares(x[j]));
+    const float scale =
+        static_cast<float>(1 / sqrt(squares / static_cast<double>(rows.width) + rows.epsilon));
+#pragma unroll
+    for (int i = 0; i < chunk; ++i) {
+      x[j].at[i] = narrow<T>(widen(x[j].at[i]) * scale * (widen(weight.at[i]) + offset));
+    }
+    T* out = static_cast<T*>(rows.rows.data[3]) + at[3] + first;
+    if (is_there) store_vector(out + j * out_apart, x[j]);
+  }
+}
+
 template <typename T, int size, int pieces, bool is_layer>
 __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows rows) {
+  wait_for_earlier();
   const std::int64_t row = Team<size>::row();
   if (row >= rows.rows.count) return;
   std::int64_t at[4];
@@ -41,7 +99,7 @@ __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows 
       return (e - shift - rest) * factor * weight.element(p, i) + bias.element(p, i);
     });
   } else {
-    const double mean = x.sum(width, [](double e) { return e * e; }) / width;
+    const double mean = x.sum(width, [](float e) { return e * e; }) / width;
     const float scale = static_cast<float>(1 / sqrt(mean + rows.epsilon));
     const float offset = static_cast<float>(rows.weight_offset);
     x.store(out, width,
@@ -51,6 +109,7 @@ __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows 
 
 template <typename T, int size>
 __global__ void __launch_bounds__(Team<size>::block) norm_of_any(NormRows rows) {
+  wait_for_earlier();
   using C = Compute<T>;
   const std::int64_t row = Team<size>::row();
   if (row >= rows.rows.count) return;
@@ -105,6 +164,32 @@ bool is_piecewise(const void* vector, std::int64_t step) {
   return vector == nullptr || (step == 1 && reinterpret_cast<std::uintptr_t>(vector) % 16 == 0);
 }
 
+template <typename T, int lanes, int each>
+bool start_runs(NormRows rows, const LaunchPlace& place) {
+  std::int64_t apart[4];
+  if (!split_into_runs(rows.rows, each, apart)) return false;
+  const auto kernel =
+      rows.adds ? norm_of_runs<T, lanes, each, true> : norm_of_runs<T, lanes, each, false>;
+  start_kernel(kernel, run_blocks(rows.rows.count, lanes), run_block_threads, 0, place, rows,
+               apart[0], apart[1], apart[2], apart[3]);
+  return true;
+}
+
+// False: rows are too long for one piece a lane. Requires: takes_pieces(rows).
+template <typename T>
+bool start_short_rows(const NormRows& rows, const LaunchPlace& place) {
+  const std::int64_t bytes = rows.width * static_cast<std::int64_t>(sizeof(T));
+  const auto start = [&]<int lanes>() {
+    if (run_length(rows.rows.count, lanes) > 1 && start_runs<T, lanes, run_rows>(rows, place)) {
+      return true;
+    }
+    return start_runs<T, lanes, 1>(rows, place);
+  };
+  if (bytes <= 8 * 16) return start.template operator()<8>();
+  if (bytes <= 16 * 16) return start.template operator()<16>();
+  return bytes <= 32 * 16 && start.template operator()<32>();
+}
+
 }  // namespace
 
 void launch_norm(const NormRows& rows, Element dtype, const LaunchPlace& place) {
@@ -115,16 +200,17 @@ void launch_norm(const NormRows& rows, Element dtype, const LaunchPlace& place) 
       const auto in_registers = [&]<int size, int pieces>() {
         const auto kernel = rows.is_layer ? norm_in_registers<T, size, pieces, true>
                                           : norm_in_registers<T, size, pieces, false>;
-        kernel<<<row_blocks<size>(count), Team<size>::block, 0, place.stream>>>(rows);
+        start_kernel(kernel, row_blocks<size>(count), Team<size>::block, 0, place, rows);
       };
       if (takes_pieces(rows, sizeof(T)) && is_piecewise(rows.weight, rows.weight_step) &&
-          is_piecewise(rows.bias, rows.bias_step) &&
-          visit_row_size(rows.width * sizeof(T), count, in_registers)) {
-        return;
+          is_piecewise(rows.bias, rows.bias_step)) {
+        if (!rows.is_layer && start_short_rows<T>(rows, place)) return;
+        if (visit_row_size(rows.width * sizeof(T), count, in_registers)) return;
       }
     }
     visit_team(rows.width, rows.steps[0] == 1, count, [&]<int size>() {
-      norm_of_any<T, size><<<row_blocks<size>(count), Team<size>::block, 0, place.stream>>>(rows);
+      start_kernel(norm_of_any<T, size>, row_blocks<size>(count), Team<size>::block, 0, place,
+                   rows);
     });
   });
 }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/cuda/device/functions.cuh"
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/row_registers.cuh"
 
 namespace paceline::kernels::cuda {
@@ -40,6 +41,7 @@ struct Folding {
 // Part blockIdx.y of gridDim.y of a reduction; a whole one goes to the output.
 template <typename T, int size>
 __global__ void __launch_bounds__(Team<size>::block) reduce(Reduction of) {
+  wait_for_earlier();
   using A = Accumulator<T>;
   const std::int64_t row = Team<size>::row();
   if (row >= of.kept.count) return;
@@ -67,6 +69,7 @@ __global__ void __launch_bounds__(Team<size>::block) reduce(Reduction of) {
 
 template <typename T>
 __global__ void reduce_parts(Reduction of, int parts) {
+  wait_for_earlier();
   using A = Accumulator<T>;
   const std::int64_t row = Team<32>::row();
   if (row >= of.kept.count) return;
@@ -96,12 +99,12 @@ void launch_reduction(const Reduction& of, Element dtype, const LaunchPlace& pla
     const int parts = parts_of(count, of.reduced.count);
     if (parts > 1) {
       const dim3 grid(static_cast<unsigned>(count), parts);
-      reduce<T, 1024><<<grid, 1024, 0, place.stream>>>(of);
-      reduce_parts<T><<<row_blocks<32>(count), Team<32>::block, 0, place.stream>>>(of, parts);
+      start_kernel(reduce<T, 1024>, grid, 1024, 0, place, of);
+      start_kernel(reduce_parts<T>, row_blocks<32>(count), Team<32>::block, 0, place, of, parts);
       return;
     }
     visit_team(of.reduced.count, of.is_contiguous, count, [&]<int size>() {
-      reduce<T, size><<<row_blocks<size>(count), Team<size>::block, 0, place.stream>>>(of);
+      start_kernel(reduce<T, size>, row_blocks<size>(count), Team<size>::block, 0, place, of);
     });
   });
 }

@@ -1,4 +1,5 @@
 #include "kernels/cuda/device/functions.cuh"
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/map.cuh"
 #include "kernels/cuda/device/movement.h"
 
@@ -49,6 +50,7 @@ __device__ __forceinline__ T combined(Scatter reduction, T element, T by) {
 
 template <typename T>
 __global__ void scatter_elements(ElementScatter of, FaultPlace fault) {
+  wait_for_earlier();
   const std::int64_t lane = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x;
   if (lane >= of.lanes.count) return;
   std::int64_t at[3];
@@ -65,6 +67,7 @@ __global__ void scatter_elements(ElementScatter of, FaultPlace fault) {
 
 template <typename T>
 __global__ void scatter_nd(TupleScatter of, FaultPlace fault) {
+  wait_for_earlier();
   const std::int64_t part = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x;
   if (part >= of.slice.count) return;
   std::int64_t within[2];
@@ -91,16 +94,16 @@ __global__ void scatter_nd(TupleScatter of, FaultPlace fault) {
 void launch_scatter_elements(const ElementScatter& of, Element dtype, const LaunchPlace& place) {
   if (of.lanes.count == 0 || of.count == 0) return;
   visit_all(dtype, [&]<typename T>() {
-    scatter_elements<T>
-        <<<blocks_of(of.lanes.count), block_threads, 0, place.stream>>>(of, fault_of(place));
+    start_kernel(scatter_elements<T>, blocks_of(of.lanes.count), block_threads, 0, place, of,
+                 fault_of(place));
   });
 }
 
 void launch_scatter_nd(const TupleScatter& of, Element dtype, const LaunchPlace& place) {
   if (of.tuples.count == 0 || of.slice.count == 0) return;
   visit_all(dtype, [&]<typename T>() {
-    scatter_nd<T>
-        <<<blocks_of(of.slice.count), block_threads, 0, place.stream>>>(of, fault_of(place));
+    start_kernel(scatter_nd<T>, blocks_of(of.slice.count), block_threads, 0, place, of,
+                 fault_of(place));
   });
 }
 

@@ -1,4 +1,5 @@
 #include "kernels/cuda/device/functions.cuh"
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/row_registers.cuh"
 
 namespace paceline::kernels::cuda {
@@ -11,6 +12,7 @@ __device__ __forceinline__ C lowest() {
 
 template <typename T, int size, int pieces>
 __global__ void __launch_bounds__(Team<size>::block) softmax_in_registers(SoftmaxRows rows) {
+  wait_for_earlier();
   const std::int64_t row = Team<size>::row();
   if (row >= rows.rows.count) return;
   std::int64_t at[2];
@@ -43,6 +45,7 @@ __global__ void __launch_bounds__(Team<size>::block) softmax_in_registers(Softma
 
 template <typename T, int size>
 __global__ void __launch_bounds__(Team<size>::block) softmax_of_any(SoftmaxRows rows) {
+  wait_for_earlier();
   using C = Compute<T>;
   const std::int64_t row = Team<size>::row();
   if (row >= rows.rows.count) return;
@@ -74,8 +77,8 @@ void launch_softmax(const SoftmaxRows& rows, Element dtype, const LaunchPlace& p
   visit_floats(dtype, [&]<typename T>() {
     if constexpr (sizeof(T) <= 4) {
       const auto in_registers = [&]<int size, int pieces>() {
-        softmax_in_registers<T, size, pieces>
-            <<<row_blocks<size>(count), Team<size>::block, 0, place.stream>>>(rows);
+        start_kernel(softmax_in_registers<T, size, pieces>, row_blocks<size>(count),
+                     Team<size>::block, 0, place, rows);
       };
       if (takes_pieces(rows, sizeof(T)) &&
           visit_row_size(rows.width * sizeof(T), count, in_registers)) {
@@ -83,8 +86,8 @@ void launch_softmax(const SoftmaxRows& rows, Element dtype, const LaunchPlace& p
       }
     }
     visit_team(rows.width, rows.steps[0] == 1, count, [&]<int size>() {
-      softmax_of_any<T, size>
-          <<<row_blocks<size>(count), Team<size>::block, 0, place.stream>>>(rows);
+      start_kernel(softmax_of_any<T, size>, row_blocks<size>(count), Team<size>::block, 0, place,
+                   rows);
     });
   });
 }
