@@ -46,6 +46,52 @@ TEST_P(LargeProducts, FewRowsAgreeWithThePlainKernel) {
   }
 }
 
+TEST_P(LargeProducts, StreamedRowsAgreeWithThePlainKernel) {
+  for (const std::int64_t rows : {1, 2, 3, 4}) {
+    // More stages than the ring has, fewer columns than blocks, long rows, ragged slices.
+    for (const auto& [columns, depth] : {std::pair<int, int>{1024, 3072},
+                                         {37000, 1024},
+                                         {1024, 2048},
+                                         {100, 64},
+                                         {257, 4104},
+                                         {777, 8000}}) {
+      SCOPED_TRACE(fmt::format("{} x {} x {}", rows, columns, depth));
+      if (GetParam() == Dtype::f32 && depth > 4096 && rows > 2) continue;
+      expect_equal_results("stream_rows_cuda.linear", "products_cuda.linear", {},
+                           linear_inputs(rows, columns, depth, false));
+      expect_equal_results("stream_rows_cuda.linear_residual", "products_cuda.linear_residual", {},
+                           linear_inputs(rows, columns, depth, true));
+      expect_equal_results("stream_rows_cuda.linear_activation", "products_cuda.linear_activation",
+                           {{"activation", std::string("silu")}},
+                           linear_inputs(rows, columns, depth, false));
+    }
+  }
+}
+
+TEST_P(LargeProducts, StreamedRowsOfALongDepthAgreeWithThePlainKernel) {
+  const std::int64_t depth = GetParam() == Dtype::f32 ? 8192 : 14336;
+  for (const std::int64_t rows : {1, 2}) {
+    expect_equal_results("stream_rows_cuda.linear_residual", "products_cuda.linear_residual", {},
+                         linear_inputs(rows, 4096, depth, true));
+  }
+}
+
+TEST_P(LargeProducts, StreamedRowsRefuseWhatTheyDoNotTake) {
+  const auto refusal = [&](std::int64_t rows, std::int64_t depth) -> std::string {
+    try {
+      test::run_kernel_on_device(*test::cuda_kernel("stream_rows_cuda.linear"),
+                                 ops::all_ops().get("linear"), {{"transpose_weight", true}},
+                                 std::vector<TensorView>{drawn(GetParam(), {rows, depth}, 1).view(),
+                                                         drawn(GetParam(), {8, depth}, 2).view()});
+    } catch (const Error& error) {
+      return error.kind() == ErrorKind::unsupported ? error.what() : "";
+    }
+    return "";
+  };
+  EXPECT_NE(refusal(5, 64), "");
+  EXPECT_NE(refusal(1, 65), "");
+}
+
 // Bytes of which two are a small positive half.
 Tensor drawn_blocks(const ops::BlockFormat& format, std::int64_t columns, std::int64_t depth) {
   Tensor blocks(Dtype::u8, {columns, format.row_bytes(depth)});
@@ -67,6 +113,24 @@ TEST_P(LargeProducts, FewRowsOfBlocksAgreeWithThePlainKernel) {
                              {{"format", std::string(format.name)}},
                              {drawn(dtype, {rows, depth}, 7), drawn_blocks(format, 301, depth),
                               drawn(dtype, {301}, 8)});
+      }
+    }
+  }
+}
+
+TEST_P(LargeProducts, StreamedBlocksAgreeWithThePlainKernel) {
+  const Dtype dtype = GetParam();
+  for (const char* name : {"q8_0", "q4_0", "q4_k", "q6_k"}) {
+    const ops::BlockFormat& format = ops::block_format(name);
+    for (const std::int64_t rows : {1, 2}) {
+      for (const std::int64_t depth : {256, 1024, 3072, 4096, 14336}) {
+        if (rows == 2 && depth > 8192) continue;
+        const std::int64_t columns = depth == 1024 ? 20000 : 296;
+        SCOPED_TRACE(fmt::format("{}, {} x {}", name, rows, depth));
+        expect_equal_results("stream_rows_cuda.linear_quantized", "products_cuda.linear_quantized",
+                             {{"format", std::string(name)}},
+                             {drawn(dtype, {rows, depth}, 7), drawn_blocks(format, columns, depth),
+                              drawn(dtype, {columns}, 8)});
       }
     }
   }

@@ -12,12 +12,26 @@ namespace {
 
 constexpr int warps = 8, block_threads = 32 * warps;
 constexpr int blocks_wanted = 2 * 132;
+constexpr std::int64_t prefetch_bytes_max = 64 << 10;
+
+// The weights of a block's columns, on their way before x is known.
+template <typename T>
+__device__ void prefetch_columns(const ProductArguments& p, std::int64_t column_block,
+                                 int block_columns) {
+  if (threadIdx.x != 0) return;
+  const std::int64_t first = column_block * block_columns;
+  const std::int64_t count = min(static_cast<std::int64_t>(block_columns), p.columns - first);
+  const std::int64_t bytes = count * p.depth * static_cast<std::int64_t>(sizeof(T));
+  prefetch(static_cast<const T*>(p.factor.data) + first * p.depth,
+           static_cast<unsigned>(min(bytes, prefetch_bytes_max)));
+}
 
 // `group_warps` warps share the depth of `columns` columns; a block has 8 / group_warps such
 // groups.
 template <typename T, int rows, int columns>
 __global__ void __launch_bounds__(block_threads)
     few_rows(const __grid_constant__ ProductArguments p, int group_warps, unsigned row_blocks) {
+  prefetch_columns<T>(p, blockIdx.x / row_blocks, warps / group_warps * columns);
   wait_for_earlier();
   constexpr int vector = per_vector<T>, unroll = 8 / columns;
   __shared__ float parts[warps][rows * columns];

@@ -13,12 +13,23 @@ constexpr int warps = 8, block_threads = 32 * warps;
 constexpr int columns = 16;  // Of a warp.
 constexpr int blocks_wanted = 2 * 132;
 constexpr int unroll = 4;
+constexpr std::int64_t prefetch_bytes_max = 64 << 10;
+
+// The weights of this block's columns, on their way before x is known.
+__device__ void prefetch_columns(const ProductArguments& p, int block_columns) {
+  if (threadIdx.x != 0) return;
+  const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * block_columns;
+  const std::int64_t count = min(static_cast<std::int64_t>(block_columns), p.columns - first);
+  prefetch(static_cast<const char*>(p.factor.data) + first * p.depth * 2,
+           static_cast<unsigned>(min(count * p.depth * 2, prefetch_bytes_max)));
+}
 
 // Sums over k do not care in which order k is numbered: a lane's 16 bytes of a column, or of a row
 // of x, are the k that two products want of it.
 template <typename T, int row_tiles>
 __global__ void __launch_bounds__(block_threads)
     few_rows_mma(const __grid_constant__ ProductArguments p, int group_warps) {
+  prefetch_columns(p, warps / group_warps * columns);
   wait_for_earlier();
   constexpr int rows = 8 * row_tiles;
   __shared__ float parts[warps][columns][rows];
