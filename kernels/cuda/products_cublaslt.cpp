@@ -11,16 +11,16 @@
 
 // cublasLt's products. Members `.h0`, `.h1`, ... take the first, second, ... algorithm that its
 // heuristic names for a shape, which is asked once for each shape, in `bind`; a shape for which
-// there are fewer is `unsupported` there. What `.h0` finds none for is computed as products_cuda
-// does. `.tf32_*` multiply f32 in 10 bits. Activations that the epilogue lacks are a pass over the
-// results; blocks are unpacked into the workspace first.
+// there are fewer, or none, is `unsupported` there. `.tf32_*` multiply f32 in 10 bits. Activations
+// that the epilogue lacks are a pass over the results; blocks are unpacked into the workspace
+// first.
 namespace paceline::kernels::cuda {
 namespace {
 
 struct State : ProductState {
   int algorithm = 0;
   bool is_tf32 = false;
-  std::optional<CublasLtPlan> plan;  // None: products_cuda's, as for no depth.
+  std::optional<CublasLtPlan> plan;  // None: there is nothing to multiply.
 };
 
 std::int64_t alignment_of(const void* address) {
@@ -89,9 +89,9 @@ void bind(const Call& call) {
   state.plan.emplace(problem_of(p, call, arguments == matmul_arguments), p.bias);
   if (state.plan->choose(state.algorithm)) return;
   state.plan.reset();
-  if (state.algorithm == 0) return;
-  throw unsupported("cublasLt has not so many algorithms for {} by {} by {}: number {}", p.rows,
-                    p.columns, p.depth, state.algorithm);
+  throw unsupported("cublasLt names no algorithm {} for {} times [{},{}] by [{},{}] in {}",
+                    state.algorithm, p.batches, p.rows, p.depth, p.depth, p.columns,
+                    to_string(call.inputs[0].dtype));
 }
 
 template <Arguments arguments>

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/cuda/device/attention_parts.cuh"
+#include "kernels/cuda/device/launch.cuh"
 
 // Blocks of 32 queries of the heads that share keys (heads one below the other) walk over their
 // keys 32 at a time, with online softmax. Widths are taken in pieces, so that they have no bound.
@@ -139,6 +140,7 @@ template <typename T>
 __global__ void __launch_bounds__(block_threads)
     attend(const __grid_constant__ AttentionArguments p, std::int64_t row_tiles,
            std::int64_t value_tiles) {
+  wait_for_earlier();
   using S = Sum<T>;
   constexpr int values = value_tile<S>, own = values / 8;
   __shared__ Shared<S> shared;
@@ -224,7 +226,7 @@ void launch_attention(const AttentionArguments& p, const LaunchPlace& place) {
     constexpr int values = value_tile<Sum<T>>;
     const std::int64_t value_tiles = (p.value_width + values - 1) / values;
     const auto blocks = static_cast<unsigned>(p.batch * p.groups * row_tiles * value_tiles);
-    attend<T><<<blocks, block_threads, 0, place.stream>>>(p, row_tiles, value_tiles);
+    start_kernel(attend<T>, blocks, block_threads, 0, place, p, row_tiles, value_tiles);
   });
 }
 

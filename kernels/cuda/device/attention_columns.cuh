@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "kernels/cuda/device/launch.cuh"
+#include "kernels/cuda/device/mma.cuh"
 
 // Scores and results are computed transposed, S' = K Q' and O' = V' P', so that eight rows of
 // queries are the columns of a product and none of the tensor cores' sixteen rows is idle. The
@@ -25,43 +25,69 @@ __device__ inline std::uint32_t pair_of(const uint4& low, const uint4& high, int
   return __byte_perm(word(low, i / 2), word(high, i / 2), i % 2 == 0 ? 0x5410 : 0x7632);
 }
 
-// Sixteen keys of a warp. Lane 4 * g + c holds chunks c, c + 4, ... of keys g and g + 8.
+// Not kept in registers from one time to the next.
+__device__ inline uint4 load_shared(std::uint32_t at) {
+  uint4 value;
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
+               : "r"(at));
+  return value;
+}
+
+inline constexpr int piece_bytes = 32 * 16;  // 16 bytes of each lane.
+
+// Sixteen keys of a warp. Lane 4 * g + c holds chunks c, c + 4, ... of keys g and g + 8. `slot`:
+// the lane's first 16 bytes in shared memory, where nobody else's are; its next ones are
+// piece_bytes further.
 template <int width>
 struct Keys {
-  uint4 at[2][width / 32];
+  static constexpr int parts = width / 32, pieces = 2 * parts;
+  uint4 at[2][parts];
 
+  // Has them brought; those from `end` on are zeros.
   template <typename T>
-  __device__ void load(const T* from, std::int64_t stride, int first, int end) {
+  static __device__ void bring(std::uint32_t slot, const T* from, std::int64_t stride, int first,
+                               int end) {
     const int lane = threadIdx.x % 32;
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
       const int key = first + lane / 4 + 8 * h;
-      const T* row = from + key * stride + lane % 4 * 8;
+      const T* row = from + min(key, end - 1) * stride + lane % 4 * 8;
 #pragma unroll
-      for (int i = 0; i < width / 32; ++i) {
-        at[h][i] = key < end ? load_stream(row + 32 * i) : make_uint4(0, 0, 0, 0);
+      for (int i = 0; i < parts; ++i) {
+        copy_async(slot + (h * parts + i) * piece_bytes, row + 32 * i, key < end);
       }
     }
+  }
+  __device__ void take(std::uint32_t slot) {
+#pragma unroll
+    for (int i = 0; i < pieces; ++i) at[i / parts][i % parts] = load_shared(slot + i * piece_bytes);
   }
 };
 
 // Their values. Lane 4 * g + c holds chunks g, g + 8, ... of keys 2c, 2c + 1, 2c + 8 and 2c + 9.
 template <int width>
 struct Values {
-  uint4 at[4][width / 64];
+  static constexpr int parts = width / 64, pieces = 4 * parts;
+  uint4 at[4][parts];
 
   template <typename T>
-  __device__ void load(const T* from, std::int64_t stride, int first, int end) {
+  static __device__ void bring(std::uint32_t slot, const T* from, std::int64_t stride, int first,
+                               int end) {
     const int lane = threadIdx.x % 32;
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
       const int key = first + lane % 4 * 2 + j % 2 + j / 2 * 8;
-      const T* row = from + key * stride + lane / 4 * 8;
+      const T* row = from + min(key, end - 1) * stride + lane / 4 * 8;
 #pragma unroll
-      for (int i = 0; i < width / 64; ++i) {
-        at[j][i] = key < end ? load_stream(row + 64 * i) : make_uint4(0, 0, 0, 0);
+      for (int i = 0; i < parts; ++i) {
+        copy_async(slot + (j * parts + i) * piece_bytes, row + 64 * i, key < end);
       }
     }
+  }
+  __device__ void take(std::uint32_t slot) {
+#pragma unroll
+    for (int i = 0; i < pieces; ++i) at[i / parts][i % parts] = load_shared(slot + i * piece_bytes);
   }
   // The first operand of product `m`: rows `place(m, 0)` and `place(m, 1)` of what lane / 4 holds.
   __device__ void operand(int m, std::uint32_t (&a)[4]) const {
@@ -82,14 +108,5 @@ struct Values {
     return width == 64 ? 8 * g + 2 * m + half : 64 * half + 8 * g + m;
   }
 };
-
-// Not kept in registers from one time to the next.
-__device__ inline uint4 load_shared(std::uint32_t at) {
-  uint4 value;
-  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
-               : "r"(at));
-  return value;
-}
 
 }  // namespace paceline::kernels::cuda

@@ -70,6 +70,7 @@ template <typename T, int width, int rows>
 __global__ void __launch_bounds__(block_threads)
     attend_split(const __grid_constant__ AttentionArguments p, float* partials, int* counters,
                  int row_chunks, int splits) {
+  wait_for_earlier();
   constexpr int vector = per_vector<T>, lanes = width / vector, streams = block_threads / lanes;
   using Part = Parts<rows, width>;
   extern __shared__ char memory[];
@@ -194,6 +195,11 @@ __global__ void __launch_bounds__(block_threads)
     for (int i = 0; i < vector; ++i) parts[stream].sums[r][lane * vector + i] = sums[r][i];
   }
   __syncthreads();
+  const auto result = [&](std::int64_t row, int e) {
+    const std::int64_t head = group * heads_per_group + row / p.queries;
+    return static_cast<T*>(p.out) +
+           ((batch * p.heads + head) * p.queries + row % p.queries) * width + e;
+  };
   Part* own = reinterpret_cast<Part*>(partials) + static_cast<std::int64_t>(place) * splits;
   for (int i = threadIdx.x; i < rows * width; i += block_threads) {
     const int r = i / width, e = i % width;
@@ -206,12 +212,18 @@ __global__ void __launch_bounds__(block_threads)
       sum += factor * parts[s].sums[r][e];
       weights += factor * parts[s].total[r];
     }
+    const std::int64_t row = first_row + r;
+    if (splits == 1) {
+      if (row < row_count) *result(row, e) = narrow<T>(keys == 0 ? 0.f : sum / weights);
+      continue;
+    }
     own[split].sums[r][e] = sum;
     if (e == 0) {
       own[split].largest[r] = best;
       own[split].total[r] = weights;
     }
   }
+  if (splits == 1) return;
   __threadfence();
   __syncthreads();
   if (threadIdx.x == 0) is_last_block = atomicAdd(&counters[place], 1) == splits - 1;
@@ -231,11 +243,9 @@ __global__ void __launch_bounds__(block_threads)
       sum.x += factors[r][s] * part.x;
       sum.y += factors[r][s] * part.y;
     }
-    const std::int64_t head = group * heads_per_group + row / p.queries;
-    T* out =
-        static_cast<T*>(p.out) + ((batch * p.heads + head) * p.queries + row % p.queries) * width;
-    out[e] = narrow<T>(keys == 0 ? 0.f : sum.x / totals[r]);
-    out[e + 1] = narrow<T>(keys == 0 ? 0.f : sum.y / totals[r]);
+    T* out = result(row, e);
+    out[0] = narrow<T>(keys == 0 ? 0.f : sum.x / totals[r]);
+    out[1] = narrow<T>(keys == 0 ? 0.f : sum.y / totals[r]);
   }
   if (threadIdx.x == 0) counters[place] = 0;
 }
@@ -247,8 +257,8 @@ void launch(const AttentionArguments& p, float* partials, int* counters, const L
   static_assert(bytes <= 45 * 1024);
   const Splits splits = splits_of(p);
   const auto blocks = static_cast<unsigned>(p.batch * p.groups * splits.row_chunks * splits.count);
-  attend_split<T, width, rows><<<blocks, block_threads, bytes, place.stream>>>(
-      p, partials, counters, static_cast<int>(splits.row_chunks), static_cast<int>(splits.count));
+  start_kernel(attend_split<T, width, rows>, blocks, block_threads, bytes, place, p, partials,
+               counters, static_cast<int>(splits.row_chunks), static_cast<int>(splits.count));
 }
 
 template <typename T, int width>
@@ -288,8 +298,7 @@ bool takes_attention_decode(const AttentionArguments& p) {
   const bool is_known_width = p.width == 64 || p.width == 128 || (is_half && p.width == 256);
   if (!is_known_width || p.value_width != p.width) return false;
   const int bytes = is_half ? 2 : 4;
-  return p.heads / p.groups * p.queries <= decode_rows_max &&
-         has_vectors(p.q, p.q_strides, bytes) && has_vectors(p.k, p.k_strides, bytes) &&
+  return has_vectors(p.q, p.q_strides, bytes) && has_vectors(p.k, p.k_strides, bytes) &&
          has_vectors(p.v, p.v_strides, bytes);
 }
 

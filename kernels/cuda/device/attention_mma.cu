@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/cuda/device/attention_parts.cuh"
+#include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/mma.cuh"
 
 namespace paceline::kernels::cuda {
@@ -201,6 +202,7 @@ __device__ void hide(const AttentionArguments& p, Tile<T, width>& tile, const vo
 template <typename T, int width, bool is_natural>
 __global__ void __launch_bounds__(block_threads)
     attend_tiles(const __grid_constant__ AttentionArguments p, int query_tiles) {
+  wait_for_earlier();
   extern __shared__ __align__(128) char memory[];
   const std::uint32_t queries = shared_address(memory);
   const std::uint32_t keys_at = queries + query_tile * width * 2;
@@ -297,7 +299,7 @@ void launch(const AttentionArguments& p, const LaunchPlace& place) {
   const auto blocks = static_cast<unsigned>(p.batch * p.heads * query_tiles);
   const auto kernel = attend_tiles<T, width, is_natural>;
   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
-  kernel<<<blocks, block_threads, bytes, place.stream>>>(p, static_cast<int>(query_tiles));
+  start_kernel(kernel, blocks, block_threads, bytes, place, p, static_cast<int>(query_tiles));
 }
 
 template <typename T>

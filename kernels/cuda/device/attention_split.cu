@@ -3,104 +3,29 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cuda/device/attention_columns.cuh"
-#include "kernels/cuda/device/attention_parts.cuh"
-#include "kernels/cuda/device/attention_shares.cuh"
-#include "kernels/cuda/device/mma.cuh"
+#include "kernels/cuda/device/attention_found.cuh"
+#include "kernels/cuda/device/launch.cuh"
 
 namespace paceline::kernels::cuda {
 namespace {
 
 constexpr int warps = 8, block_threads = 32 * warps;
 constexpr int tile_keys = 16;  // Of a warp at a time.
-constexpr float log2e = 1.4426950408889634f;
-
-// What a lane knows of rows 8 * tile + lane % 4 * 2 and the next.
-template <int width, int row_tiles>
-struct Found {
-  float largest[row_tiles][2], total[row_tiles][2], sums[row_tiles][width / 16][4];
-};
-
-// Scores of sixteen keys: of key lane / 4 and that plus 8, of the lane's rows. `query`: the lane's
-// 16 bytes of Shared::query.
-template <typename T, int width>
-__device__ void score_keys(const Keys<width>& keys, std::uint32_t query, float (&scores)[4]) {
-  float other[4] = {0, 0, 0, 0};  // Two chains of products wait less than one.
-#pragma unroll
-  for (int i = 0; i < 4; ++i) scores[i] = 0;
-#pragma unroll
-  for (int i = 0; i < width / 32; ++i) {
-    const uint4 &k0 = keys.at[0][i], &k1 = keys.at[1][i], q = load_shared(query + i * 512);
-    multiply_add(scores, {k0.x, k1.x, k0.y, k1.y}, q.x, q.y, T{});
-    multiply_add(other, {k0.z, k1.z, k0.w, k1.w}, q.z, q.w, T{});
-  }
-#pragma unroll
-  for (int i = 0; i < 4; ++i) scores[i] += other[i];
-}
-
-// Exponents of two from sums of products.
-__device__ inline void scale_scores(const AttentionArguments& p, float (&scores)[4]) {
-  const float scale = static_cast<float>(p.scale), cap = static_cast<float>(p.softcap);
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    scores[i] =
-        cap > 0 ? cap * tanhf(scores[i] * scale / cap) * log2e : scores[i] * (scale * log2e);
-  }
-}
-
-// Hides keys that the lane's rows, `row` and the next, do not see; `first_key` is lane / 4's.
-__device__ inline void hide(const AttentionArguments& p, float (&scores)[4], int row, int row_count,
-                            int first_key, int end, int keys) {
-#pragma unroll
-  for (int r = 0; r < 2; ++r) {
-    const int query = min(row + r, row_count - 1) % static_cast<int>(p.queries);
-    const KeyRange range = visible_keys(p, query, keys);
-    const int first = static_cast<int>(min(range.first, static_cast<std::int64_t>(keys)));
-    const int last = min(static_cast<int>(range.last), end);
-#pragma unroll
-    for (int h = 0; h < 2; ++h) {
-      const int key = first_key + 8 * h;
-      if (key < first || key >= last) scores[2 * h + r] = -INFINITY;
-    }
-  }
-}
-
-// Scores to weights, packed as the second operand of the values' products.
-template <typename T, int width, int row_tiles>
-__device__ void weigh(Found<width, row_tiles>& found, int tile, float (&scores)[4],
-                      std::uint32_t (&weights)[2]) {
-  float factors[2];
-#pragma unroll
-  for (int r = 0; r < 2; ++r) {
-    float best = fmaxf(scores[r], scores[2 + r]);
-#pragma unroll
-    for (int s = 4; s < 32; s *= 2) best = fmaxf(best, __shfl_xor_sync(~0u, best, s));
-    best = fmaxf(best, found.largest[tile][r]);
-    const float shift = shift_of(best);
-    factors[r] = power_of_two(found.largest[tile][r] - shift);
-    found.largest[tile][r] = best;
-#pragma unroll
-    for (int h = 0; h < 2; ++h) scores[2 * h + r] = power_of_two(scores[2 * h + r] - shift);
-    found.total[tile][r] = found.total[tile][r] * factors[r] + (scores[r] + scores[2 + r]);
-  }
-#pragma unroll
-  for (int m = 0; m < width / 16; ++m) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i) found.sums[tile][m][i] *= factors[i % 2];
-  }
-#pragma unroll
-  for (int h = 0; h < 2; ++h) {
-    weights[h] = transposed(pack_halves(scores[2 * h], scores[2 * h + 1], T{}));
-  }
-}
+constexpr int stages = 3;      // So many times of a warp are on their way.
 
 // What the warps of a block found, and then the block: [row][width] numbers each.
 template <int width, int row_tiles>
 struct Shared {
   static constexpr int rows = 8 * row_tiles;
+  static constexpr int pieces = Keys<width>::pieces + Values<width>::pieces;
   uint4 query[row_tiles][width / 32][32];  // By lane: chunks c, c + 4, ... of row g.
-  float sums[warps][rows][width];
-  float2 scales[warps][rows];
+  union {
+    uint4 ring[warps][stages][pieces][32];
+    struct {  // Once there is nothing in the ring.
+      float sums[warps][rows][width];
+      float2 scales[warps][rows];
+    };
+  };
   float4 block_sums[rows * width / 4];
   float2 block_scales[rows];
   int is_last;
@@ -132,22 +57,28 @@ __device__ void store_found(Shared<width, row_tiles>& shared, Found<width, row_t
 }
 
 template <typename T, int width, int row_tiles>
-__global__ void __launch_bounds__(block_threads, row_tiles == 1 ? 2 : 1)
+__global__ void __launch_bounds__(block_threads)
     attend_split(const __grid_constant__ AttentionArguments p, Share* partials, int* counters,
-                 int splits, int cluster) {
+                 int splits, int cluster, int row_chunks) {
+  wait_for_earlier();
   extern __shared__ __align__(16) char memory[];
   auto& shared = *reinterpret_cast<Shared<width, row_tiles>*>(memory);
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int split = static_cast<int>(blockIdx.x % splits), rank = split % cluster;
-  const int place = static_cast<int>(blockIdx.x / splits);
+  const int place = static_cast<int>(blockIdx.x / splits);  // Batch, group, chunk of rows.
   const int groups = static_cast<int>(p.groups), queries = static_cast<int>(p.queries);
-  const int batch = place / groups, group = place % groups;
+  const int group = place / row_chunks % groups, batch = place / row_chunks / groups;
   const int heads_per_group = static_cast<int>(p.heads) / groups;
-  const int row_count = heads_per_group * queries;
+  constexpr int rows_max = Shared<width, row_tiles>::rows;
+  const int first_row = place % row_chunks * rows_max;
+  const int row_count = min(heads_per_group * queries - first_row, rows_max);
   const int keys = static_cast<int>(key_count(p));
 
   // Both ends of what is seen grow with the query.
-  const KeyRange of_first = visible_keys(p, 0, keys), of_last = visible_keys(p, queries - 1, keys);
+  const int first_query = first_row % queries;
+  const bool wraps = first_query + row_count > queries;  // To another head's queries.
+  const KeyRange of_first = visible_keys(p, wraps ? 0 : first_query, keys);
+  const KeyRange of_last = visible_keys(p, wraps ? queries - 1 : first_query + row_count - 1, keys);
   const int begin = static_cast<int>(min(of_first.first, static_cast<std::int64_t>(keys)));
   const int wanted = max(static_cast<int>(of_last.last) - begin, 0);
   const int tiles = (wanted + tile_keys - 1) / tile_keys;
@@ -157,20 +88,31 @@ __global__ void __launch_bounds__(block_threads, row_tiles == 1 ? 2 : 1)
 
   const T* k = static_cast<const T*>(p.k) + batch * p.k_strides[0] + group * p.k_strides[1];
   const T* v = static_cast<const T*>(p.v) + batch * p.v_strides[0] + group * p.v_strides[1];
-  int at = split_begin + warp * tile_keys;
-  Keys<width> key;
-  Values<width> value;
-  key.load(k, p.k_strides[2], at, end);
-  value.load(v, p.v_strides[2], at, end);
+  constexpr int stage_bytes = Shared<width, row_tiles>::pieces * piece_bytes;
+  constexpr int values_at = Keys<width>::pieces * piece_bytes;
+  const std::uint32_t ring = shared_address(&shared.ring[warp][0][0][lane]);
+  int at = split_begin + warp * tile_keys, ahead = at;
+  const auto bring = [&](int stage) {
+    const std::uint32_t slot = ring + stage * stage_bytes;
+    if (ahead < end) {
+      Keys<width>::bring(slot, k, p.k_strides[2], ahead, end);
+      Values<width>::bring(slot + values_at, v, p.v_strides[2], ahead, end);
+    }
+    close_copies();
+    ahead += warps * tile_keys;
+  };
+#pragma unroll
+  for (int i = 0; i < stages; ++i) bring(i);
 
   if (warp < row_tiles) {
-    const int row = 8 * warp + lane / 4, head = group * heads_per_group + row / queries;
+    const int own = 8 * warp + lane / 4, row = first_row + own;
+    const int head = group * heads_per_group + row / queries;
     const T* q = static_cast<const T*>(p.q) + batch * p.q_strides[0] + head * p.q_strides[1] +
                  row % queries * p.q_strides[2] + lane % 4 * 8;
 #pragma unroll
     for (int i = 0; i < width / 32; ++i) {
       shared.query[warp][i][lane] =
-          row < row_count ? load_stream(q + 32 * i) : make_uint4(0, 0, 0, 0);
+          own < row_count ? *reinterpret_cast<const uint4*>(q + 32 * i) : make_uint4(0, 0, 0, 0);
     }
   }
   __syncthreads();
@@ -190,23 +132,29 @@ __global__ void __launch_bounds__(block_threads, row_tiles == 1 ? 2 : 1)
       for (int i = 0; i < 4; ++i) found.sums[tile][m][i] = 0;
     }
   }
+  int stage = 0;
   for (; at < end; at += warps * tile_keys) {
-    const int next = at + warps * tile_keys;
+    const std::uint32_t slot = ring + stage * stage_bytes;
+    wait_copies<stages - 1>();
+    Keys<width> key;
+    key.take(slot);
     float scores[row_tiles][4];
 #pragma unroll
     for (int tile = 0; tile < row_tiles; ++tile) {
       score_keys<T, width>(key, query + tile * (width / 32 * 512), scores[tile]);
     }
-    key.load(k, p.k_strides[2], next, end);
     std::uint32_t weights[row_tiles][2];
 #pragma unroll
     for (int tile = 0; tile < row_tiles; ++tile) {
       scale_scores(p, scores[tile]);
       if (at < of_last.first || at + tile_keys > min(end, static_cast<int>(of_first.last))) {
-        hide(p, scores[tile], 8 * tile + lane % 4 * 2, row_count, at + lane / 4, end, keys);
+        hide(p, scores[tile], first_row + 8 * tile + lane % 4 * 2, first_row + row_count - 1,
+             at + lane / 4, end, keys);
       }
       weigh<T, width>(found, tile, scores[tile], weights[tile]);
     }
+    Values<width> value;
+    value.take(slot + values_at);
 #pragma unroll
     for (int m = 0; m < width / 16; ++m) {
       std::uint32_t a[4];
@@ -216,8 +164,11 @@ __global__ void __launch_bounds__(block_threads, row_tiles == 1 ? 2 : 1)
         multiply_add(found.sums[tile][m], a, weights[tile][0], weights[tile][1], T{});
       }
     }
-    value.load(v, p.v_strides[2], next, end);
+    bring(stage);
+    stage = stage + 1 == stages ? 0 : stage + 1;
   }
+  wait_copies<0>();
+  __syncthreads();  // Results take the ring's place.
 
   store_found(shared, found, row_count);
   __syncthreads();
@@ -239,7 +190,7 @@ __global__ void __launch_bounds__(block_threads, row_tiles == 1 ? 2 : 1)
   const int first_piece = pieces * rank / cluster, last_piece = pieces * (rank + 1) / cluster;
   const int clusters = splits / cluster;
   const auto write = [&](int i, const Share& share) {
-    const int row = i / row_pieces, head = group * heads_per_group + row / queries;
+    const int row = first_row + i / row_pieces, head = group * heads_per_group + row / queries;
     const std::int64_t out_row =
         (static_cast<std::int64_t>(batch) * p.heads + head) * queries + row % queries;
     const float factor = keys == 0 ? 0.f : 1 / share.total;
@@ -249,7 +200,7 @@ __global__ void __launch_bounds__(block_threads, row_tiles == 1 ? 2 : 1)
     *reinterpret_cast<uint2*>(static_cast<T*>(p.out) + out_row * width + i % row_pieces * 4) =
         packed;
   };
-  Share* parts = partials + static_cast<std::int64_t>(place) * clusters * pieces;
+  Share* parts = partials + static_cast<std::int64_t>(place) * clusters * (rows_max * row_pieces);
   for (int i = first_piece + static_cast<int>(threadIdx.x); i < last_piece; i += block_threads) {
     Share share;
     if (cluster == 1) {
@@ -284,15 +235,18 @@ __global__ void __launch_bounds__(block_threads, row_tiles == 1 ? 2 : 1)
 }
 
 struct Splits {
-  std::int64_t count, cluster;
+  std::int64_t count, cluster, row_chunks;
 };
 
 // A power of two, so that clusters divide it.
 Splits splits_of(const AttentionArguments& p, const SplitShape& shape) {
-  const std::int64_t others = p.batch * p.groups;
+  const std::int64_t rows = p.heads / p.groups * p.queries;
+  const std::int64_t of_block = rows > 8 ? 16 : 8;
+  const std::int64_t row_chunks = (rows + of_block - 1) / of_block;
+  const std::int64_t others = p.batch * p.groups * row_chunks;
   std::int64_t count = 1;
   while (count < 128 && 2 * count * others <= shape.blocks) count *= 2;
-  return {count, std::min(count, shape.cluster)};
+  return {count, std::min(count, shape.cluster), row_chunks};
 }
 
 template <typename T, int width, int row_tiles>
@@ -300,24 +254,29 @@ void launch(const AttentionArguments& p, const SplitShape& shape, float* partial
             const LaunchPlace& place) {
   const Splits splits = splits_of(p, shape);
   constexpr int bytes = static_cast<int>(sizeof(Shared<width, row_tiles>));
+  static_assert(bytes <= 227 * 1024);
   const auto kernel = attend_split<T, width, row_tiles>;
   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
   if (splits.cluster > 8) {
     cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
   }
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeClusterDimension;
-  attribute.val.clusterDim.x = static_cast<unsigned>(splits.cluster);
-  attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
+  cudaLaunchAttribute attributes[2] = {};
+  attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attributes[0].val.programmaticStreamSerializationAllowed = 1;
+  attributes[1].id = cudaLaunchAttributeClusterDimension;
+  attributes[1].val.clusterDim.x = static_cast<unsigned>(splits.cluster);
+  attributes[1].val.clusterDim.y = attributes[1].val.clusterDim.z = 1;
   cudaLaunchConfig_t config{};
-  config.gridDim = dim3(static_cast<unsigned>(p.batch * p.groups * splits.count));
+  config.gridDim =
+      dim3(static_cast<unsigned>(p.batch * p.groups * splits.row_chunks * splits.count));
   config.blockDim = dim3(block_threads);
   config.dynamicSmemBytes = bytes;
   config.stream = place.stream;
-  config.attrs = &attribute;
-  config.numAttrs = splits.cluster > 1 ? 1 : 0;
+  config.attrs = attributes;
+  config.numAttrs = splits.cluster > 1 ? 2 : 1;
   cudaLaunchKernelEx(&config, kernel, p, reinterpret_cast<Share*>(partials), counters,
-                     static_cast<int>(splits.count), static_cast<int>(splits.cluster));
+                     static_cast<int>(splits.count), static_cast<int>(splits.cluster),
+                     static_cast<int>(splits.row_chunks));
 }
 
 template <typename T>
@@ -342,12 +301,13 @@ bool takes_attention_split(const AttentionArguments& p) {
   if (p.mask != nullptr || p.late_q >= 0 || p.late_k >= 0 || p.late_v >= 0) return false;
   if (p.batch == 0 || p.heads == 0 || p.queries == 0) return false;
   if ((p.width != 64 && p.width != 128) || p.value_width != p.width) return false;
-  return p.heads / p.groups * p.queries <= split_rows_max &&
-         reinterpret_cast<std::uintptr_t>(p.out) % 8 == 0 && has_vectors(p.q, p.q_strides) &&
+  return reinterpret_cast<std::uintptr_t>(p.out) % 8 == 0 && has_vectors(p.q, p.q_strides) &&
          has_vectors(p.k, p.k_strides) && has_vectors(p.v, p.v_strides);
 }
 
-std::int64_t split_counters(const AttentionArguments& p) { return 16 * p.batch * p.groups; }
+std::int64_t split_counters(const AttentionArguments& p) {
+  return 16 * p.batch * p.groups * splits_of(p, {}).row_chunks;
+}
 
 void launch_attention_split(const AttentionArguments& p, const SplitShape& shape, float* partials,
                             int* counters, const LaunchPlace& place) {

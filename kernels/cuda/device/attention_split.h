@@ -11,17 +11,19 @@ struct SplitShape {
   std::int64_t blocks = 160;  // Of the device, at most, where keys are split at all.
 };
 
-inline constexpr std::int64_t split_rows_max = 16;  // Heads that share keys times queries.
+// Rows, heads that share keys times queries, of a block at most. Every such block reads the keys.
+inline constexpr std::int64_t split_rows_max = 16;
 inline constexpr std::int64_t split_parts_max = 2 * 132;
 
-// Halves of width 64 or 128 on both sides, no mask, at most split_rows_max rows, q, k and v with
-// contiguous rows on addresses of 16 bytes, out on 8.
+// Halves of width 64 or 128 on both sides, no mask, q, k and v with contiguous rows on addresses of
+// 16 bytes, out on 8. Made for few rows.
 bool takes_attention_split(const AttentionArguments& arguments);
 
 // Counters that launch_attention_split needs, zero before its first run and after each.
 std::int64_t split_counters(const AttentionArguments& arguments);
 
-// On the tensor cores, each key and value read once, from memory straight into registers. Weights
+// On the tensor cores; keys and values are brought to shared memory while earlier ones are looked
+// at, each 16 bytes by and for one thread. Weights
 // are rounded to halves before they meet the values. `partials`: split_parts_max * split_rows_max
 // * E * 2 floats. Requires: shape.blocks <= split_parts_max.
 void launch_attention_split(const AttentionArguments& arguments, const SplitShape& shape,

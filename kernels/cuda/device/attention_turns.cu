@@ -3,6 +3,7 @@
 #include "kernels/cuda/device/attention_barriers.cuh"
 #include "kernels/cuda/device/attention_boxes.cuh"
 #include "kernels/cuda/device/attention_groups.cuh"
+#include "kernels/cuda/device/launch.cuh"
 
 namespace paceline::kernels::cuda {
 namespace {
@@ -205,6 +206,7 @@ template <typename T, bool has_boxes>
 __global__ void __launch_bounds__(block_threads, 1)
     attend_in_turns(const __grid_constant__ AttentionArguments p,
                     const __grid_constant__ BoxMaps maps, int query_tiles) {
+  wait_for_earlier();
   extern __shared__ char memory[];
   __shared__ Barriers barriers;
   const std::uint32_t queries_at = (shared_address(memory) + 1023) / 1024 * 1024;
@@ -238,8 +240,8 @@ void launch(const AttentionArguments& p, const BoxMaps& maps, const LaunchPlace&
   const auto blocks = static_cast<unsigned>(p.batch * p.heads * query_tiles);
   const auto kernel = attend_in_turns<T, has_boxes>;
   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
-  kernel<<<blocks, block_threads, shared_bytes, place.stream>>>(p, maps,
-                                                                static_cast<int>(query_tiles));
+  start_kernel(kernel, blocks, block_threads, shared_bytes, place, p, maps,
+               static_cast<int>(query_tiles));
 }
 
 template <typename T>

@@ -4,6 +4,7 @@
 
 #include "kernels/cuda/device/attention_groups.cuh"
 #include "kernels/cuda/device/attention_mma.h"
+#include "kernels/cuda/device/launch.cuh"
 
 namespace paceline::kernels::cuda {
 namespace {
@@ -36,6 +37,7 @@ __device__ void load_tile(std::uint32_t to, const T* from, std::int64_t row_stri
 template <typename T>
 __global__ void __launch_bounds__(block_threads, 1)
     attend_groups(const __grid_constant__ AttentionArguments p, int query_tiles) {
+  wait_for_earlier();
   extern __shared__ char memory[];
   const std::uint32_t queries_at = (shared_address(memory) + 1023) / 1024 * 1024;
   const std::uint32_t keys_at = queries_at + tile_bytes, values_at = keys_at + 2 * tile_bytes;
@@ -139,7 +141,8 @@ void launch(const AttentionArguments& p, const LaunchPlace& place) {
   const auto blocks = static_cast<unsigned>(p.batch * p.heads * query_tiles);
   const auto kernel = attend_groups<T>;
   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
-  kernel<<<blocks, block_threads, shared_bytes, place.stream>>>(p, static_cast<int>(query_tiles));
+  start_kernel(kernel, blocks, block_threads, shared_bytes, place, p,
+               static_cast<int>(query_tiles));
 }
 
 }  // namespace

@@ -34,29 +34,14 @@ struct DecodeState : AttentionState {
   }
 };
 
-inline void bind_decode(const Call& call) {
-  const AttentionArguments p = attention_arguments(call);
-  if (!takes_attention_decode(p)) return;
+inline void hold_counters(const AttentionArguments& p, const Call& call) {
   call.state<DecodeState>().hold(std::max(decode_counters(p), split_counters(p)));
-}
-
-// On the tensor cores where they take it. Requires: takes_attention_decode(p).
-inline void run_decode(const AttentionArguments& p, const Call& call,
-                       const SplitShape& shape = {}) {
-  float* partials = static_cast<float*>(call.workspace);
-  int* counters = call.state<DecodeState>().counters.get();
-  if (takes_attention_split(p)) {
-    launch_attention_split(p, shape, partials, counters, place_of(call));
-  } else {
-    launch_attention_decode(p, partials, counters, place_of(call));
-  }
 }
 
 inline Dim decode_workspace_bytes(const OpInputs& in, const Resources&) {
   static_assert(split_parts_max <= decode_blocks);
   constexpr std::int64_t numbers = std::max(decode_block_rows, 2 * split_rows_max);
-  const Dim places = 2 * in[1].shape[0] * in[1].shape[1] + decode_blocks;
-  return places * (in[2].shape[3] + 2) * (numbers * std::int64_t{sizeof(float)});
+  return (in[2].shape[3] + 2) * (decode_blocks * numbers * std::int64_t{sizeof(float)});
 }
 
 }  // namespace paceline::kernels::cuda
