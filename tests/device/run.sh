@@ -35,11 +35,12 @@ unpack() {
   export PACELINE_CUDA_LIBRARIES
 }
 
-# gtest in shards side by side: each has its own context on the one GPU.
+# shards COUNT FILTER [TOOL...]: gtest in shards side by side, under a tool: each has its own context on the one GPU.
 shards() {
   local count=$1 filter=$2 status=0 i pids=()
+  shift 2
   for ((i = 0; i < count; ++i)); do
-    GTEST_TOTAL_SHARDS=$count GTEST_SHARD_INDEX=$i "$bin/gpu_tests" --gtest_filter="$filter" --gtest_brief=1 \
+    GTEST_TOTAL_SHARDS=$count GTEST_SHARD_INDEX=$i "$@" "$bin/gpu_tests" --gtest_filter="$filter" --gtest_brief=1 \
       > "$out/shard_$i.txt" 2>&1 &
     pids+=($!)
   done
@@ -98,8 +99,18 @@ stage_raced_decode() {
 }
 # PyTorch in bfloat16 against what it gave in float: what an error of bf16 is worth.
 stage_torch_bf16() { python3 "$root/tests/device/torch_bf16.py" "$root"/tests/data/models/*; }
-stage_memcheck() { compute-sanitizer --tool memcheck --error-exitcode 9 "$bin/gpu_tests" --gtest_filter="${FILTER:-*AgreesWithTheReference*}"; }
-stage_racecheck() { compute-sanitizer --tool racecheck --error-exitcode 9 "$bin/gpu_tests" --gtest_filter="${FILTER:-*AgreesWithTheReference*}"; }
+# Products of a token, each alone and a model's layers in a row.
+stage_decode_products() { "$bin/bench_decode_products"; }
+# compute-sanitizer comes with the toolkit, often beside PATH. Libraries' kernels are not ours to check.
+sanitize() {
+  local tool=$1 filter=$2 sanitizer
+  sanitizer=$(command -v compute-sanitizer || compgen -G '/usr/local/cuda*/bin/compute-sanitizer' | head -1)
+  [ -n "$sanitizer" ] || { echo "no compute-sanitizer on PATH or in /usr/local/cuda*/bin"; return 1; }
+  shards 14 "${FILTER:-$filter}" "$sanitizer" --tool "$tool" --error-exitcode 9
+}
+stage_memcheck() { sanitize memcheck '*EveryKernel*:*Streamed*:*NormProducts*OfAToken*:-*cublaslt*'; }
+# Slower by far: one run of each sample.
+stage_racecheck() { sanitize racecheck '*EveryKernel*AgreesWithTheReference*:-*cublaslt*'; }
 
 limit_of() {
   case $1 in

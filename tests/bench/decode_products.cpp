@@ -1,0 +1,312 @@
+// bench_decode_products: what the products of a token cost on cuda:0, in captured graphs as a plan
+// has them, with weights that no cache holds: each kernel alone, then a model's layers one after
+// the other (products alone), their last matrix with argmax, and blocks of GGML's formats. Times
+// are of a call, rates those of the weights' bytes.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/ops/all_ops.h"
+#include "common/ops/block_format.h"
+#include "kernels/cuda_module.h"
+
+namespace paceline {
+namespace {
+
+using kernels::DeviceBytes;
+
+constexpr std::int64_t cold_bytes = 400 << 20;  // Several times the second-level cache.
+constexpr int replays = 12;
+
+const Kernel* kernel_of(std::string_view name) {
+  for (const Kernel& kernel : kernels::cuda_kernels()) {
+    if (kernel.info.name == name) return &kernel;
+  }
+  return nullptr;
+}
+
+// Device memory, and kernels enqueued on it.
+class Bench {
+ public:
+  Bench() : runtime_(*kernels::device_runtime()), queue_(runtime_.open_queue(0)) {
+    runtime_.make_current(0);
+  }
+
+  // Small positive numbers, whatever the type.
+  TensorView operand(Dtype dtype, const Extents& extents) {
+    const std::int64_t bytes =
+        element_count(extents) * static_cast<std::int64_t>(size_bytes(dtype));
+    memory_.push_back(runtime_.allocate(0, std::max<std::int64_t>(bytes, 256)));
+    queue_->fill(memory_.back().get(), std::byte{0x3c}, bytes);
+    return TensorView::dense(memory_.back().get(), dtype, extents);
+  }
+
+  // False: there is no such kernel, or it does not take these; nothing is enqueued any more then.
+  // `lasting`: Call::lasting_inputs.
+  bool enqueue(const std::string& name, const Attributes& given, std::vector<TensorView> inputs,
+               std::vector<TensorView> outputs, std::uint32_t lasting) {
+    const Kernel* kernel = kernel_of(name);
+    if (kernel == nullptr) return drop();
+    const Op& op = ops::all_ops().get(kernel->info.op);
+    const Attributes attributes = given.complete(op.name, op.attributes);
+    auto step = std::make_unique<Step>();
+    step->inputs = std::move(inputs);
+    step->outputs = std::move(outputs);
+    const Resources resources{.device = {DeviceKind::cuda, 0}};
+    if (kernel->prepare) step->prepared = kernel->prepare(attributes, resources);
+    if (kernel->workspace_bytes) {
+      std::vector<TensorType> types;
+      for (const TensorView& view : step->inputs) {
+        types.push_back({view.dtype, Shape(view.extents, view.extents + view.rank)});
+      }
+      const std::int64_t bytes =
+          kernel->workspace_bytes({types, attributes}, resources).evaluate({});
+      if (bytes > workspace_bytes_) {
+        memory_.push_back(workspace_ = runtime_.allocate(0, bytes));
+        workspace_bytes_ = bytes;
+      }
+    }
+    step->call = {.inputs = step->inputs,
+                  .outputs = step->outputs,
+                  .workspace = workspace_.get(),
+                  .prepared = step->prepared.get(),
+                  .stream = queue_->stream(),
+                  .fault = queue_->fault(),
+                  .lasting_inputs = lasting};
+    try {
+      if (kernel->bind != nullptr) kernel->bind(step->call);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::unsupported) return drop();
+      throw;
+    }
+    step->run = kernel->run;
+    steps_.push_back(std::move(step));
+    return true;
+  }
+
+  // The shortest of several replays of all steps, in seconds.
+  double time() {
+    for (const auto& step : steps_) step->run(step->call);  // Loads what is loaded late.
+    queue_->finish();
+    queue_->begin_capture();
+    for (const auto& step : steps_) step->run(step->call);
+    const auto graph = queue_->end_capture();
+    double best = 1e9;
+    for (int i = 0; i < replays; ++i) {
+      queue_->keep_busy(1e-4);
+      const auto begin = queue_->record();
+      graph->launch();
+      const auto end = queue_->record();
+      best = std::min(best, end->seconds_since(*begin));
+    }
+    queue_->finish();
+    steps_.clear();
+    return best;
+  }
+
+  void forget() {
+    steps_.clear();
+    memory_.clear();
+    workspace_ = nullptr;
+    workspace_bytes_ = 0;
+  }
+
+ private:
+  struct Step {
+    std::vector<TensorView> inputs, outputs;
+    std::unique_ptr<Prepared> prepared;
+    Call call;
+    void (*run)(const Call&) = nullptr;
+  };
+
+  bool drop() {
+    steps_.clear();
+    return false;
+  }
+
+  kernels::DeviceRuntime& runtime_;
+  std::unique_ptr<kernels::DeviceQueue> queue_;
+  std::vector<DeviceBytes> memory_;
+  DeviceBytes workspace_;
+  std::int64_t workspace_bytes_ = 0;
+  std::vector<std::unique_ptr<Step>> steps_;
+};
+
+void print(std::string_view what, std::string_view kernel, double seconds, double bytes) {
+  fmt::print("{:<40} {:<44} {:>9.2f} us {:>7.0f} GB/s\n", what, kernel, seconds * 1e6,
+             bytes / seconds * 1e-9);
+  std::fflush(stdout);
+}
+
+// x [rows, depth] times weights that differ from call to call.
+void single(Bench& bench, const std::vector<const char*>& names, std::int64_t rows,
+            std::int64_t columns, std::int64_t depth) {
+  const Dtype dtype = Dtype::bf16;
+  const std::int64_t bytes = columns * depth * 2;
+  const auto copies = std::clamp<std::int64_t>(cold_bytes / bytes, 1, 64);
+  const TensorView x = bench.operand(dtype, {rows, depth});
+  const TensorView out = bench.operand(dtype, {rows, columns});
+  std::vector<TensorView> weights;
+  for (std::int64_t i = 0; i < copies; ++i)
+    weights.push_back(bench.operand(dtype, {columns, depth}));
+  for (const char* name : names) {
+    bool is_there = true;
+    for (const TensorView& weight : weights) {
+      is_there = is_there && bench.enqueue(name, {}, {x, weight}, {out}, 2);
+    }
+    if (!is_there) continue;
+    print(fmt::format("linear {} x {} x {}", rows, columns, depth), name,
+          bench.time() / static_cast<double>(copies), static_cast<double>(bytes));
+  }
+  bench.forget();
+}
+
+void quantized(Bench& bench, const char* format_name, std::int64_t columns, std::int64_t depth) {
+  const ops::BlockFormat& format = ops::block_format(format_name);
+  const std::int64_t bytes = columns * format.row_bytes(depth);
+  const auto copies = std::clamp<std::int64_t>(cold_bytes / bytes, 1, 64);
+  const TensorView x = bench.operand(Dtype::bf16, {1, depth});
+  const TensorView out = bench.operand(Dtype::bf16, {1, columns});
+  std::vector<TensorView> weights;
+  for (std::int64_t i = 0; i < copies; ++i) {
+    weights.push_back(bench.operand(Dtype::u8, {columns, format.row_bytes(depth)}));
+  }
+  for (const char* name : {"stream_rows_cuda.linear_quantized", "few_rows_cuda.linear_quantized"}) {
+    bool is_there = true;
+    for (const TensorView& weight : weights) {
+      is_there = is_there &&
+                 bench.enqueue(name, {{"format", std::string(format_name)}}, {x, weight}, {out}, 2);
+    }
+    if (!is_there) continue;
+    print(fmt::format("{} 1 x {} x {}", format_name, columns, depth), name,
+          bench.time() / static_cast<double>(copies), static_cast<double>(bytes));
+  }
+  bench.forget();
+}
+
+struct Model {
+  const char* name;
+  int layers;
+  std::int64_t width, queries, keys, inner;
+};
+
+// The products of all layers, in one step each or in separate ones.
+void layers(Bench& bench, const Model& of, bool is_joint) {
+  const Dtype dtype = Dtype::bf16;
+  const auto row = [&](std::int64_t width) { return bench.operand(dtype, {1, width}); };
+  const TensorView x = row(of.width), middle = row(of.width), normed = row(of.width);
+  const TensorView q = row(of.queries), k = row(of.keys), v = row(of.keys);
+  const TensorView gate = row(of.inner), up = row(of.inner), hidden = row(of.inner);
+  const TensorView norm = bench.operand(dtype, {of.width});
+  std::int64_t bytes = 0;
+  const auto weight = [&](std::int64_t columns, std::int64_t depth) {
+    bytes += columns * depth * 2;
+    return bench.operand(dtype, {columns, depth});
+  };
+  bool is_there = true;
+  const auto step = [&](const char* name, std::vector<TensorView> inputs,
+                        std::vector<TensorView> outputs, std::uint32_t lasting) {
+    is_there = is_there && bench.enqueue(name, {}, std::move(inputs), std::move(outputs), lasting);
+  };
+  for (int layer = 0; layer < of.layers; ++layer) {
+    const TensorView wq = weight(of.queries, of.width), wk = weight(of.keys, of.width),
+                     wv = weight(of.keys, of.width), wo = weight(of.width, of.queries),
+                     wg = weight(of.inner, of.width), wu = weight(of.inner, of.width),
+                     wd = weight(of.width, of.inner);
+    if (is_joint) {
+      step("norm_linears_cuda.norm_linears", {x, norm, wq, wk, wv}, {q, k, v}, 0b11110);
+      step("stream_rows_cuda.linear_residual", {q, wo, x}, {middle}, 2);
+      step("norm_linears_cuda.norm_linears_gated", {middle, norm, wg, wu}, {hidden}, 0b1110);
+      step("stream_rows_cuda.linear_residual", {hidden, wd, middle}, {x}, 2);
+      continue;
+    }
+    step("rows_cuda.rms_norm", {x, norm}, {normed}, 2);
+    step("few_rows_cuda.linear", {normed, wq}, {q}, 2);
+    step("few_rows_cuda.linear", {normed, wk}, {k}, 2);
+    step("few_rows_cuda.linear", {normed, wv}, {v}, 2);
+    step("few_rows_cuda.linear_residual", {q, wo, x}, {middle}, 2);
+    step("rows_cuda.rms_norm", {middle, norm}, {normed}, 2);
+    step("few_rows_cuda.linear", {normed, wg}, {gate}, 2);
+    step("few_rows_cuda.linear", {normed, wu}, {up}, 2);
+    step("binary_cuda.gated_activation", {gate, up}, {hidden}, 0);
+    step("few_rows_cuda.linear_residual", {hidden, wd, middle}, {x}, 2);
+  }
+  if (is_there) {
+    print(fmt::format("{}: products of a layer", of.name),
+          is_joint ? "four steps a layer" : "ten steps a layer", bench.time() / of.layers,
+          static_cast<double>(bytes) / of.layers);
+  }
+  bench.forget();
+}
+
+void greedy(Bench& bench, const char* product) {
+  const std::int64_t vocabulary = 151936, width = 1024;
+  const TensorView x = bench.operand(Dtype::bf16, {1, width});
+  const TensorView weight = bench.operand(Dtype::bf16, {vocabulary, width});
+  const TensorView logits = bench.operand(Dtype::bf16, {1, vocabulary});
+  const TensorView token = bench.operand(Dtype::i64, {1});
+  const auto bytes = static_cast<double>(vocabulary * width * 2);
+  if (!bench.enqueue(product, {}, {x, weight}, {logits}, 2)) return bench.forget();
+  const double alone = bench.time();
+  print("last matrix 151936 x 1024", product, alone, bytes);
+  bench.enqueue(product, {}, {x, weight}, {logits}, 2);
+  if (bench.enqueue("reductions_cuda.argmax", {}, {logits}, {token}, 0)) {
+    print("last matrix and argmax", product, bench.time(), bytes);
+  }
+  bench.forget();
+}
+
+int main_of() {
+  if (const auto absence = kernels::cuda_absence()) {
+    fmt::print(stderr, "bench_decode_products: {}\n", *absence);
+    return 1;
+  }
+  Bench bench;
+  const Model models[] = {{"qwen3-0.6b", 28, 1024, 2048, 1024, 3072},
+                          {"7b", 8, 4096, 4096, 1024, 14336}};
+  for (const Model& model : models) {
+    for (const bool is_joint : {true, false}) layers(bench, model, is_joint);
+  }
+  for (const char* product :
+       {"stream_rows_cuda.linear", "few_rows_cuda.linear", "products_cublaslt.linear.h0"}) {
+    greedy(bench, product);
+  }
+  const std::vector<const char*> products = {"stream_rows_cuda.linear", "few_rows_cuda.linear",
+                                             "few_rows_mma_cuda.linear",
+                                             "products_cublaslt.linear.h0"};
+  for (const std::int64_t rows : {1, 2, 4, 8, 16}) {
+    for (const auto& [columns, depth] : {std::pair<int, int>{2048, 1024},
+                                         {1024, 2048},
+                                         {1024, 3072},
+                                         {6144, 1024},
+                                         {4096, 4096},
+                                         {14336, 4096},
+                                         {4096, 14336}}) {
+      single(bench, products, rows, columns, depth);
+    }
+  }
+  for (const char* format : {"q8_0", "q4_0", "q4_k", "q6_k"}) {
+    for (const auto& [columns, depth] :
+         {std::pair<int, int>{3072, 1024}, {4096, 4096}, {14336, 4096}, {4096, 14336}}) {
+      quantized(bench, format, columns, depth);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace paceline
+
+int main() {
+  try {
+    return paceline::main_of();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "bench_decode_products: {}\n", error.what());
+    return 1;
+  }
+}
