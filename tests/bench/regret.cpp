@@ -9,6 +9,7 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 
 #include "common/base/error.h"
@@ -32,6 +33,11 @@ struct Arguments {
   int threads = 1;
   double sitting_s = 0.15;
   double tolerance = 1e-4;
+  std::string device = "cpu";
+  double study_s = std::numeric_limits<double>::infinity();  // See PathStudyOptions::seconds.
+  double race_s = RaceBudget().seconds;                      // Of the study.
+  double final_s = 10;
+  double seconds = std::numeric_limits<double>::infinity();  // After these no graph is begun.
 };
 
 struct Subject {
@@ -60,7 +66,8 @@ std::vector<Subject> subjects(const Arguments& arguments) {
   for (const auto& entry : std::filesystem::directory_iterator(arguments.models)) {
     Model model = load_model(entry.path(), {.dtype = Dtype::f32});
     Bindings bindings;
-    for (const std::string& symbol : model.graph.symbols()) bindings[symbol] = symbol == "N" ? 48 : 1;
+    for (const std::string& symbol : model.graph.symbols())
+      bindings[symbol] = symbol == "N" ? 48 : 1;
     all.push_back({entry.path().filename(), std::move(model.graph), bindings, model.vocabulary});
   }
   std::ranges::sort(all, {}, &Subject::name);
@@ -81,7 +88,7 @@ std::vector<Subject> subjects(const Arguments& arguments) {
 }
 
 struct Result {
-  double regret = 0;         // Chosen over the best of all that were timed, minus one.
+  double regret = 0;           // Chosen over the best of all that were timed, minus one.
   double against_default = 0;  // Chosen over the graph as it stands.
   double noise = 0;
   int measured = 0;
@@ -95,30 +102,36 @@ class Regret {
       : arguments_(arguments),
         store_(store),
         subject_(subject),
-        graph_(prepare(subject.graph, ops::all_ops(), kernels::all_kernels())),
-        options_{.choose = {.tolerance = arguments.tolerance},
-                 .threads = arguments.threads,
-                 .budget = {.time = std::chrono::duration_cast<Duration>(
-                                std::chrono::duration<double>(arguments.sitting_s))}},
-        dispatcher_(ops::all_ops(), kernels::all_kernels(), &store, options_) {}
+        devices_(DeviceSet::parse(arguments.device)),
+        kernels_(kernels::kernels_on(devices_)),
+        graph_(prepare(subject.graph, ops::all_ops(), kernels_)),
+        options_{
+            .choose = {.tolerance = arguments.tolerance, .cuda_index = devices_.cuda.value_or(0)},
+            .threads = arguments.threads,
+            .regime = devices_.cuda ? Regime::cold : Regime::hot,
+            .budget = {.time = std::chrono::duration_cast<Duration>(
+                           std::chrono::duration<double>(arguments.sitting_s))}},
+        dispatcher_(ops::all_ops(), kernels_, &store, options_) {}
 
   Result run() {
     const RaceData data = draw_race_data(graph_, subject_.bindings, subject_.vocabulary, 1);
     const PathStudy study =
-        study_paths(dispatcher_, ops::all_ops(), kernels::all_kernels(), store_, graph_,
-                    subject_.bindings, data, {.paths = arguments_.candidates},
+        study_paths(dispatcher_, ops::all_ops(), kernels_, store_, graph_, subject_.bindings, data,
+                    {.paths = arguments_.candidates,
+                     .seconds = arguments_.study_s,
+                     .race = {.seconds = arguments_.race_s}},
                     [](std::string_view) {});
     const Path chosen = dispatcher_.dispatch(graph_, subject_.bindings).decision.path;
     std::vector<PathCandidate> candidates = {
         {dispatcher_.decide(graph_, subject_.bindings).path, 0}, {chosen, 0}};
     for (FoundPath& path : enumerated()) candidates.push_back({std::move(path.path), 0});
-    const PathRace race(graph_, ops::all_ops(), kernels::all_kernels(), subject_.bindings, data,
+    const PathRace race(graph_, ops::all_ops(), kernels_, subject_.bindings, data,
                         arguments_.threads);
     const double inf = std::numeric_limits<double>::infinity();
     // All of them once, then the best few again: the least of many noisy medians is too low.
-    const auto all = race.run(candidates, inf,
-                              {.seconds = 1, .blocks_first = 15, .blocks_last = 15,
-                               .reference_flops_max = 0}, 5);
+    const auto all = race.run(
+        candidates, inf,
+        {.seconds = 1, .blocks_first = 15, .blocks_last = 15, .reference_flops_max = 0}, 5);
     std::vector<std::size_t> order;
     for (std::size_t i = 2; i < all.size(); ++i) {
       if (all[i].outcome == Outcome::ok) order.push_back(i);
@@ -129,15 +142,18 @@ class Regret {
       last.push_back(candidates[order[i]]);
     }
     const auto final_rows = race.run(last, inf,
-                                     {.seconds = 10, .blocks_first = 41, .blocks_last = 41,
-                                      .finalists = 6, .reference_flops_max = 0}, 6);
+                                     {.seconds = arguments_.final_s,
+                                      .blocks_first = 41,
+                                      .blocks_last = 41,
+                                      .finalists = 6,
+                                      .reference_flops_max = 0},
+                                     6);
     double best_s = final_rows[1].summary.median_s;
     for (std::size_t i = 0; i < final_rows.size(); ++i) {
       best_s = std::min(best_s, final_rows[i].summary.median_s);
     }
     return {.regret = final_rows[1].summary.median_s / best_s - 1,
-            .against_default =
-                final_rows[1].summary.median_s / final_rows[0].summary.median_s,
+            .against_default = final_rows[1].summary.median_s / final_rows[0].summary.median_s,
             .noise = final_rows[0].noise_floor,
             .measured = study.workloads_measured,
             .possible = study.workloads_possible,
@@ -148,8 +164,7 @@ class Regret {
   // The cheapest by prediction, and as many drawn at random: what the predictions misjudge is in
   // neither order.
   std::vector<FoundPath> enumerated() {
-    PathFinder finder(dispatcher_, ops::all_ops(), kernels::all_kernels(), graph_,
-                      subject_.bindings,
+    PathFinder finder(dispatcher_, ops::all_ops(), kernels_, graph_, subject_.bindings,
                       {.budget = options_.search.budget, .precision_max = Precision::approximates},
                       options_.search.limits);
     std::vector<FoundPath> found = finder.best(3 * arguments_.paths / 4);
@@ -161,6 +176,8 @@ class Regret {
   const Arguments& arguments_;
   Store& store_;
   const Subject& subject_;
+  const DeviceSet devices_;
+  const std::vector<Kernel>& kernels_;
   Graph graph_;
   GraphDispatcher::Options options_;
   GraphDispatcher dispatcher_;
@@ -176,8 +193,10 @@ void run(const Arguments& arguments) {
   std::vector<double> regrets;
   fmt::print("{:<24} {:>8} {:>12} {:>7} {:>10} {:>10} {:>6}\n", "graph", "regret", "of default",
              "noise", "workloads", "possible", "paths");
+  const std::int64_t begin_ns = monotonic_ns();
   for (const Subject& subject : subjects(arguments)) {
     if (subject.name.find(arguments.only) == std::string::npos) continue;
+    if (1e-9 * static_cast<double>(monotonic_ns() - begin_ns) > arguments.seconds) break;
     const Result result = Regret(arguments, *store, subject).run();
     regrets.push_back(result.regret);
     fmt::print("{:<24} {:>7.1f}% {:>12.3f} {:>6.1f}% {:>10} {:>10} {:>6}\n", subject.name,
@@ -204,6 +223,11 @@ int main(int argc, char** argv) {
   app.add_option("--threads", arguments.threads, "Threads that kernels may use");
   app.add_option("--sitting-seconds", arguments.sitting_s, "Time for a workload's kernels");
   app.add_option("--tolerance", arguments.tolerance, "Largest error");
+  app.add_option("--device", arguments.device, "cpu, cuda:K or auto");
+  app.add_option("--study-seconds", arguments.study_s, "No round of measuring begins after these");
+  app.add_option("--race-seconds", arguments.race_s, "Time for the race that chooses");
+  app.add_option("--final-seconds", arguments.final_s, "Time for the last sitting");
+  app.add_option("--seconds", arguments.seconds, "No graph is begun after these");
   CLI11_PARSE(app, argc, argv);
   try {
     paceline::run(arguments);

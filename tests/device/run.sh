@@ -97,6 +97,15 @@ stage_raced_decode() {
     --race-seconds 5 2>&1 | grep -v "^measured [0-9]*/" | tail -25
   generate /tmp/qwen3-0.6b --tokens "$(prompt_of 1024)" --max-new 65 --tolerance 2e-2
 }
+# What the store sends to the CPU, to the GPU, and half to each.
+stage_auto() { python3 "$root/tests/device/auto.py" "$bin/paceline"; }
+# Out of memory, a busy GPU, a process that dies: what is said, and how soon.
+stage_errors() { bash "$root/tests/device/errors.sh" "$bin"; }
+# The chosen path against the best of 64 that were timed whole, on 20 graphs.
+stage_regret() {
+  "$bin/bench_regret" --models "$root/tests/data/models" --store "$out/regret.store" --device cuda:0 --sitting-seconds 0.03 \
+    --candidates 8 --study-seconds 4 --race-seconds 2 --final-seconds 2 --seconds 330
+}
 # PyTorch in bfloat16 against what it gave in float: what an error of bf16 is worth.
 stage_torch_bf16() { python3 "$root/tests/device/torch_bf16.py" "$root"/tests/data/models/*; }
 # Products of a token, each alone and a model's layers in a row.
@@ -117,6 +126,7 @@ limit_of() {
     id | runtime) echo 60 ;;
     kernels) echo 240 ;;
     session) echo 180 ;;
+    regret) echo 360 ;;
     *) echo 240 ;;
   esac
 }
