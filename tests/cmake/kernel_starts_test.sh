@@ -24,7 +24,7 @@ check() {
     FNR == 1 { if (file != "" && (!old || named)) finish(); file = FILENAME; text = ""; old = new = named = 0 }
     { line = $0; sub(/\/\/.*/, "", line) }
     line ~ /<<<|cudaLaunchKernelEx/ { old = 1 }
-    line ~ /ProgrammaticStreamSerialization/ { named = 1 }
+    line ~ /ProgrammaticStreamSerialization|set_small_grid/ { named = 1 }
     line ~ /start_kernel\(/ { new = 1 }
     old && new { print FILENAME ": launches both ways"; new = 0 }
     { text = text " " line }

@@ -260,12 +260,11 @@ void launch(const AttentionArguments& p, const SplitShape& shape, float* partial
   if (splits.cluster > 8) {
     cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
   }
-  cudaLaunchAttribute attributes[2] = {};
-  attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attributes[0].val.programmaticStreamSerializationAllowed = 1;
-  attributes[1].id = cudaLaunchAttributeClusterDimension;
-  attributes[1].val.clusterDim.x = static_cast<unsigned>(splits.cluster);
-  attributes[1].val.clusterDim.y = attributes[1].val.clusterDim.z = 1;
+  cudaLaunchAttribute attributes[3] = {};
+  set_small_grid(attributes);
+  attributes[2].id = cudaLaunchAttributeClusterDimension;
+  attributes[2].val.clusterDim.x = static_cast<unsigned>(splits.cluster);
+  attributes[2].val.clusterDim.y = attributes[2].val.clusterDim.z = 1;
   cudaLaunchConfig_t config{};
   config.gridDim =
       dim3(static_cast<unsigned>(p.batch * p.groups * splits.row_chunks * splits.count));
@@ -273,7 +272,7 @@ void launch(const AttentionArguments& p, const SplitShape& shape, float* partial
   config.dynamicSmemBytes = bytes;
   config.stream = place.stream;
   config.attrs = attributes;
-  config.numAttrs = splits.cluster > 1 ? 2 : 1;
+  config.numAttrs = splits.cluster > 1 ? 3 : 2;
   cudaLaunchKernelEx(&config, kernel, p, reinterpret_cast<Share*>(partials), counters,
                      static_cast<int>(splits.count), static_cast<int>(splits.cluster),
                      static_cast<int>(splits.row_chunks));
