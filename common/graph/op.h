@@ -72,7 +72,7 @@ struct StridedShape {
 
 // Algebraic and memory facts that rules and planners may use.
 struct OpFacts {
-  bool elementwise = false;   // Each output element depends on the same element of each input.
+  bool elementwise = false;  // Each output element depends on the same element of each input.
   bool commutative = false;
   bool associative = false;
   bool reduction = false;
@@ -105,11 +105,17 @@ struct Op {
   std::function<std::optional<StridedShape>(const StridedShape&, const OpInputs&)> view;
   // Which output may overwrite which input (same bytes, elementwise use): (output, input).
   std::vector<std::pair<int, int>> in_place;
-  // Output 0 is input 0 with some elements replaced; the planner runs it in place when input 0 dies
-  // here, and always on states.
-  bool updates_input = false;
+  // Which output is which input with some elements replaced: (output, input), an input once. The
+  // planner runs it in place when the input dies here, and always on states.
+  std::vector<std::pair<int, int>> updates;
 
   bool is_composite() const { return decompose != nullptr; }
+  std::optional<int> updated_input(int output) const {
+    for (const auto& [to, from] : updates) {
+      if (to == output) return from;
+    }
+    return std::nullopt;
+  }
 };
 
 // The output types of `op` on `inputs`, after its arity was checked. `attributes` must be complete.

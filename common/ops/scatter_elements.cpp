@@ -80,7 +80,7 @@ Op scatter_elements() {
       .work = work,
       .reference = reference,
       .samples = samples(),
-      .updates_input = true,
+      .updates = {{0, 0}},
   };
 }
 

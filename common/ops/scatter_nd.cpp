@@ -84,7 +84,7 @@ Op scatter_nd() {
       .work = work,
       .reference = reference,
       .samples = samples(),
-      .updates_input = true,
+      .updates = {{0, 0}},
   };
 }
 

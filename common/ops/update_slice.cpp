@@ -68,7 +68,7 @@ Op update_slice() {
               {{{Dtype::bf16, {3, 5}}, {Dtype::bf16, {2, 5}}}, {{"axis", 0}, {"start", Dim(1)}}},
               {{{Dtype::i64, {3, 5}}, {Dtype::i64, {2, 5}}}, {{"axis", 0}, {"start", Dim(1)}}},
           },
-      .updates_input = true,
+      .updates = {{0, 0}},
   };
 }
 

@@ -1,16 +1,20 @@
 #include "scheduler/choose/same_work.h"
 
-#include <vector>
+#include <set>
 
 namespace paceline {
 namespace {
 
-// By node: whether it is a state, or a state with some elements replaced.
-std::vector<bool> states_of(const Graph& graph, const OpSet& ops) {
-  std::vector<bool> states;
-  for (const Node& node : graph.nodes()) {
-    const bool updates = node.kind == NodeKind::op && ops.get(node.op).updates_input;
-    states.push_back(node.kind == NodeKind::state || (updates && states[node.inputs[0].node]));
+// The values that are states, or states with some elements replaced.
+std::set<ValueRef> states_of(const Graph& graph, const OpSet& ops) {
+  std::set<ValueRef> states;
+  for (std::int32_t n = 0; n < std::ssize(graph.nodes()); ++n) {
+    const Node& node = graph.node(n);
+    if (node.kind == NodeKind::state) states.insert({n, 0});
+    if (node.kind != NodeKind::op) continue;
+    for (const auto& [output, input] : ops.get(node.op).updates) {
+      if (states.contains(node.inputs[input])) states.insert({n, output});
+    }
   }
   return states;
 }
@@ -23,13 +27,15 @@ Bindings without(Bindings bindings, const std::set<std::string>& symbols) {
 }  // namespace
 
 SameWork::SameWork(const Graph& graph, const OpSet& ops) : reserved_(graph.symbols()) {
-  const std::vector<bool> states = states_of(graph, ops);
-  for (std::size_t i = 0; i < states.size(); ++i) {
-    const Node& node = graph.nodes()[i];
+  const std::set<ValueRef> states = states_of(graph, ops);
+  for (std::int32_t n = 0; n < std::ssize(graph.nodes()); ++n) {
+    const Node& node = graph.node(n);
     for (const std::string& symbol : symbols_of(node.attributes)) reserved_.erase(symbol);
-    if (states[i]) continue;
-    for (const TensorType& type : node.outputs) {
-      for (const std::string& symbol : symbols_of(type.shape)) reserved_.erase(symbol);
+    for (std::int32_t output = 0; output < std::ssize(node.outputs); ++output) {
+      if (states.contains({n, output})) continue;
+      for (const std::string& symbol : symbols_of(node.outputs[output].shape)) {
+        reserved_.erase(symbol);
+      }
     }
   }
 }

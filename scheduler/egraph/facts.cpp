@@ -99,7 +99,8 @@ void EGraph::infer_values(const ENode& node, Facts& facts) const {
     return std::ranges::all_of(node.children,
                                [&](ClassId child) { return holds(this->facts(child)); });
   };
-  facts.is_version = op.op->updates_input && this->facts(node.children[0]).is_version;
+  const std::optional<int> updated = op.op->updated_input(op.output);
+  facts.is_version = updated && this->facts(node.children[*updated]).is_version;
   facts.is_static = all([](const Facts& child) { return child.is_static; }) &&
                     is_fixed(facts.type) && symbols_of(op.attributes).empty();
   if (!node.children.empty() && all([](const Facts& child) { return child.splat.has_value(); })) {

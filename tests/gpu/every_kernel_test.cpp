@@ -199,7 +199,7 @@ TEST_P(EveryKernel, PassesNanAndInfinityThrough) {
 
 TEST_P(EveryKernel, WorksInPlaceWhereItsOpAllowsIt) {
   std::vector<std::pair<int, int>> pairs = op().in_place;
-  if (op().updates_input) pairs.emplace_back(0, 0);
+  pairs.insert(pairs.end(), op().updates.begin(), op().updates.end());
   for (const Case& one : cases()) {
     const std::vector<Tensor> reference = one.reference();
     const auto check_pairs = [&](const std::vector<std::pair<int, int>>& in_place) {

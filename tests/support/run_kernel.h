@@ -42,7 +42,7 @@ OperandType operand_of(const TensorView& view);
 struct RunOptions {
   int threads = 1;
   // Each output gets the address of a copy of the input beside it, as `Op::in_place` and
-  // `updates_input` allow.
+  // `updates` allow.
   std::vector<std::pair<int, int>> in_place = {};
 };
 

@@ -355,24 +355,23 @@ class Lowering {
   std::optional<int> overwritten(std::int32_t index, const Op& op, int output,
                                  const Draft::Operands& operands) const {
     const TensorType& type = graph_.node(index).outputs[output];
-    if (op.updates_input && output == 0 &&
-        may_overwrite(index, output, 0, type, operands, Plan::Storage::state)) {
-      return 0;
+    const std::optional<int> updated = op.updated_input(output);
+    if (updated && may_overwrite(index, output, *updated, type, operands, Plan::Storage::state)) {
+      return updated;
     }
     for (const auto& [to, from] : op.in_place) {
       if (to == output && may_overwrite(index, output, from, type, operands, Plan::Storage::slot))
         return from;
     }
-    if (op.updates_input && output == 0 &&
-        may_overwrite(index, output, 0, type, operands, Plan::Storage::slot)) {
-      return 0;
+    if (updated && may_overwrite(index, output, *updated, type, operands, Plan::Storage::slot)) {
+      return updated;
     }
     return std::nullopt;
   }
 
   // Whether the op lets `output` take the bytes of `input`.
   static bool yields(const Op& op, int output, int input) {
-    return (op.updates_input && output == 0 && input == 0) ||
+    return op.updated_input(output) == input ||
            std::ranges::count(op.in_place, std::pair(output, input)) > 0;
   }
 

@@ -48,9 +48,10 @@ Edges edges_of(const Graph& graph, const OpSet& ops, const Groups& groups) {
       if (last_collective >= 0) edges.add(last_collective, index);
       last_collective = index;
     }
-    if (!op.updates_input) continue;
-    for (const Node32 reader : groups.readers(groups.group_of(node.inputs[0]))) {
-      if (reader != index) edges.add_softly(reader, index);
+    for (const auto& [output, input] : op.updates) {
+      for (const Node32 reader : groups.readers(groups.group_of(node.inputs[input]))) {
+        if (reader != index) edges.add_softly(reader, index);
+      }
     }
   }
   return edges;
@@ -77,12 +78,14 @@ struct Needs {
         if (__builtin_add_overflow(total, size, &total)) throw too_large(graph.node(i), type);
         bytes.push_back(size);
         readers.push_back(static_cast<int>(groups.readers({i, output}).size()));
-        own[i] += size;
+        const Op* op = graph.node(i).kind == NodeKind::op ? &ops.get(graph.node(i).op) : nullptr;
+        // Else in place.
+        if (op == nullptr || !op->updated_input(output)) own[i] += size;
       }
     }
     for (Node32 i = 0; i < std::ssize(graph.nodes()); ++i) {
       if (!groups.is_work(i)) continue;
-      if (!ops.get(graph.node(i).op).updates_input) allocated[i] = own[i];  // Else in place.
+      allocated[i] = own[i];
       std::vector<ValueRef> seen;
       for (const ValueRef input : graph.node(i).inputs) {
         const ValueRef group = groups.group_of(input);

@@ -244,9 +244,8 @@ class PlanValidator {
                  std::size_t input) const {
     if (instruction.outputs[output] != instruction.inputs[input]) return false;
     const Op& op = ops_.get(instruction.op);
-    if (op.updates_input && output == 0 && input == 0) return true;
-    return std::ranges::count(op.in_place,
-                              std::pair(static_cast<int>(output), static_cast<int>(input))) > 0;
+    const std::pair pair(static_cast<int>(output), static_cast<int>(input));
+    return std::ranges::count(op.updates, pair) + std::ranges::count(op.in_place, pair) > 0;
   }
 
   const Plan& plan_;

@@ -72,7 +72,7 @@ struct Setting {
   DeviceRuntime& runtime;
   DeviceProperties properties;
   std::unique_ptr<DeviceQueue> queue;
-  bool updates_input = false;
+  std::vector<int> updated;  // By output: the input that it lies in; -1: none.
   std::int64_t set_bytes = 0;
   std::vector<DeviceOperands> sets;
   DeviceBytes flushed;  // As large as the second-level cache.
@@ -100,9 +100,12 @@ Setting::Setting(const Workload& workload, Operands& operands, DeviceRuntime& ru
       operands(operands),
       runtime(runtime),
       properties(runtime.properties(device)),
-      queue(runtime.open_queue(device)),
-      updates_input(!operands.inputs().empty() && !operands.outputs().empty() &&
-                    operands.inputs().front().data == operands.outputs().front().data) {
+      queue(runtime.open_queue(device)) {
+  for (const TensorView& output : operands.outputs()) {
+    const auto input = std::ranges::find(operands.inputs(), output.data, &TensorView::data);
+    const bool is_update = input != operands.inputs().end() && output.data != nullptr;
+    updated.push_back(is_update ? static_cast<int>(input - operands.inputs().begin()) : -1);
+  }
   add_set();
   for (std::size_t i = 0; i < operands.inputs().size(); ++i) {
     const TensorView& host = operands.inputs()[i];
@@ -122,8 +125,7 @@ void Setting::add_set() {
   };
   for (const TensorView& host : operands.inputs()) set.inputs.push_back(mirror(host));
   for (std::size_t i = 0; i < operands.outputs().size(); ++i) {
-    const bool is_in_place = updates_input && i == 0;
-    set.outputs.push_back(is_in_place ? set.inputs.front() : mirror(operands.outputs()[i]));
+    set.outputs.push_back(updated[i] >= 0 ? set.inputs[updated[i]] : mirror(operands.outputs()[i]));
   }
   sets.push_back(std::move(set));
 }
@@ -311,13 +313,17 @@ class CudaStage final : public Stage {
   void reset() override {
     DeviceOperands& set = setting_.sets.front();
     DeviceQueue& queue = *setting_.queue;
-    if (setting_.updates_input) {
+    const std::vector<int>& updated = setting_.updated;
+    if (std::ranges::any_of(updated, [](int input) { return input >= 0; })) {
       setting_.operands.reset();
-      const TensorView& host = setting_.operands.inputs().front();
-      const Span span = span_of(host);
-      queue.upload(set.memory.front().get(), host.as<std::byte>() - span.before, span.bytes);
     }
-    for (std::size_t i = setting_.updates_input ? 1 : 0; i < set.outputs.size(); ++i) {
+    for (std::size_t i = 0; i < set.outputs.size(); ++i) {
+      if (updated[i] >= 0) {
+        const TensorView& host = setting_.operands.inputs()[updated[i]];
+        const Span span = span_of(host);
+        queue.upload(set.memory[updated[i]].get(), host.as<std::byte>() - span.before, span.bytes);
+        continue;
+      }
       const TensorView& view = set.outputs[i];
       const Span span = span_of(view);
       const std::byte ones{static_cast<unsigned char>(view.dtype == Dtype::boolean ? 1 : 0xff)};

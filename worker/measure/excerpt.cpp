@@ -170,7 +170,7 @@ Tensor Excerpt::of(const TensorView& output) const {
 std::vector<Excerpt> excerpts(const Op& op, const Workload& workload,
                               std::span<const Tensor> inputs, const SolvedCase& solved,
                               double flops_max, std::uint64_t seed) {
-  if (workload.outputs.size() != 1 || op.updates_input) return {};
+  if (workload.outputs.size() != 1 || !op.updates.empty()) return {};
   std::vector<Cut> cuts;
   const int rank = static_cast<int>(workload.outputs[0].extents.size());
   for (int axis = 0; axis < rank; ++axis) {

@@ -57,7 +57,7 @@ void fill_with_ones(const TensorView& view) {
 }  // namespace
 
 Operands::Operands(const Op& op, const Workload& workload, std::uint64_t seed)
-    : updates_input_(op.updates_input) {
+    : updates_(op.updates) {
   Random random(seed);
   const std::vector<Sample::Operand> described = operands_with_domains(op, workload);
   for (std::size_t i = 0; i < described.size(); ++i) {
@@ -69,13 +69,18 @@ Operands::Operands(const Op& op, const Workload& workload, std::uint64_t seed)
   }
   for (const OperandType& type : workload.outputs) outputs_.push_back(lay_out(type, storage_));
   // As the planner runs it: in place.
-  if (updates_input_) outputs_.front() = inputs_.front();
+  for (const auto& [output, input] : updates_) outputs_[output] = inputs_[input];
 }
 
 void Operands::reset() {
-  if (updates_input_) copy_elements(drawn_.front().view(), inputs_.front());
-  for (std::size_t i = updates_input_ ? 1 : 0; i < outputs_.size(); ++i) {
-    fill_with_ones(outputs_[i]);
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const auto update =
+        std::ranges::find(updates_, static_cast<int>(i), &std::pair<int, int>::first);
+    if (update == updates_.end()) {
+      fill_with_ones(outputs_[i]);
+    } else {
+      copy_elements(drawn_[update->second].view(), inputs_[update->second]);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "common/graph/op.h"
@@ -29,7 +30,7 @@ class Operands {
   std::vector<Tensor> storage_;
   std::vector<TensorView> inputs_;
   std::vector<TensorView> outputs_;
-  bool updates_input_ = false;
+  std::vector<std::pair<int, int>> updates_;
 };
 
 }  // namespace paceline
