@@ -131,7 +131,7 @@ __global__ void __launch_bounds__(block_threads)
     }
   }
   sync_consumers();
-  finish<T, rows>(p, ring, share, sums, early);
+  finish<T, rows>(p, ring, share, sums, nullptr, early);
 }
 
 StreamArguments stream_arguments(const ProductArguments& p, bool weights_last) {

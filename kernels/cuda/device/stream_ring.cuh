@@ -165,22 +165,32 @@ __device__ float added(const StreamArguments& p, const Result& result) {
   return sum;
 }
 
+// By 1 / root mean square of a row, from the squares of its slices.
+__device__ inline float scale_of(const StreamArguments& p, const Ring& ring, const float* squares) {
+  float sum = 0;
+  for (int s = 0; s < ring.slices; ++s) sum += squares[s];
+  return 1 / sqrtf(sum / static_cast<float>(p.depth) + static_cast<float>(p.epsilon));
+}
+
 // Sums of slices to results. The consumers; `early` is what is added to each one's first result.
+// `squares`, of each row and slice, scale the sums of a row; null where they are final.
 template <typename T, int rows>
-__device__ inline void finish(const StreamArguments& p, const Ring& ring, const Share& share,
-                              const float* sums, float early) {
-  const auto sum_of = [&](int r, int row) {
-    float sum = 0;
-    for (int s = 0; s < ring.slices; ++s) sum += sums[(r * share.rows + row) * ring.slices + s];
-    return sum;
-  };
+__device__ void finish(const StreamArguments& p, const Ring& ring, const Share& share,
+                       const float* sums, const float* squares, float early) {
   for (int i = threadIdx.x; i < share.columns * rows; i += consumers) {
     const Result result(p, share, i);
     if (result.row >= p.rows) continue;
-    float sum = sum_of(result.row, result.own);
+    const float scale = squares != nullptr ? scale_of(p, ring, squares + result.row * warps) : 1;
+    const auto sum_of = [&](int weight_row) {
+      const float* parts = sums + (result.row * share.rows + weight_row) * ring.slices;
+      float sum = 0;
+      for (int s = 0; s < ring.slices; ++s) sum += parts[s];
+      return sum * scale;
+    };
+    float sum = sum_of(result.own);
     sum += i == threadIdx.x ? early : added<T>(p, result);
     sum = activate(p.activation, sum);
-    if (p.is_gated) sum *= sum_of(result.row, share.columns + result.own);
+    if (p.is_gated) sum *= sum_of(share.columns + result.own);
     static_cast<T*>(result.part->out)[result.at] = narrow<T>(sum);
   }
 }

@@ -12,7 +12,8 @@ constexpr int row_bytes_max = 32 << 10;
 // Vectors of 16 bytes from which on lanes keep eight of them, of two rows at most.
 constexpr int long_row = warps * 128;
 
-// Rows of x with their norm into shared memory, as rms_norm rounds them. The consumers.
+// Rows of x with their norm into shared memory, as rms_norm rounds them: what several rows want
+// that do not fit in registers as floats. The consumers.
 template <typename T, int rows>
 __device__ void norm_rows(const StreamArguments& p, const Ring& ring, char* to) {
   constexpr int vector = per_vector<T>;
@@ -76,6 +77,67 @@ __device__ void norm_rows(const StreamArguments& p, const Ring& ring, char* to) 
   sync_consumers();
 }
 
+// What a lane keeps of its slice of x: vectors as they are, or, where the norm's weight is in them,
+// floats.
+template <typename T, int rows, int pieces, bool is_weighted>
+struct Kept {
+  static constexpr int vector = per_vector<T>;
+  uint4 at[rows][pieces];
+
+  __device__ __forceinline__ void set(int r, int v, const uint4& words) { at[r][v] = words; }
+  __device__ __forceinline__ void get(int r, int v, float (&elements)[vector]) const {
+    unpack(at[r][v], elements, T{});
+  }
+};
+
+template <typename T, int rows, int pieces>
+struct Kept<T, rows, pieces, true> {
+  static constexpr int vector = per_vector<T>;
+  float at[rows][pieces][vector];
+
+  __device__ __forceinline__ void get(int r, int v, float (&elements)[vector]) const {
+#pragma unroll
+    for (int e = 0; e < vector; ++e) elements[e] = at[r][v][e];
+  }
+  // x times the norm's weight; what is missing, the root mean square, goes to the sums. The warp's
+  // slice of rows to `squares`, by lane 0 where `writes`.
+  __device__ __forceinline__ void load(const StreamArguments& p, int first, int end, bool writes,
+                                       float (*squares)[warps], int slice) {
+    const auto* norm = reinterpret_cast<const uint4*>(p.norm);
+    const auto offset = static_cast<float>(p.weight_offset);
+    const uint4 zero = make_uint4(0, 0, 0, 0);
+    uint4 factors[pieces], loaded[rows][pieces];  // All on their way before the first is used.
+#pragma unroll
+    for (int v = 0; v < pieces; ++v) {
+      const int i = first + 32 * v;
+#pragma unroll
+      for (int r = 0; r < rows; ++r) {
+        const std::int64_t row = min(static_cast<std::int64_t>(r), p.rows - 1);
+        const auto* x = reinterpret_cast<const uint4*>(static_cast<const T*>(p.x) + row * p.depth);
+        loaded[r][v] = i < end ? x[i] : zero;
+      }
+      factors[v] = i < end ? norm[i] : zero;
+    }
+#pragma unroll
+    for (int r = 0; r < rows; ++r) {
+      float sums[2] = {};
+#pragma unroll
+      for (int v = 0; v < pieces; ++v) {
+        float elements[vector], weights[vector];
+        unpack(loaded[r][v], elements, T{});
+        unpack(factors[v], weights, T{});
+#pragma unroll
+        for (int e = 0; e < vector; ++e) {
+          sums[e % 2] += elements[e] * elements[e];
+          at[r][v][e] = elements[e] * (weights[e] + offset);
+        }
+      }
+      const float sum = warp_sum(sums[0] + sums[1]);
+      if (writes) squares[r][slice] = sum;
+    }
+  }
+};
+
 // A warp keeps its slice of x in registers, `pieces` vectors a lane, and takes `together` weight
 // rows at a time.
 template <typename T, int rows, int pieces, bool has_norm>
@@ -83,6 +145,8 @@ __global__ void __launch_bounds__(block_threads, rows == 1 ? 2 : 1)
     stream_rows(const __grid_constant__ StreamArguments p, const __grid_constant__ Ring ring,
                 std::int64_t all_columns) {
   constexpr int vector = per_vector<T>, together = rows <= 2 ? 2 : 1;
+  constexpr bool is_weighted = has_norm && rows <= 2;
+  __shared__ float squares[rows][warps];
   extern __shared__ __align__(128) char memory[];
   __shared__ Barriers barriers;
   prefetch_weights(p, ring, all_columns, memory, barriers);
@@ -95,22 +159,26 @@ __global__ void __launch_bounds__(block_threads, rows == 1 ? 2 : 1)
   }
   float early = 0;  // On its way while all else happens.
   if (threadIdx.x < share.columns * rows) early = added<T>(p, Result(p, share, threadIdx.x));
-  if constexpr (has_norm) norm_rows<T, rows>(p, ring, memory + ring.x_at);
   const int slice = warp % ring.slices, group = warp / ring.slices, groups = warps / ring.slices;
   const int vectors = static_cast<int>(p.depth) / vector;
   const int slice_vectors = (vectors + ring.slices - 1) / ring.slices;
   const int first = slice * slice_vectors + lane, end = min((slice + 1) * slice_vectors, vectors);
   const uint4 zero = make_uint4(0, 0, 0, 0);
-  uint4 x[rows][pieces];
+  Kept<T, rows, pieces, is_weighted> x;
+  if constexpr (is_weighted) {
+    x.load(p, first, end, group == 0 && lane == 0, squares, slice);
+  } else {
+    if constexpr (has_norm) norm_rows<T, rows>(p, ring, memory + ring.x_at);
 #pragma unroll
-  for (int r = 0; r < rows; ++r) {
-    const std::int64_t row = min(static_cast<std::int64_t>(r), p.rows - 1);
-    const auto* from = reinterpret_cast<const uint4*>(
-        has_norm ? memory + ring.x_at + r * ring.row_bytes
-                 : static_cast<const char*>(p.x) + row * ring.row_bytes);
+    for (int r = 0; r < rows; ++r) {
+      const std::int64_t row = min(static_cast<std::int64_t>(r), p.rows - 1);
+      const auto* from = reinterpret_cast<const uint4*>(
+          has_norm ? memory + ring.x_at + r * ring.row_bytes
+                   : static_cast<const char*>(p.x) + row * ring.row_bytes);
 #pragma unroll
-    for (int v = 0; v < pieces; ++v) {
-      x[r][v] = first + 32 * v < end ? from[first + 32 * v] : zero;
+      for (int v = 0; v < pieces; ++v) {
+        x.set(r, v, first + 32 * v < end ? from[first + 32 * v] : zero);
+      }
     }
   }
   float* sums = reinterpret_cast<float*>(memory + ring.sums_at);
@@ -147,7 +215,7 @@ __global__ void __launch_bounds__(block_threads, rows == 1 ? 2 : 1)
 #pragma unroll
           for (int r = 0; r < rows; ++r) {
             float elements[vector];
-            unpack(x[r][half + v], elements, T{});
+            x.get(r, half + v, elements);
 #pragma unroll
             for (int e = 0; e < vector; ++e) {
 #pragma unroll
@@ -178,7 +246,7 @@ __global__ void __launch_bounds__(block_threads, rows == 1 ? 2 : 1)
     }
   }
   sync_consumers();
-  finish<T, rows>(p, ring, share, sums, early);
+  finish<T, rows>(p, ring, share, sums, is_weighted ? squares[0] : nullptr, early);
 }
 
 template <typename T, int rows, int pieces>
@@ -186,11 +254,11 @@ void launch(const StreamArguments& p, const LaunchPlace& place) {
   const std::int64_t row_bytes = p.depth * static_cast<std::int64_t>(sizeof(T));
   int slices = 1;
   while (slices < warps && row_bytes / 16 > slices * 128) slices *= 2;
-  const Shape shape =
-      shape_of(p, {.rows = rows,
-                   .row_bytes = row_bytes,
-                   .slices = slices,
-                   .x_bytes = p.norm != nullptr ? rows * static_cast<int>(row_bytes) : 0});
+  const Shape shape = shape_of(
+      p, {.rows = rows,
+          .row_bytes = row_bytes,
+          .slices = slices,
+          .x_bytes = p.norm != nullptr && rows > 2 ? rows * static_cast<int>(row_bytes) : 0});
   const auto kernel =
       p.norm != nullptr ? stream_rows<T, rows, pieces, true> : stream_rows<T, rows, pieces, false>;
   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shape.shared_bytes);

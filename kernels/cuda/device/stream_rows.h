@@ -19,9 +19,9 @@ struct StreamPart {
 };
 
 // out of each part = activation(n * weight^T + bias + residual), where n is x, or, with `norm`, the
-// rms_norm of its rows, rounded to their type. Sums are kept in f32. Gated: two parts of equal
-// columns, and out of the first = activation(n * weight^T of the first) * (n * weight^T of the
-// second).
+// rms_norm of its rows, in f32 or rounded to their type. Sums are kept in f32. Gated: two parts of
+// equal columns, and out of the first = activation(n * weight^T of the first) * (n * weight^T of
+// the second).
 struct StreamArguments {
   static constexpr int parts_max = 4;
   std::int64_t rows = 0, depth = 0;
