@@ -7,6 +7,7 @@
 #include "kernels/cuda/device/select.h"
 #include "kernels/cuda/support/dtypes.h"
 #include "kernels/cuda/support/faults.h"
+#include "kernels/cuda/support/gate.h"
 #include "kernels/cuda/support/launch_check.h"
 #include "kernels/cuda/support/op_state.h"
 #include "kernels/cuda/support/views.h"
@@ -46,15 +47,6 @@ Kernel binary(std::string op, std::vector<Dtype> dtypes, BinaryOp code,
   kernel.prepare = prepared_op(code);
   kernel.run = run;
   return kernel;
-}
-
-BinaryOp gate_of(std::string_view activation) {
-  if (activation == "relu") return BinaryOp::gated_relu;
-  if (activation == "sigmoid") return BinaryOp::gated_sigmoid;
-  if (activation == "silu") return BinaryOp::gated_silu;
-  if (activation == "gelu") return BinaryOp::gated_gelu;
-  check(activation == "gelu_tanh", "known activation");
-  return BinaryOp::gated_gelu_tanh;
 }
 
 Kernel gated_activation() {
