@@ -60,6 +60,74 @@ __global__ void __launch_bounds__(run_block_threads)
   }
 }
 
+// Many long rows, without a mean: a block has one after the other, the next one on its way while it
+// norms this one. `rows_each`: of a block.
+template <typename T, int size, int pieces, bool adds>
+__global__ void __launch_bounds__(size, 2) norm_in_turn(NormRows rows, std::int64_t rows_each) {
+  wait_for_earlier();
+  constexpr int chunk = 16 / sizeof(T);
+  using Piece = Vector<T, chunk>;
+  const std::int64_t width = rows.width, first_row = blockIdx.x * rows_each;
+  const std::int64_t last_row = min(first_row + rows_each, rows.rows.count);
+  Pieces<T, size, pieces> weight;
+  weight.load(rows.weight, width);
+  const float offset = static_cast<float>(rows.weight_offset);
+  const auto first_of = [&](int p) { return (threadIdx.x + p * size) * chunk; };
+  Piece x[pieces], residual[pieces];
+  const auto load = [&](std::int64_t row) {
+    std::int64_t at[4];
+    rows.rows.find(row, at);
+#pragma unroll
+    for (int p = 0; p < pieces; ++p) {
+      x[p] = residual[p] = {};
+      if (first_of(p) >= width) continue;
+      x[p] = load_once<T, chunk>(static_cast<const T*>(rows.rows.data[0]) + at[0] + first_of(p));
+      if constexpr (adds) {
+        residual[p] =
+            load_once<T, chunk>(static_cast<const T*>(rows.rows.data[1]) + at[1] + first_of(p));
+      }
+    }
+  };
+  load(first_row);
+  for (std::int64_t row = first_row; row < last_row; ++row) {
+    std::int64_t at[4];
+    rows.rows.find(row, at);
+    Piece own[pieces];
+    double total = 0;
+#pragma unroll
+    for (int p = 0; p < pieces; ++p) {
+      own[p] = x[p];
+      if constexpr (adds) {
+#pragma unroll
+        for (int i = 0; i < chunk; ++i) {
+          own[p].at[i] = narrow<T>(widen(x[p].at[i]) + widen(residual[p].at[i]));
+        }
+      }
+      total += sum_of_squares(own[p]);
+    }
+    if (row + 1 < last_row) load(row + 1);
+    if constexpr (adds) {
+      T* sum = static_cast<T*>(rows.rows.data[2]) + at[2];
+#pragma unroll
+      for (int p = 0; p < pieces; ++p) {
+        if (first_of(p) < width) store_vector(sum + first_of(p), own[p]);
+      }
+    }
+    const double mean = Team<size>::all(total, AddUp{}) / width;
+    const float scale = static_cast<float>(1 / sqrt(mean + rows.epsilon));
+    T* out = static_cast<T*>(rows.rows.data[3]) + at[3];
+#pragma unroll
+    for (int p = 0; p < pieces; ++p) {
+      if (first_of(p) >= width) continue;
+#pragma unroll
+      for (int i = 0; i < chunk; ++i) {
+        own[p].at[i] = narrow<T>(widen(own[p].at[i]) * scale * (weight.element(p, i) + offset));
+      }
+      store_vector(out + first_of(p), own[p]);
+    }
+  }
+}
+
 template <typename T, int size, int pieces, bool is_layer>
 __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows rows) {
   wait_for_earlier();
@@ -190,6 +258,27 @@ bool start_short_rows(const NormRows& rows, const LaunchPlace& place) {
   return bytes <= 32 * 16 && start.template operator()<32>();
 }
 
+// False: rows are too few or too short to come one after the other, or too long. Requires:
+// takes_pieces(rows).
+template <typename T>
+bool start_in_turn(const NormRows& rows, const LaunchPlace& place) {
+  constexpr int size = 256, blocks = 2 * 132;
+  const std::int64_t count = rows.rows.count;
+  const std::int64_t bytes = rows.width * static_cast<std::int64_t>(sizeof(T));
+  if (count < 4 * blocks || bytes < 4096 || bytes > size * 4 * 16) return false;
+  const std::int64_t rows_each = (count + blocks - 1) / blocks;
+  const auto start = [&](auto kernel) {
+    start_kernel(kernel, static_cast<unsigned>((count + rows_each - 1) / rows_each), size, 0, place,
+                 rows, rows_each);
+  };
+  if (bytes <= size * 2 * 16) {
+    start(rows.adds ? norm_in_turn<T, size, 2, true> : norm_in_turn<T, size, 2, false>);
+  } else {
+    start(rows.adds ? norm_in_turn<T, size, 4, true> : norm_in_turn<T, size, 4, false>);
+  }
+  return true;
+}
+
 }  // namespace
 
 void launch_norm(const NormRows& rows, Element dtype, const LaunchPlace& place) {
@@ -204,7 +293,9 @@ void launch_norm(const NormRows& rows, Element dtype, const LaunchPlace& place) 
       };
       if (takes_pieces(rows, sizeof(T)) && is_piecewise(rows.weight, rows.weight_step) &&
           is_piecewise(rows.bias, rows.bias_step)) {
-        if (!rows.is_layer && start_short_rows<T>(rows, place)) return;
+        if (!rows.is_layer && (start_short_rows<T>(rows, place) || start_in_turn<T>(rows, place))) {
+          return;
+        }
         if (visit_row_size(rows.width * sizeof(T), count, in_registers)) return;
       }
     }

@@ -213,10 +213,10 @@ class Writer {
     }
   }
 
-  // Sums are of doubles; extremes lose nothing in the elements' own type.
-  const char* sum_type(int s) const {
-    return program_.steps[s].op == "reduce_sum" ? "double" : "C";
-  }
+  // Sums are of doubles, of the few elements that are read at once in their own type; extremes lose
+  // nothing in that.
+  bool is_sum(int s) const { return program_.steps[s].op == "reduce_sum"; }
+  const char* sum_type(int s) const { return is_sum(s) ? "double" : "C"; }
 
   // Begins a loop over the pieces i of this thread.
   void begin_walk() {
@@ -277,17 +277,27 @@ class Writer {
           load_of(k), step_of(k));
     }
     if (stores) declare_results();
+    for (const int s : reductions) {
+      if (is_sum(s)) put("C part{} = 0;\n", s);
+    }
     put("#pragma unroll\nfor (int c = 0; c < CHUNK; ++c) {{\n");
     for (const int k : inputs) {
       put("const C x{0} = widen(q{0}{1}.at[c]);\n", k, form_.held > 0 ? "[h]" : "");
     }
     for (const int s : steps) put("const C v{} = {};\n", s, call_of(program_.steps[s]));
     for (const int s : reductions) {
-      put("t{0} = combine_{1}(t{0}, ({2}){3});\n", s, program_.steps[s].op, sum_type(s),
-          value_of(program_.steps[s].operands[0]));
+      const std::string value = value_of(program_.steps[s].operands[0]);
+      if (is_sum(s)) {
+        put("part{} += {};\n", s, value);
+      } else {
+        put("t{0} = combine_{1}(t{0}, {2});\n", s, program_.steps[s].op, value);
+      }
     }
     if (stores) set_results([&](int k) { return !is_single_output(k); });
     put("}}\n");
+    for (const int s : reductions) {
+      if (is_sum(s)) put("t{0} += part{0};\n", s);
+    }
     for (int k = inputs_; k < operands_ && stores; ++k) {
       if (is_single_output(k)) continue;
       put("store(p{0} + i * {1}, r{0});\n", k, step_of(k));
