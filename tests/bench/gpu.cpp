@@ -3,6 +3,7 @@
 // JSON:
 //
 //   choose WORKLOAD   checks and times every kernel of cuda:0 that takes it; the quickest is chosen
+//   chain BODY        the same for the one node that a graph of that text becomes when it is fused
 //   time              one more sample of the chosen kernel, in seconds a call
 //
 // Ends with its input.
@@ -18,6 +19,7 @@
 #include "common/base/error.h"
 #include "common/ops/all_ops.h"
 #include "kernels/all_kernels.h"
+#include "scheduler/fusion/fuse.h"
 #include "worker/measure/rivals.h"
 #include "worker/measure/sitting.h"
 #include "worker/measure/stage.h"
@@ -50,6 +52,15 @@ class Chosen {
   int calls_ = 1;
 };
 
+// What a plan runs in place of all nodes of the graph.
+Workload fused_workload(const std::string& body) {
+  const OpSet& ops = ops::all_ops();
+  const Graph graph = parse_graph("graph \"chain\" {\n" + body + "\n}", ops);
+  const std::vector<fusion::Group> groups = fusion::find_groups(graph, ops);
+  if (groups.size() != 1) throw invalid("{} groups, not one: {}", groups.size(), body);
+  return fusion::offer_of(graph, groups[0], ops, {}).fused;
+}
+
 class Server {
  public:
   nlohmann::json answer(const std::string& line) {
@@ -57,7 +68,8 @@ class Server {
       if (!chosen_) throw invalid("`choose WORKLOAD` comes before `time`");
       return {{"seconds", chosen_->time()}};
     }
-    constexpr std::string_view choose = "choose ";
+    constexpr std::string_view choose = "choose ", chain = "chain ";
+    if (line.starts_with(chain)) return choose_for(fused_workload(line.substr(chain.size())));
     if (!line.starts_with(choose)) throw invalid("no such request: {}", line);
     return choose_for(parse_workload(line.substr(choose.size()), ops::all_ops()));
   }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""gpu_against_torch.py BENCH_GPU matmul|attention|decode_attention|chains [--rounds N] [--json FILE]
+"""gpu_against_torch.py BENCH_GPU matmul|attention|decode_attention|chains|rows [--rounds N] [--json FILE]
 
 Times Paceline's kernels on cuda:0 against PyTorch's for the same workloads, in alternating turns of one run: each
 round is a sample of ours (program bench_gpu), then one of PyTorch's, both as captured graphs of many calls.
@@ -102,6 +102,24 @@ def decode_attention_cases():
         yield f"decode {heads}/{groups} heads, {keys} keys", text, function, flops, 2 * groups * keys * 128 * 2
 
 
+# One node each, as fusion makes it of a graph of many.
+def generated_chains(rows, width, x, y, w, mask):
+    shape, count = f"f32[{rows},{width}]", rows * width
+    number = lambda name, value: f"constant {name}: f32[] = {value} {name}b = broadcast({name}, shape=[{rows},{width}]) "
+    yield ("chain: gelu(a x + b)",
+           f"input x: {shape} {number('a', 1.5)}{number('b', 0.25)}m = mul(x, ab) s = add(m, bb) y = gelu(s) "
+           "output y = y",
+           lambda: F.gelu(1.5 * x + 0.25), 8 * count)
+    yield ("chain: residual, rms_norm",
+           f"input x: {shape} input r: {shape} input w: f32[{width}] s = add(x, r) n = rms_norm(s, w) "
+           "output s = s output n = n",
+           lambda: (x + y, F.rms_norm(x + y, (width,), w, 1e-6)), 16 * count)
+    yield ("chain: softmax under a mask",
+           f"input x: {shape} input k: {shape} {number('a', 0.125)}m = mul(x, ab) s = add(m, k) y = softmax(s) "
+           "output y = y",
+           lambda: torch.softmax(x * 0.125 + mask, -1), 12 * count)
+
+
 def chain_cases():
     rows, width = 4096, 4096
     count = rows * width
@@ -109,6 +127,8 @@ def chain_cases():
     y = torch.randn(rows, width, device="cuda")
     w = torch.randn(width, device="cuda")
     shape = f"f32[{rows},{width}]"
+    for name, body, function, size in generated_chains(rows, width, x, y, w, torch.randn_like(x)):
+        yield name, "chain " + body, torch.compile(function), None, size
     single = [
         ("gelu", f"gelu({shape}) -> {shape}", lambda: F.gelu(x), 8 * count),
         ("add", f"add({shape}, {shape}) -> {shape}", lambda: x + y, 12 * count),
@@ -118,11 +138,62 @@ def chain_cases():
         ("copy", f"copy({shape}) -> {shape}", lambda: x.clone(), 8 * count),
     ]
     for name, text, function, size in single:
-        yield name, text, torch.compile(function) if name != "copy" else function, None, size
+        yield name, text, torch.compile(function), None, size
+
+
+def turned(x, cos, sin):
+    a, b = x.chunk(2, -1)
+    return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
+
+
+# What lies between the products of a decoder's layer (Qwen3-0.6B), for `n` tokens.
+def layer_cases(n, capacity):
+    hidden, heads, groups, width, inner = 1024, 16, 8, 128, 3072
+    made = lambda *extents: torch.randn(*extents, device="cuda", dtype=torch.bfloat16)
+    text = lambda *extents: "bf16[" + ",".join(map(str, extents)) + "]"
+    norm, tables = "epsilon=1e-06, weight_offset=0.0", text(n, width // 2)
+    x, y, w, v = made(1, n, hidden), made(1, n, hidden), made(hidden), made(width)
+    cos, sin = made(n, width // 2), made(n, width // 2)
+    yield ("rms_norm", f"rms_norm({text(1, n, hidden)}, {text(hidden)}, {norm}) -> {text(1, n, hidden)}",
+           lambda: F.rms_norm(x, (hidden,), w, 1e-6), 4 * x.numel())
+    yield ("add_rms_norm", f"add_rms_norm({text(1, n, hidden)}, {text(1, n, hidden)}, {text(hidden)}, {norm}) -> "
+           f"{text(1, n, hidden)}, {text(1, n, hidden)}",
+           lambda: (x + y, F.rms_norm(x + y, (hidden,), w, 1e-6)), 8 * x.numel())
+    for count in (heads, groups):
+        h, shape = made(1, count, n, width), text(1, count, n, width)
+        yield (f"rms_norm of {count} heads", f"rms_norm({shape}, {text(width)}, {norm}) -> {shape}",
+               lambda h=h: F.rms_norm(h, (width,), v, 1e-6), 4 * h.numel())
+        yield (f"rope of {count} heads", f"rope({shape}, {tables}, {tables}, interleaved=false) -> {shape}",
+               lambda h=h: turned(h, cos, sin), 4 * h.numel())
+    kept, rows = made(1, groups, capacity, width), made(1, groups, n, width)
+    keys = text(1, groups, capacity, width)
+    yield ("update_slice", f"update_slice({keys}, {text(1, groups, n, width)}, axis=2, start=0) -> {keys}",
+           lambda: kept[:, :, :n].copy_(rows), 4 * rows.numel())
+    gate, up = made(1, n, inner), made(1, n, inner)
+    yield ("gated_activation", f"gated_activation({text(1, n, inner)}, {text(1, n, inner)}, activation=\"silu\") -> "
+           f"{text(1, n, inner)}", lambda: F.silu(gate) * up, 6 * gate.numel())
+    q, k, values = made(1, n, heads * width), made(1, n, groups * width), made(1, groups, capacity, width)
+
+    def append():
+        split = lambda flat, count: flat.view(1, n, count, width).transpose(1, 2)
+        kept[:, :, :n] = turned(F.rms_norm(split(k, groups), (width,), v, 1e-6), cos, sin)
+        values[:, :, :n] = split(k, groups)
+        return turned(F.rms_norm(split(q, heads), (width,), v, 1e-6), cos, sin).contiguous()
+
+    flat = text(1, n, groups * width)
+    yield ("head_append", f"head_append({text(1, n, heads * width)}, {flat}, {flat}, {tables}, {tables}, {keys}, {keys}, "
+           f"{text(width)}, {text(width)}, {norm}, interleaved=false, start=0) -> "
+           f"{text(1, heads, n, width)}, {keys}, {keys}", append, 4 * n * width * (heads + 2 * groups))
+
+
+def rows_cases():
+    for n in (1, 1024, 4096):
+        for name, text, function, size in layer_cases(n, 2 * max(n, 1024)):
+            yield f"{name}, {n}", text, torch.compile(function), None, size
 
 
 CASES = {"matmul": matmul_cases, "attention": attention_cases, "decode_attention": decode_attention_cases,
-         "chains": chain_cases}
+         "chains": chain_cases, "rows": rows_cases}
 
 
 def spread(values):
@@ -141,7 +212,7 @@ def main():
     ratios, rows = [], []
     print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}; medians of {arguments.rounds} turns each")
     for name, text, function, flops, size in CASES[arguments.cases]():
-        chosen = ours.ask("choose " + text)
+        chosen = ours.ask(text if text.startswith("chain ") else "choose " + text)
         if "error" in chosen:
             print(f"{name:32} {chosen}")
             rows.append({"case": name, "workload": text, **chosen})

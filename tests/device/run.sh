@@ -65,6 +65,7 @@ against_torch() { python3 "$root/tests/bench/gpu_against_torch.py" "$bin/bench_g
 stage_matmul() { against_torch matmul; }
 stage_attention() { against_torch attention; against_torch decode_attention; }
 stage_chains() { against_torch chains; }
+stage_rows() { against_torch rows; }
 model_of() { [ -e "/tmp/$1" ] || python3 "$root/tests/device/make_model.py" "$1" "/tmp/$1"; }
 prompt_of() { python3 -c "print(','.join(str(i * 7919 % 30000) for i in range($1)))"; }
 generate() { "$bin/paceline" generate "$@" --device cuda:0 --json | tr -d '\n ' | sed 's/"prompt":\[[^]]*\]/"prompt":[]/'; echo; }
@@ -104,7 +105,7 @@ stage_errors() { bash "$root/tests/device/errors.sh" "$bin"; }
 # The chosen path against the best of 64 that were timed whole, on 20 graphs.
 stage_regret() {
   "$bin/bench_regret" --models "$root/tests/data/models" --store "$out/regret.store" --device cuda:0 --sitting-seconds 0.03 \
-    --candidates 8 --study-seconds 4 --race-seconds 2 --final-seconds 2 --seconds 330
+    --candidates 8 --study-seconds 3 --race-seconds 1.5 --final-seconds 1.5 --seconds 330
 }
 # PyTorch in bfloat16 against what it gave in float: what an error of bf16 is worth.
 stage_torch_bf16() { python3 "$root/tests/device/torch_bf16.py" "$root"/tests/data/models/*; }
