@@ -77,6 +77,7 @@ void check_all(const std::vector<Problem>& problems, const std::vector<float>& w
   for (const char* op : {"conv_blocked", "conv_blocked_residual"}) {
     for (const Kernel* kernel : kernels::kernels_of(op)) {
       for (const Problem& problem : problems) {
+        if (std::ssize(problem.x) < kernel->info.accepts.rank_min) continue;
         SCOPED_TRACE(fmt::format("{} on [{}], filters [{}]", kernel->info.name,
                                  fmt::join(problem.x, ","), fmt::join(problem.filters, ",")));
         for (const float wild : wilds) check(*kernel, problem, wild);
@@ -118,6 +119,31 @@ TEST(BlockedConvolutionKernels, CutImagesIntoChunks) {
              {{1, 64, 9, 9, 16}, {4, 64, 1, 1, 16, 16}, 2, 1, 0},
              {{2, 3, 225, 227}, {2, 3, 7, 7, 16}, 2, 1, 3}},
             {0});
+}
+
+// Few tiles, and filters that threads part: tiles are gathered together, by several threads.
+TEST(BlockedConvolutionKernels, WinogradsThreadsShareWhatTheyGather) {
+  const Op& op = ops::all_ops().get("conv_winograd_blocked");
+  const Attributes attributes = Attributes{
+      {"pads_low", Integers(2, 1)},
+      {"pads_high", Integers(2, 1)},
+      {"activation",
+       std::string("relu")}}.complete(op.name, op.attributes);
+  for (const Extents& x : {Extents{1, 8, 14, 15, 16}, Extents{2, 8, 21, 22, 16}}) {
+    Random random(5);
+    const std::vector<Tensor> inputs = {ops::draw({Dtype::f32, x}, random),
+                                        ops::draw({Dtype::f32, {7, 36, 8, 16, 16}}, random),
+                                        ops::draw({Dtype::f32, {7, 16}}, random)};
+    std::vector<TensorView> views;
+    for (const Tensor& input : inputs) views.push_back(input.view());
+    const auto wanted = test::reference_outputs(op, attributes, inputs);
+    for (const int threads : {1, 2, 3}) {
+      const Kernel& kernel = *kernels::find_kernel("conv_winograd_blocked_simd");
+      const auto outcome = test::run_kernel(kernel, op, attributes, views, {.threads = threads});
+      EXPECT_FALSE(outcome.wrote_outside);
+      EXPECT_LT(compare(outcome.outputs[0].view(), wanted[0].view()).relative, 1e-5) << threads;
+    }
+  }
 }
 
 }  // namespace
