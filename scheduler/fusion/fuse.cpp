@@ -183,7 +183,7 @@ class Finder {
     if (group.outputs.empty()) return std::nullopt;
     auto result = builder.finish(group.outputs);
     if (!result) return std::nullopt;
-    group.program = std::move(result->program);
+    group.attributes = {{"program", std::move(result->program)}};
     group.inputs = std::move(result->inputs);
     return group;
   }
@@ -233,7 +233,7 @@ class Rewriter {
     for (const auto& [state, value] : graph_.state_updates()) {
       builder_.update(need({state, 0}), need(value));
     }
-    return {builder_.finish(), std::move(origins_)};
+    return {builder_.finish(), std::move(origins_), std::move(is_group_)};
   }
 
  private:
@@ -272,7 +272,7 @@ class Rewriter {
   Error circle(std::int32_t node) const {
     return invalid(
         "fuse: node {} ({}) and what it reads need each other in a circle of groups; "
-        "give groups of find_groups()",
+        "give groups of find_groups() or find_steps()",
         node, graph_.node(node).op);
   }
 
@@ -285,6 +285,7 @@ class Rewriter {
     }
     values_[node] = builder_.copy(graph_, node, inputs);
     origins_.push_back({node});
+    is_group_.push_back(false);
   }
 
   void make_group(int g) {
@@ -293,8 +294,9 @@ class Rewriter {
     for (const ValueRef input : group.inputs) {
       inputs.push_back(values_[input.node].at(input.output));
     }
-    const auto outputs = builder_.multi("fused", inputs, {{"program", group.program}});
+    const auto outputs = builder_.multi(group.op, inputs, group.attributes);
     origins_.push_back(group.nodes);
+    is_group_.push_back(true);
     // Outputs that nothing outside reads keep the place of one that is.
     for (const std::int32_t node : group.nodes) {
       values_[node].assign(graph_.node(node).outputs.size(), outputs.front());
@@ -312,6 +314,7 @@ class Rewriter {
   std::vector<bool> is_open_;               // By node: it, or its group, is being made.
   std::vector<int> group_of_;
   std::vector<std::vector<std::int32_t>> origins_;
+  std::vector<bool> is_group_;
 };
 
 OperandType bound(const TensorType& type, const Bindings& bindings) {
@@ -326,9 +329,9 @@ std::vector<Group> find_groups(const Graph& graph, const OpSet& ops) {
 
 Offer offer_of(const Graph& graph, const Group& group, const OpSet& ops, const Bindings& bindings) {
   Offer offer;
-  offer.fused.op = "fused";
+  offer.fused.op = group.op;
   offer.fused.attributes =
-      Attributes{{"program", group.program}}.complete("fused", ops.get("fused").attributes);
+      group.attributes.complete(group.op, ops.get(group.op).attributes).bind(bindings);
   for (const ValueRef input : group.inputs) {
     offer.fused.inputs.push_back(bound(graph.type(input), bindings));
   }

@@ -40,7 +40,9 @@ std::map<std::int32_t, const Choice*> choices_of(const Path& path) {
 // the one node are not all on one device: no price here counts what would cross.
 double saving_of(const Group& group, const Offer& offer, const KernelChooser& chooser,
                  Guesses guesses, const std::map<std::int32_t, const Choice*>& choices) {
-  const auto fused = price_of(offer.fused, chooser, guesses, guesses != Guesses::hopeful);
+  const bool is_measured_only =
+      guesses == Guesses::none || (group.op == "fused" && guesses != Guesses::hopeful);
+  const auto fused = price_of(offer.fused, chooser, guesses, is_measured_only);
   if (!fused) return 0;
   double parts = 0;
   for (std::size_t i = 0; i < group.nodes.size(); ++i) {
@@ -85,12 +87,13 @@ std::optional<FusedPath> fused_path(const Path& path, std::span<const Group> gro
   Fused fused = fuse(path.graph, taken, ops);
   FusedPath result{.path = {.graph = std::move(fused.graph), .choices = {}},
                    .origins = std::move(fused.origins),
-                   .saved_s = saved_s};
+                   .saved_s = saved_s,
+                   .is_group = std::move(fused.is_group)};
   const Graph& graph = result.path.graph;
   for (std::int32_t n = 0; n < std::ssize(graph.nodes()); ++n) {
     const Node& node = graph.node(n);
     if (node.kind != NodeKind::op || ops.get(node.op).view) continue;
-    if (node.op == "fused") {
+    if (result.is_group[n]) {
       const NodeDecision decision = chooser.decide(workload_of(graph, n, bindings));
       result.path.choices.push_back({n, decision.kernel, decision.device});
       continue;

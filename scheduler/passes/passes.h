@@ -11,6 +11,9 @@ namespace paceline {
 Graph decompose(const Graph& graph, const OpSet& ops,
                 const std::function<bool(const Graph&, std::int32_t node)>& should);
 
+// The graph for these values of symbols alone: numbers stand in their place, wherever they occur.
+Graph bind_symbols(const Graph& graph, const OpSet& ops, const Bindings& bindings);
+
 // Passes that clean a graph; each returns an equivalent one.
 Graph fold_constants(const Graph& graph, const OpSet& ops);
 Graph remove_dead(const Graph& graph, const OpSet& ops);

@@ -27,7 +27,8 @@ Graph fused(const Graph& graph) {
 
 std::vector<std::string> programs(const Graph& graph) {
   std::vector<std::string> programs;
-  for (const Group& group : find_groups(graph, ops::all_ops())) programs.push_back(group.program);
+  for (const Group& group : find_groups(graph, ops::all_ops()))
+    programs.push_back(group.attributes.get<std::string>("program"));
   return programs;
 }
 
@@ -133,18 +134,15 @@ TEST(Fuse, RefusesGroupsThatReadEachOther) {
   const Graph graph =
       graph_of("input x: f32[4] a = tanh(x) b = erf(a) c = exp(b) d = cos(c) output y = d");
   const ValueRef x{0, 0}, a{1, 0}, b{2, 0}, c{3, 0}, d{4, 0};
-  const std::vector<Group> groups = {{.nodes = {1, 3},
-                                      .inputs = {x, b},
-                                      .outputs = {a, c},
-                                      .program = "v0 = tanh(i0); "
-                                                 "v1 = exp(i1); "
-                                                 "out(v0, v1)"},
-                                     {.nodes = {2, 4},
-                                      .inputs = {a, c},
-                                      .outputs = {b, d},
-                                      .program = "v0 = erf(i0); "
-                                                 "v1 = cos(i1); "
-                                                 "out(v0, v1)"}};
+  const std::vector<Group> groups = {
+      {.nodes = {1, 3},
+       .inputs = {x, b},
+       .outputs = {a, c},
+       .attributes = {{"program", std::string("v0 = tanh(i0); v1 = exp(i1); out(v0, v1)")}}},
+      {.nodes = {2, 4},
+       .inputs = {a, c},
+       .outputs = {b, d},
+       .attributes = {{"program", std::string("v0 = erf(i0); v1 = cos(i1); out(v0, v1)")}}}};
   try {
     fuse(graph, groups, ops::all_ops());
     FAIL();
