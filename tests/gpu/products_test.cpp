@@ -184,6 +184,30 @@ TEST_P(LargeProducts, BatchesOfCublasLtAgreeWithThePlainKernel) {
   }
 }
 
+TEST_P(LargeProducts, ConvolutionsAgreeWithThePlainKernel) {
+  struct Shape {
+    std::int64_t channels, filters, side, taps, stride, pad;
+  };
+  for (const Shape& shape : {Shape{64, 64, 56, 3, 1, 1},
+                             {256, 128, 28, 1, 1, 0},
+                             {64, 96, 29, 1, 2, 0},
+                             {3, 32, 61, 7, 2, 3}}) {
+    const auto twice = [](std::int64_t value) { return std::vector<std::int64_t>{value, value}; };
+    const Attributes attributes = {{"strides", twice(shape.stride)},
+                                   {"dilations", twice(1)},
+                                   {"pads_low", twice(shape.pad)},
+                                   {"pads_high", twice(shape.pad)},
+                                   {"groups", std::int64_t{1}}};
+    SCOPED_TRACE(fmt::format("{} to {} channels, {} x {}", shape.channels, shape.filters,
+                             shape.taps, shape.taps));
+    const std::vector<Tensor> inputs = {
+        drawn(GetParam(), {3, shape.channels, shape.side, shape.side}, 1),
+        drawn(GetParam(), {shape.filters, shape.channels, shape.taps, shape.taps}, 2),
+        drawn(GetParam(), {shape.filters}, 3)};
+    expect_equal_results("convolution_cublaslt.conv.h0", "windows_cuda.conv", attributes, inputs);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Cuda, LargeProducts, testing::Values(Dtype::f32, Dtype::f16, Dtype::bf16),
                          [](const auto& info) { return std::string(to_string(info.param)); });
 

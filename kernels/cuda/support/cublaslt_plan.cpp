@@ -70,7 +70,7 @@ CublasLtPlan::CublasLtPlan(const CublasLtProblem& p, const void* bias)
                    p.transpose_weight ? p.columns : p.depth, p.batches,
                    p.shares_weight ? 0 : p.depth * p.columns);
   x_ = layout(p.dtype, p.transpose_x ? p.rows : p.depth, p.transpose_x ? p.depth : p.rows,
-              p.batches, p.depth * p.rows);
+              p.batches, p.shares_x ? 0 : p.depth * p.rows);
   out_ = layout(p.dtype, p.columns, p.rows, p.batches, p.columns * p.rows);
 }
 

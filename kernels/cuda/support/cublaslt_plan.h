@@ -21,6 +21,7 @@ struct CublasLtProblem {
   bool transpose_weight = false;  // The weight lies as [columns, depth].
   std::int64_t batches = 1, rows = 0, columns = 0, depth = 0;
   bool shares_weight = false;  // Of all batches.
+  bool shares_x = false;
   int epilogue = CUBLASLT_EPILOGUE_DEFAULT;
   bool adds_residual = false;
   // In bytes, of what is least aligned.
