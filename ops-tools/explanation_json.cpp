@@ -5,24 +5,24 @@
 namespace paceline {
 namespace {
 
-nlohmann::json to_json(const Estimate& estimate) {
+nlohmann::json to_json(const Estimate& estimate, const GraphDispatcher& dispatcher) {
   nlohmann::json records = nlohmann::json::array();
   for (const MeasurementId& id : estimate.records) records.push_back(id.to_string());
   return {{"seconds", estimate.seconds},
           {"low_s", estimate.low_s},
           {"high_s", estimate.high_s},
-          {"origin", to_string(estimate.origin)},
+          {"origin", dispatcher.words(estimate.origin)},
           {"stale", estimate.stale},
           {"error_relative", estimate.error_relative},
           {"noise_floor", estimate.noise_floor},
           {"records", records}};
 }
 
-nlohmann::json to_json(const NodeDecision& node) {
+nlohmann::json to_json(const NodeDecision& node, const GraphDispatcher& dispatcher) {
   nlohmann::json rivals = nlohmann::json::array();
   for (const Rival& rival : node.rivals) {
     nlohmann::json entry = {{"kernel", rival.kernel}, {"verdict", to_string(rival.verdict)}};
-    if (rival.estimate) entry["estimate"] = to_json(*rival.estimate);
+    if (rival.estimate) entry["estimate"] = to_json(*rival.estimate, dispatcher);
     if (!rival.excluded.empty()) entry["excluded"] = rival.excluded;
     rivals.push_back(std::move(entry));
   }
@@ -32,7 +32,7 @@ nlohmann::json to_json(const NodeDecision& node) {
                              {"kernel", node.kernel},
                              {"device", node.device.to_string()},
                              {"rivals", rivals}};
-  if (node.estimate) document["estimate"] = to_json(*node.estimate);
+  if (node.estimate) document["estimate"] = to_json(*node.estimate, dispatcher);
   return document;
 }
 
@@ -88,7 +88,7 @@ nlohmann::json to_json(const Explanation& explanation) {
   const Decision& decision = dispatched.decision;
   nlohmann::json nodes = nlohmann::json::array();
   for (const NodeDecision& node : decision.nodes) {
-    nodes.push_back(to_json(node));
+    nodes.push_back(to_json(node, explanation.dispatcher));
     if (!dispatched.rules.empty()) nodes.back()["rules"] = dispatched.rules[node.node];
     if (explanation.measured_s.empty()) continue;
     if (const auto seconds = explanation.measured_s[node.node]) nodes.back()["run_s"] = *seconds;
@@ -98,6 +98,7 @@ nlohmann::json to_json(const Explanation& explanation) {
                              {"graph", explanation.graph.id().to_string()},
                              {"path", decision.path.id().to_string()},
                              {"machine", explanation.dispatcher.machine().id().to_string()},
+                             {"machine_model", explanation.dispatcher.machine().model_key()},
                              {"environment", explanation.dispatcher.environment().id().to_string()},
                              {"basis", to_string(dispatched.basis)},
                              {"standing_s", dispatched.standing_s},

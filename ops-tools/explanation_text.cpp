@@ -27,11 +27,12 @@ std::string_view phrase(Verdict verdict) {
   return "unknown against it";
 }
 
-std::string describe(const std::optional<Estimate>& estimate) {
+std::string describe(const std::optional<Estimate>& estimate, const GraphDispatcher& dispatcher) {
   if (!estimate) return "no estimate";
-  std::string text = fmt::format("{} [{}, {}] {}{}", format_seconds(estimate->seconds),
-                                 format_seconds(estimate->low_s), format_seconds(estimate->high_s),
-                                 to_string(estimate->origin), estimate->stale ? ", stale" : "");
+  std::string text =
+      fmt::format("{} [{}, {}] {}{}", format_seconds(estimate->seconds),
+                  format_seconds(estimate->low_s), format_seconds(estimate->high_s),
+                  dispatcher.words(estimate->origin), estimate->stale ? ", stale" : "");
   if (!estimate->records.empty()) text += " " + short_id(estimate->records.front().to_string());
   return text;
 }
@@ -52,21 +53,22 @@ std::string describe_runs(const std::vector<double>& seconds) {
   return fmt::format("{} to {}", format_seconds(*low), format_seconds(*high));
 }
 
-void print_node(const NodeDecision& node, const std::vector<std::string>& rules,
-                const Alike& alike) {
+void print_node(const NodeDecision& node, const std::vector<std::string>& rules, const Alike& alike,
+                const GraphDispatcher& dispatcher) {
   constexpr int indent = 6;
   fmt::print("\n");
   print_line(node.workload.to_text() + (alike.count > 1 ? fmt::format("   x{}", alike.count) : ""),
              indent);
   if (!rules.empty()) print_line(fmt::format("  by {}", fmt::join(rules, ", ")), indent);
-  print_line(fmt::format("  > {:<30} {}", node.kernel, describe(node.estimate)), indent);
+  print_line(fmt::format("  > {:<30} {}", node.kernel, describe(node.estimate, dispatcher)),
+             indent);
   if (!alike.run_s.empty()) {
     print_line(fmt::format("    {:<30} {}", "in this run", describe_runs(alike.run_s)), indent);
   }
   for (const Rival& rival : node.rivals) {
     const std::string said =
         rival.excluded.empty()
-            ? fmt::format("{} ({})", describe(rival.estimate), phrase(rival.verdict))
+            ? fmt::format("{} ({})", describe(rival.estimate, dispatcher), phrase(rival.verdict))
             : "out: " + rival.excluded;
     print_line(fmt::format("    {:<30} {}", rival.kernel, said), indent);
   }
@@ -93,10 +95,10 @@ void print_nodes(const Explanation& explanation, bool every_node) {
     Alike& group = alike[{node.workload.id(), rules_of(node)}];
     if (every_node) {
       const auto seconds = run_of(node);
-      print_node(node, rules_of(node),
-                 {1, seconds ? std::vector{*seconds} : std::vector<double>()});
+      print_node(node, rules_of(node), {1, seconds ? std::vector{*seconds} : std::vector<double>()},
+                 explanation.dispatcher);
     } else if (group.count > 0) {
-      print_node(node, rules_of(node), group);
+      print_node(node, rules_of(node), group, explanation.dispatcher);
       group.count = 0;
     }
   }
@@ -182,8 +184,14 @@ void print_ranges(const MeasuredRanges& measured) {
 void print_whole(const Explanation& explanation) {
   const Dispatched& dispatched = explanation.dispatched;
   const Decision& decision = dispatched.decision;
-  fmt::print("\n{} nodes: {} measured here, {} estimated; predicted {}\n", decision.nodes.size(),
-             decision.measured, decision.estimated, format_seconds(decision.predicted_s));
+  const GraphDispatcher& dispatcher = explanation.dispatcher;
+  fmt::print("\n{} nodes: {} {}, {} estimated; predicted {}\n", decision.nodes.size(),
+             decision.measured, dispatcher.words(Origin::measured_here), decision.estimated,
+             format_seconds(decision.predicted_s));
+  if (dispatcher.options().elsewhere) {
+    fmt::print("there: {} ({})\n", dispatcher.machine().model_key(),
+               short_id(dispatcher.machine().id().to_string()));
+  }
   if (explanation.whole) {
     fmt::print("this run: {} [{}, {}]\n", format_seconds(explanation.whole->median_s),
                format_seconds(explanation.whole->low_s), format_seconds(explanation.whole->high_s));

@@ -29,6 +29,7 @@ struct MeasureArguments {
   double study_seconds = PathStudyOptions().seconds;
   double race_seconds = RaceBudget().seconds;
   std::string range;
+  bool links = false;
 };
 
 PathStudyOptions study_options(const MeasureArguments& arguments) {
@@ -211,8 +212,42 @@ SymbolRange range_of(const MeasureArguments& arguments, const Graph& graph,
   return range;
 }
 
+void report(const ModelRequest& request, Store& store, int measured) {
+  const StoreCounts counts = store.counts();
+  if (request.json) {
+    fmt::print("{}\n", nlohmann::json{{"store", store.url()},
+                                      {"measured", measured},
+                                      {"measurements", counts.measurements}}
+                           .dump(2));
+  } else {
+    fmt::print("{} workloads measured; {} holds {} measurements of {} workloads\n", measured,
+               store.url(), counts.measurements, counts.workloads);
+  }
+}
+
+std::unique_ptr<Store> open_store_of(const ModelRequest& request) {
+  auto store = request.store.open();
+  if (!store) throw invalid("measuring needs a store to put its rows into: --store none");
+  return store;
+}
+
+// Where no model is named.
+void measure_links(const ModelRequest& request, const GraphDispatcher::Options& options) {
+  const auto store = open_store_of(request);
+  GraphDispatcher dispatcher(ops::all_ops(), request.kernels(), store.get(), options);
+  report(request, *store, dispatcher.measure_links(show_progress));
+}
+
 void run(const MeasureArguments& arguments) {
   const ModelRequest& request = arguments.request;
+  const bool has_gpu = DeviceSet::parse(request.device).cuda.has_value();
+  if (arguments.links && !has_gpu) {
+    throw invalid("--links times copies to a GPU and back: give --device cuda:K or auto: {}",
+                  request.device);
+  }
+  if (request.model.empty() && !arguments.links) {
+    throw invalid("measure what? Give a MODEL, or --links");
+  }
   auto options = request.dispatch_options();
   options.budget.time = std::chrono::duration_cast<Duration>(
       std::chrono::duration<double>(arguments.sitting_seconds));
@@ -220,6 +255,7 @@ void run(const MeasureArguments& arguments) {
   if (arguments.paths > 0 && std::ranges::find(regimes, Regime::hot) == regimes.end()) {
     throw invalid("--paths times whole paths hot: --regime {}", fmt::join(arguments.regimes, ","));
   }
+  if (request.model.empty()) return measure_links(request, options);
   const bool generates = arguments.form == "generate";
   const Model model = request.load(generates ? ModelForm::generate : ModelForm::forward);
   const Bindings bindings = request.bound();
@@ -228,11 +264,12 @@ void run(const MeasureArguments& arguments) {
   Bindings whole = bindings;
   if (range) whole[range->symbol] = range->last;
   require_bound(model.graph, whole);
-  const auto store = request.store.open();
-  if (!store) throw invalid("measuring needs a store to put its rows into: --store none");
+  const auto store = open_store_of(request);
 
   const Graph graph = prepare(model.graph, ops::all_ops(), arguments.request.kernels());
   GraphDispatcher dispatcher(ops::all_ops(), arguments.request.kernels(), store.get(), options);
+  const int links =
+      arguments.links || dispatcher.is_mixed() ? dispatcher.measure_links(show_progress) : 0;
   if (range) {
     return settle_range(arguments, *range, model, graph, bindings, dispatcher, *store);
   }
@@ -240,16 +277,7 @@ void run(const MeasureArguments& arguments) {
   if (arguments.paths > 0) {
     return settle_paths(arguments, model, graph, bindings, dispatcher, *store, measured);
   }
-  const StoreCounts counts = store->counts();
-  if (request.json) {
-    fmt::print("{}\n", nlohmann::json{{"store", store->url()},
-                                      {"measured", measured},
-                                      {"measurements", counts.measurements}}
-                           .dump(2));
-  } else {
-    fmt::print("{} workloads measured; {} holds {} measurements of {} workloads\n", measured,
-               store->url(), counts.measurements, counts.workloads);
-  }
+  report(request, *store, links + measured);
 }
 
 }  // namespace
@@ -259,6 +287,10 @@ void add_measure_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "measure", "Measure on this machine what a model needs and the store lacks");
   arguments->request.add_to(*command);
+  command->get_option("model")->required(false);
+  command->add_flag("--links", arguments->links,
+                    "Also time copies to the GPU and back; without a model these alone. With "
+                    "--device auto they are timed in any case");
   command->add_option("--regime", arguments->regimes, "hot, cold (default: both)")->delimiter(',');
   command->add_option("--form", arguments->form, "forward, or generate: as `generate` runs it")
       ->check(CLI::IsMember({"forward", "generate"}))

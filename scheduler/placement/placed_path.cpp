@@ -4,7 +4,6 @@
 #include <limits>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -16,6 +15,9 @@ namespace paceline::placement {
 namespace {
 
 constexpr std::string_view transfer_op = "transfer";
+constexpr std::int64_t link_bytes_min = 4 << 10, link_bytes_max = 1 << 30;
+constexpr std::int64_t link_step = 128;
+constexpr double handover_s = 5e-6;
 
 // The best kernel of one side for a form of nodes.
 struct Side {
@@ -93,26 +95,39 @@ Decision choose_once(const Graph& graph, const Bindings& bindings, const OpSet& 
 }  // namespace
 
 Workload transfer_of(std::int64_t bytes, DeviceKind to) {
-  const OperandType value{.dtype = Dtype::u8, .extents = {bytes}};
+  const std::int64_t timed = std::clamp(bytes, link_bytes_min, link_bytes_max);
+  const std::int64_t elements = (timed + link_step - 1) / link_step * (link_step / 8);
+  const OperandType value{.dtype = Dtype::f64, .extents = {elements}};
   return {.op = std::string(transfer_op),
           .attributes = {{"to", std::string(to_string(to))}},
           .inputs = {value},
           .outputs = {value}};
 }
 
+std::vector<Workload> links() {
+  std::vector<Workload> workloads;
+  for (std::int64_t bytes = link_bytes_min; bytes <= link_bytes_max; bytes *= 4) {
+    workloads.push_back(transfer_of(bytes, DeviceKind::cuda));
+    workloads.push_back(transfer_of(bytes, DeviceKind::cpu));
+  }
+  return workloads;
+}
+
 std::vector<Workload> transfers_of(const Graph& graph, const OpSet& ops, const Bindings& bindings) {
   const std::vector<bool> statics = static_nodes(graph, ops);
   std::vector<Workload> workloads;
-  std::set<std::int64_t> seen;
   for (std::int32_t n = 0; n < std::ssize(graph.nodes()); ++n) {
     const Node& node = graph.node(n);
     if (statics[n] || (node.kind == NodeKind::op && ops.get(node.op).view)) continue;
     for (const TensorType& type : node.outputs) {
       auto bytes = static_cast<std::int64_t>(size_bytes(type.dtype));
       for (const Dim& dim : type.shape) bytes *= dim.evaluate(bindings);
-      if (!seen.insert(bytes).second) continue;
-      workloads.push_back(transfer_of(bytes, DeviceKind::cuda));
-      workloads.push_back(transfer_of(bytes, DeviceKind::cpu));
+      for (const DeviceKind to : {DeviceKind::cuda, DeviceKind::cpu}) {
+        Workload workload = transfer_of(bytes, to);
+        if (std::ranges::find(workloads, workload) == workloads.end()) {
+          workloads.push_back(std::move(workload));
+        }
+      }
     }
   }
   return workloads;
@@ -129,7 +144,9 @@ TransferTime transfer_time(std::span<const KernelInfo> kernels, CostSource& cost
       if (!estimate || estimate->origin == Origin::roofline) continue;
       best = std::min(best.value_or(estimate->seconds), estimate->seconds);
     }
-    return best.value_or(guessed_transfer_s(bytes));
+    if (!best) return guessed_transfer_s(bytes);
+    const double beyond = static_cast<double>(bytes) / static_cast<double>(link_bytes_max);
+    return *best * std::max(1.0, beyond) + handover_s;
   };
 }
 

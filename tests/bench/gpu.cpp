@@ -35,7 +35,7 @@ class Chosen {
   Chosen(const Workload& workload, const Kernel& kernel)
       : workload_(workload),
         operands_(ops::all_ops().get(workload.op), workload_, /*seed=*/1),
-        stage_(open_cuda_stage(workload_, operands_)),
+        stage_(open_cuda_stage(/*device=*/0, workload_, operands_)),
         instance_(stage_->open(kernel)) {
     Rival rival;
     rival.sample = [this](int calls) { return instance_->sample(Regime::hot, calls, false); };

@@ -127,6 +127,7 @@ kill_child() {
 export -f kill_child
 expect "a measuring child that is killed" 120 0 "measuring-child-died" bash -c "kill_child $work/killed.store"
 interrupt() {
+  set -m  # Else bash lets what it starts ignore the signal.
   "$bin/paceline" run "$wide" --bind M=65536 --random 1 --no-search --device cuda:0 --repeat 1000000 --store none &
   local run=$!
   sleep 6

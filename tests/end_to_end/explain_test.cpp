@@ -159,6 +159,8 @@ TEST_F(ExplainTest, SpeaksForAnotherMachineByItsRows) {
     EXPECT_EQ(said["machine"], other.id().to_string());
     EXPECT_EQ(said["estimated"], 0);
     EXPECT_GT(said["measured"], 0);
+    EXPECT_EQ(said["machine_model"], other.model_key());
+    EXPECT_THAT(ended.output, AllOf(HasSubstr("measured there"), Not(HasSubstr("measured here"))));
   }
   // Of this machine, that store knows nothing.
   const auto here = about_there({});

@@ -14,8 +14,6 @@
 #include "kernels/cuda_module.h"
 #include "scheduler/choose/raced_paths.h"
 #include "scheduler/choose/same_work.h"
-#include "scheduler/choose/worth_measuring.h"
-#include "scheduler/cost/work_size.h"
 #include "scheduler/fleet/workloads.h"
 #include "scheduler/passes/passes.h"
 #include "scheduler/placement/placed_path.h"
@@ -46,6 +44,16 @@ bool is_cut_short(const PathFinder& finder) {
   return std::ranges::any_of(regions, [](const paths::RegionReport& region) {
     return region.search.stopped_by == egraph::StoppedBy::seconds;
   });
+}
+
+// None where this program cannot read the path.
+std::set<Device> devices_of(std::string_view path, const OpSet& ops) {
+  std::set<Device> devices;
+  try {
+    for (const Choice& choice : parse_path(path, ops).choices) devices.insert(choice.device);
+  } catch (const Error&) {
+  }
+  return devices;
 }
 
 Dispatched stand(Decision standing) {
@@ -122,10 +130,17 @@ GraphDispatcher::GraphDispatcher(const OpSet& ops, std::span<const Kernel> kerne
       environment_(options.elsewhere ? options.elsewhere->environment
                                      : probe_environment(options.threads)) {}
 
+std::string_view GraphDispatcher::words(Origin origin) const {
+  const bool is_there = options_.elsewhere && origin == Origin::measured_here;
+  return is_there ? "measured there" : to_string(origin);
+}
+
 Decision GraphDispatcher::decide(const Graph& graph, const Bindings& bindings) {
   if (options_.choose.on_miss == OnMiss::measure) {
     const Regime regimes[] = {options_.regime};
-    measure_missing(graph, bindings, regimes, [](int, int, const Workload&) {});
+    const auto silent = [](int, int, const Workload&) {};
+    measure_missing(graph, bindings, regimes, silent);
+    if (is_mixed()) measure_links(silent);
   }
   return known_best(graph, bindings, options_.choose.on_miss);
 }
@@ -212,7 +227,27 @@ std::vector<PathMeasurement> GraphDispatcher::rows_of(const Graph& graph) {
       store_->path_measurements(graph.id(), machine_.id(), environment_.id());
   if (rows.empty()) rows = rows_of_like_machines(*store_, graph.id(), machine_, environment_);
   std::erase_if(rows, [&](const PathMeasurement& row) { return row.regime != options_.regime; });
+  keep_races_of_our_devices(rows);
   return rows;
+}
+
+void GraphDispatcher::keep_races_of_our_devices(std::vector<PathMeasurement>& rows) {
+  if (machine_.gpus.empty()) return;
+  std::set<Device> ours;
+  for (const KernelInfo& info : infos_) {
+    const bool is_cuda = info.device == DeviceKind::cuda;
+    ours.insert({info.device, is_cuda ? options_.choose.cuda_index : 0});
+  }
+  std::map<PathId, std::set<Device>> used_by;
+  std::map<Time, std::set<Device>> used_in;
+  for (const PathMeasurement& row : rows) {
+    const auto [at, is_new] = used_by.try_emplace(row.path);
+    if (is_new) {
+      if (const auto text = store_->find(row.path)) at->second = devices_of(text->text, ops_);
+    }
+    used_in[row.finished].insert(at->second.begin(), at->second.end());
+  }
+  std::erase_if(rows, [&](const PathMeasurement& row) { return used_in[row.finished] != ours; });
 }
 
 std::vector<PathMeasurement> GraphDispatcher::rows_of(const Graph& graph,
@@ -346,87 +381,13 @@ std::optional<Dispatched> GraphDispatcher::searched(PathFinder& finder, const Bi
       decision.estimated > 0) {
     return std::nullopt;
   }
+  // With what crosses, which kernels do not tell.
+  if (is_mixed()) decision.predicted_s = best.predicted_s;
   return Dispatched{.decision = std::move(decision),
                     .basis = Basis::searched,
                     .standing_s = standing_s,
                     .raced = std::nullopt,
                     .rules = std::move(best.rules)};
-}
-
-int GraphDispatcher::measure_missing(const Graph& graph, const Bindings& bindings,
-                                     std::span<const Regime> regimes, const Progress& progress) {
-  return measure_missing(workloads_of(graph, bindings, ops_), regimes, progress);
-}
-
-int GraphDispatcher::measure_missing(std::span<const Workload> workloads,
-                                     std::span<const Regime> regimes, const Progress& progress) {
-  if (options_.elsewhere) throw invalid("another machine's kernels cannot be measured here");
-  if (store_ == nullptr) throw invalid("measuring needs a store to put its rows into: none");
-  std::vector<MeasureTask> tasks = missing(workloads, regimes);
-  if (tasks.empty()) return 0;
-  // What small ones took tells which kernels large ones need not run.
-  std::ranges::stable_sort(tasks, {}, [&](const MeasureTask& task) {
-    const auto work = work_of(ops_, task.workload);
-    return work ? work->flops + work->bytes : 0;
-  });
-  int measured = 0;
-  for (MeasureTask& task : tasks) {
-    screen(task);
-    if (task.kernels.empty()) continue;
-    if (!measurer_) {
-      measurer_ = std::make_unique<Measurer>(
-          Measurer::Options{.threads = options_.threads, .roofline = roofline(DeviceKind::cpu)});
-    }
-    if (measured == 0) {
-      store_->put(machine_);
-      store_->put(environment_);
-      store_->put(infos_);
-    }
-    keep(task.workload, measurer_->measure(task));
-    progress(++measured, static_cast<int>(std::ssize(tasks)), task.workload);
-  }
-  return measured;
-}
-
-void GraphDispatcher::screen(MeasureTask& task) {
-  const auto costs = costs_for(std::span(&task.workload, 1), {.expects = false});
-  const auto worth = worth_measuring(infos_, task.workload, *costs);
-  std::erase_if(task.kernels, [&](const std::string& name) {
-    return std::ranges::find(worth, name, &KernelInfo::name) == worth.end();
-  });
-}
-
-std::vector<MeasureTask> GraphDispatcher::missing(std::span<const Workload> workloads,
-                                                  std::span<const Regime> regimes) {
-  std::set<std::tuple<WorkloadId, KernelId, Regime>> known;
-  for (const Timing& timing : timings_for(workloads, std::nullopt)) {
-    // A polluted measurement is no answer.
-    if (timing.machine == machine_.id() && timing.environment == environment_.id() &&
-        timing.outcome != Outcome::polluted) {
-      known.emplace(timing.workload, timing.kernel, timing.regime);
-    }
-  }
-  std::vector<MeasureTask> tasks;
-  for (const Workload& workload : workloads) {
-    MeasureTask task{.workload = workload,
-                     .regimes = {regimes.begin(), regimes.end()},
-                     .budget = options_.budget};
-    for (const KernelInfo& info : infos_) {
-      if (info.op != workload.op || refusal(info, workload)) continue;
-      if (std::any_of(regimes.begin(), regimes.end(), [&](Regime regime) {
-            return !known.contains({workload.id(), info.id(), regime});
-          })) {
-        task.kernels.push_back(info.name);
-      }
-    }
-    if (!task.kernels.empty()) tasks.push_back(std::move(task));
-  }
-  return tasks;
-}
-
-void GraphDispatcher::keep(const Workload& workload, std::span<const Measurement> measurements) {
-  store_->put(std::span(&workload, 1));
-  store_->put(measurements);
 }
 
 std::vector<Timing> GraphDispatcher::timings_for(std::span<const Workload> workloads,

@@ -95,6 +95,8 @@ class GraphDispatcher {
   std::span<const KernelInfo> infos() const { return infos_; }
   const Machine& machine() const { return machine_; }
   const Environment& environment() const { return environment_; }
+  // Where an estimate comes from, in words: "measured here", of another machine "measured there".
+  std::string_view words(Origin origin) const;
 
   // The path of a prepared graph: the fastest that was timed whole within the tolerance; else the
   // one of the search that is predicted to be faster than the graph as it stands; else that. What
@@ -142,6 +144,9 @@ class GraphDispatcher {
                       const Progress& progress);
   int measure_missing(std::span<const Workload> workloads, std::span<const Regime> regimes,
                       const Progress& progress);
+  // The same of the link to the GPU, both ways (placement::links()), in the regime of the options.
+  // Nothing where no GPU is allowed.
+  int measure_links(const Progress& progress);
 
  private:
   std::vector<Timing> timings_for(std::span<const Workload> workloads,
@@ -160,6 +165,9 @@ class GraphDispatcher {
   // Of all paths of the graph that were timed whole here, newest first; where there are none, of
   // those on a like machine.
   std::vector<PathMeasurement> rows_of(const Graph& graph);
+  // Of these, the races that were run over exactly the kinds of devices that are allowed: who won
+  // among several need not win among fewer.
+  void keep_races_of_our_devices(std::vector<PathMeasurement>& rows);
   // Of these, those under the same bindings.
   std::vector<PathMeasurement> rows_of(const Graph& graph, const Bindings& bindings);
   // By value of the symbol; without what stands there.
@@ -174,6 +182,7 @@ class GraphDispatcher {
                                      const Decision& standing);
   void explain(Dispatched& dispatched, std::vector<PathMeasurement> timed, PathFinder& finder,
                const Graph& graph);
+  int measure(std::vector<MeasureTask> tasks, const Progress& progress);
   void keep(const Workload& workload, std::span<const Measurement> measurements);
   std::set<std::string_view> gpu_kernels() const;
   // A GPU's timings under an environment that differs in the CPU's threads count as of ours.

@@ -23,13 +23,14 @@ Workload dense_workload(const Plan& plan, const Plan::Instruction& instruction,
   return workload;
 }
 
-report::Times times_of(const std::optional<Estimate>& estimate) {
+report::Times times_of(const std::optional<Estimate>& estimate, const GraphDispatcher& dispatcher) {
   report::Times times;
   if (!estimate) return times;
   times.predicted_s = estimate->seconds;
   times.low_s = estimate->low_s;
   times.high_s = estimate->high_s;
-  times.origin = std::string(to_string(estimate->origin)) + (estimate->stale ? ", stale" : "");
+  times.origin =
+      std::string(dispatcher.words(estimate->origin)) + (estimate->stale ? ", stale" : "");
   for (const MeasurementId& record : estimate->records) {
     times.records.push_back(record.to_string());
   }
@@ -37,8 +38,8 @@ report::Times times_of(const std::optional<Estimate>& estimate) {
 }
 
 // A kernel by itself: its time was measured or is a guess.
-report::Times alone(const std::optional<Estimate>& estimate) {
-  report::Times times = times_of(estimate);
+report::Times alone(const std::optional<Estimate>& estimate, const GraphDispatcher& dispatcher) {
+  report::Times times = times_of(estimate, dispatcher);
   if (estimate && is_measured(*estimate)) std::swap(times.measured_s, times.predicted_s);
   return times;
 }
@@ -48,16 +49,16 @@ std::optional<double> error_of(const std::optional<Estimate>& estimate) {
   return estimate->error_relative;
 }
 
-std::vector<report::Rival> rivals_of(const NodeDecision& node) {
+std::vector<report::Rival> rivals_of(const NodeDecision& node, const GraphDispatcher& dispatcher) {
   std::vector<report::Rival> rivals;
   rivals.push_back({.name = node.kernel,
-                    .times = alone(node.estimate),
+                    .times = alone(node.estimate, dispatcher),
                     .error_relative = error_of(node.estimate),
                     .verdict = "",
                     .is_chosen = true});
   for (const Rival& rival : node.rivals) {
     rivals.push_back({.name = rival.kernel,
-                      .times = alone(rival.estimate),
+                      .times = alone(rival.estimate, dispatcher),
                       .error_relative = error_of(rival.estimate),
                       .verdict = rival.excluded.empty()
                                      ? std::string(to_string(reversed(rival.verdict)))
@@ -135,7 +136,7 @@ class Reporter {
                                     .device = made.device.to_string(),
                                     .inputs = types(made.inputs),
                                     .outputs = types(made.outputs),
-                                    .times = times_of(estimates_[index]),
+                                    .times = times_of(estimates_[index], dispatcher_),
                                     .rules = {},
                                     .rivals = {}};
     if (explained_.profile) {
@@ -147,7 +148,8 @@ class Reporter {
     } else {
       if (!dispatched_.rules.empty()) instruction.rules = dispatched_.rules[made.node];
       const auto decision = decisions_.find(made.node);
-      if (decision != decisions_.end()) instruction.rivals = rivals_of(*decision->second);
+      if (decision != decisions_.end())
+        instruction.rivals = rivals_of(*decision->second, dispatcher_);
     }
     report_.instructions.push_back(std::move(instruction));
   }

@@ -47,6 +47,7 @@ message::Catalogue catalogue_of(std::span<const Kernel> kernels) {
   for (const Kernel& kernel : kernels) {
     catalogue.names.push_back(kernel.info.name);
     catalogue.ids.push_back(kernel.info.id());
+    catalogue.devices.push_back(kernel.info.device);
   }
   return catalogue;
 }

@@ -98,7 +98,7 @@ double relative_error_max(const Op& op, const Workload& workload, Precision prec
 }
 
 Correctness::Correctness(const Op& op, const Workload& workload, Operands& operands, Stage& stage,
-                         DeviceKind device, const Kernel* plain, std::uint64_t seed, int threads)
+                         const Device& device, const Kernel* plain, std::uint64_t seed, int threads)
     : op_(op), workload_(workload), operands_(operands), stage_(stage) {
   const Workload smaller = shrink(op, workload, reference_flops_max);
   if (smaller == workload) {

@@ -35,7 +35,7 @@ class Correctness {
   // Evaluates the reference, which takes a second or two. `stage` holds `operands`, and kernels are
   // of its device, `plain` too: it may be null, and is run where no excerpt can be made.
   Correctness(const Op& op, const Workload& workload, Operands& operands, Stage& stage,
-              DeviceKind device, const Kernel* plain, std::uint64_t seed, int threads);
+              const Device& device, const Kernel* plain, std::uint64_t seed, int threads);
 
   std::int32_t method() const;  // Of Measurement::method.
   // Runs `kernel` once or twice; whatever it throws passes through. Where there are excerpts, the

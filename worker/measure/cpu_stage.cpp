@@ -82,9 +82,9 @@ std::unique_ptr<Stage> open_cpu_stage(const Workload& workload, Operands& operan
   return std::make_unique<CpuStage>(workload, operands, threads);
 }
 
-std::unique_ptr<Stage> open_stage(DeviceKind device, const Workload& workload, Operands& operands,
-                                  int threads) {
-  if (device == DeviceKind::cuda) return open_cuda_stage(workload, operands);
+std::unique_ptr<Stage> open_stage(const Device& device, const Workload& workload,
+                                  Operands& operands, int threads) {
+  if (device.kind == DeviceKind::cuda) return open_cuda_stage(device.index, workload, operands);
   return open_cpu_stage(workload, operands, threads);
 }
 

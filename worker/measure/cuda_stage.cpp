@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -20,7 +21,6 @@ using kernels::DeviceProperties;
 using kernels::DeviceQueue;
 using kernels::DeviceRuntime;
 
-constexpr int device = 0;
 // Long enough to enqueue a call while those before it still wait, by a margin.
 constexpr double enqueue_seconds = 4e-6;
 constexpr double enqueue_seconds_min = 50e-6;
@@ -67,6 +67,7 @@ TensorView mirrored(const TensorView& view, const DeviceBytes& memory) {
 
 // Shared by a stage and its instances.
 struct Setting {
+  const int device;
   const Workload& workload;
   Operands& operands;
   DeviceRuntime& runtime;
@@ -81,7 +82,7 @@ struct Setting {
   std::int64_t seen_unix_us = unix_us() + 1'200'000;
   std::string disturbance;
 
-  Setting(const Workload& workload, Operands& operands, DeviceRuntime& runtime);
+  Setting(int device, const Workload& workload, Operands& operands, DeviceRuntime& runtime);
 
   // As many as together are twice the cache, or 1 when even `sets_max` are not.
   std::int64_t sets_for_cold() const {
@@ -95,8 +96,9 @@ struct Setting {
   const std::string& look();
 };
 
-Setting::Setting(const Workload& workload, Operands& operands, DeviceRuntime& runtime)
-    : workload(workload),
+Setting::Setting(int device, const Workload& workload, Operands& operands, DeviceRuntime& runtime)
+    : device(device),
+      workload(workload),
       operands(operands),
       runtime(runtime),
       properties(runtime.properties(device)),
@@ -166,10 +168,10 @@ const std::string& Setting::look() {
 class CudaInstance final : public Instance {
  public:
   CudaInstance(const Kernel& kernel, Setting& setting) : kernel_(kernel), setting_(setting) {
-    setting_.runtime.make_current(device);
+    setting_.runtime.make_current(setting_.device);
     const std::int64_t bytes = workspace_bytes_of(kernel, setting_.workload, resources());
     workspace_bytes_ = bytes;
-    workspace_ = setting_.runtime.allocate(device, bytes);
+    workspace_ = setting_.runtime.allocate(setting_.device, bytes);
     add_call();
   }
 
@@ -183,6 +185,11 @@ class CudaInstance final : public Instance {
     kernel_.run(calls_.front().call);
     const auto end = setting_.queue->record();
     const double seconds = end->seconds_since(*begin);
+    if (kernel_.crossing == Kernel::Crossing::to_host) {
+      // To where fetch() looks for it.
+      const TensorView& there = setting_.sets.front().outputs.front();
+      setting_.queue->copy(there.data, calls_.front().pinned.get(), span_of(there).bytes);
+    }
     check_faults();
     return seconds;
   }
@@ -206,26 +213,42 @@ class CudaInstance final : public Instance {
  private:
   struct Ready {
     std::unique_ptr<Prepared> prepared;
+    std::vector<TensorView> inputs, outputs;
+    DeviceBytes pinned;  // One end of a transfer.
     Call call;
   };
 
-  static Resources resources() { return {.device = {DeviceKind::cuda, device}}; }
+  Resources resources() const { return {.device = {DeviceKind::cuda, setting_.device}}; }
 
   // One more, on the set of operands of its number.
   void add_call() {
     const DeviceOperands& set = setting_.sets[calls_.size()];
     Ready ready;
+    ready.inputs = set.inputs;
+    ready.outputs = set.outputs;
+    cross(ready);
     if (kernel_.prepare) {
       ready.prepared = kernel_.prepare(setting_.workload.attributes, resources());
     }
-    ready.call = {.inputs = set.inputs,
-                  .outputs = set.outputs,
+    ready.call = {.inputs = ready.inputs,
+                  .outputs = ready.outputs,
                   .workspace = workspace_.get(),
                   .prepared = ready.prepared.get(),
                   .stream = setting_.queue->stream(),
                   .fault = setting_.queue->fault()};
     if (kernel_.bind != nullptr) kernel_.bind(ready.call);
     calls_.push_back(std::move(ready));
+  }
+
+  // What a transfer takes from the host or brings there lies in pinned memory, as in plans.
+  void cross(Ready& ready) {
+    if (kernel_.crossing == Kernel::Crossing::none) return;
+    const bool is_from_host = kernel_.crossing == Kernel::Crossing::to_device;
+    TensorView& view = is_from_host ? ready.inputs.front() : ready.outputs.front();
+    const std::int64_t bytes = span_of(view).bytes;
+    ready.pinned = setting_.runtime.allocate_pinned(bytes);
+    if (is_from_host) setting_.queue->copy(ready.pinned.get(), view.data, bytes);
+    view.data = ready.pinned.get();
   }
 
   void check_faults() {
@@ -307,8 +330,8 @@ class CudaInstance final : public Instance {
 
 class CudaStage final : public Stage {
  public:
-  CudaStage(const Workload& workload, Operands& operands, DeviceRuntime& runtime)
-      : setting_(workload, operands, runtime) {}
+  CudaStage(int device, const Workload& workload, Operands& operands, DeviceRuntime& runtime)
+      : setting_(device, workload, operands, runtime) {}
 
   void reset() override {
     DeviceOperands& set = setting_.sets.front();
@@ -350,14 +373,16 @@ class CudaStage final : public Stage {
   bool repeats_cold() const override { return true; }
 
   std::optional<Clock> clock() const override {
-    const auto activity = gpu_activity(device, unix_us());
+    const auto activity = gpu_activity(setting_.device, unix_us());
     if (!activity) return Clock{std::nullopt, "unavailable"};
     return Clock{activity->clock_mhz, to_string(*activity)};
   }
 
   std::optional<Peaks> peaks() const override {
-    static const kernels::DevicePeaks peaks = setting_.runtime.measure_peaks(device);
-    return Peaks{peaks.flops_per_s, peaks.bytes_per_s};
+    static std::map<int, kernels::DevicePeaks> known;  // By device.
+    const auto [at, is_new] = known.try_emplace(setting_.device);
+    if (is_new) at->second = setting_.runtime.measure_peaks(setting_.device);
+    return Peaks{at->second.flops_per_s, at->second.bytes_per_s};
   }
 
  private:
@@ -366,11 +391,16 @@ class CudaStage final : public Stage {
 
 }  // namespace
 
-std::unique_ptr<Stage> open_cuda_stage(const Workload& workload, Operands& operands) {
+std::unique_ptr<Stage> open_cuda_stage(int device, const Workload& workload, Operands& operands) {
   if (const auto absence = kernels::cuda_absence()) {
-    throw unsupported("nothing can be measured on cuda:0: {}", *absence);
+    throw unsupported("nothing can be measured on cuda:{}: {}", device, *absence);
   }
-  return std::make_unique<CudaStage>(workload, operands, *kernels::device_runtime());
+  const int count = kernels::device_runtime()->count();
+  if (device >= count) {
+    throw unsupported("nothing can be measured on cuda:{}: this machine has {} GPUs", device,
+                      count);
+  }
+  return std::make_unique<CudaStage>(device, workload, operands, *kernels::device_runtime());
 }
 
 }  // namespace paceline

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/base/error.h"
+#include "worker/probe/gpus.h"
 
 namespace paceline {
 namespace {
@@ -43,5 +44,10 @@ HostLock::HostLock(std::string_view device, const std::filesystem::path& folder)
 }
 
 HostLock::~HostLock() { ::close(file_); }
+
+std::string lock_name(const Device& device) {
+  if (device.kind == DeviceKind::cpu) return "cpu";
+  return "cuda-" + gpu_bus_id(device.index);
+}
 
 }  // namespace paceline

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
+
+#include "common/graph/device.h"
 
 namespace paceline {
 
@@ -19,5 +22,9 @@ class HostLock {
  private:
   int file_ = -1;
 };
+
+// What a device's lock is called: "cpu", or a GPU by its bus id, since processes may number GPUs
+// differently (CUDA_VISIBLE_DEVICES). Throws `unsupported` for one that is not here.
+std::string lock_name(const Device& device);
 
 }  // namespace paceline

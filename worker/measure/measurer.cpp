@@ -43,6 +43,7 @@ struct Measurer::Impl {
         node(host_name()) {}
 
   ChildProcess& running_child();
+  DeviceKind device_of(const std::string& kernel);
   std::variant<std::string, ChildDeath> ask(const std::string& request);
   // Asks what cannot blame a kernel; a death there is an error.
   std::string ask_plainly(const std::string& request);
@@ -91,10 +92,10 @@ ChildProcess& Measurer::Impl::running_child() {
   return *child;
 }
 
-// Of a kernel that the child has; one that this program does not know is the tests' own.
-DeviceKind device_of(const std::string& kernel) {
-  const Kernel* found = kernels::find_kernel(kernel);
-  return found == nullptr ? DeviceKind::cpu : found->info.device;
+// Requires: the child has the kernel.
+DeviceKind Measurer::Impl::device_of(const std::string& kernel) {
+  const message::Catalogue& known = running_child().catalogue();
+  return known.devices[std::ranges::find(known.names, kernel) - known.names.begin()];
 }
 
 // A child that died or was interrupted is not asked again.
@@ -201,18 +202,21 @@ std::vector<Measurement> Measurer::measure(const MeasureTask& task) {
   const HostLock lock("cpu", impl_->options.lock_folder);
   if (!impl_->options.roofline) impl_->options.roofline = calibrate(impl_->options.threads);
   const std::vector<std::string> kernels = impl_->kernels_for(task);
+  const Device gpu{DeviceKind::cuda, task.devices.cuda.value_or(0)};
   std::vector<Measurement> measurements;
   for (const DeviceKind device : {DeviceKind::cpu, DeviceKind::cuda}) {
     std::vector<std::string> rivals;
-    std::ranges::copy_if(kernels, std::back_inserter(rivals),
-                         [&](const std::string& kernel) { return device_of(kernel) == device; });
+    std::ranges::copy_if(kernels, std::back_inserter(rivals), [&](const std::string& kernel) {
+      return impl_->device_of(kernel) == device;
+    });
     std::optional<HostLock> device_lock;
     if (device == DeviceKind::cuda && !rivals.empty()) {
-      device_lock.emplace("cuda-0", impl_->options.lock_folder);
+      device_lock.emplace(lock_name(gpu), impl_->options.lock_folder);
     }
     std::ranges::move(impl_->sit_until_done({.workload = task.workload,
                                              .kernels = std::move(rivals),
                                              .regimes = task.regimes,
+                                             .cuda_index = gpu.index,
                                              .seed = task.seed,
                                              .budget = task.budget,
                                              .roofline = *impl_->options.roofline}),

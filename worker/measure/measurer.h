@@ -37,7 +37,7 @@ inline constexpr std::int32_t method_checked_by_excerpt = 3;
 struct MeasureTask {
   Workload workload;
   std::vector<std::string> kernels = {};  // Empty: all of the devices that accept the workload.
-  DeviceSet devices = {};
+  DeviceSet devices = {};  // Whose GPU is the one that kernels for a GPU are timed on; else cuda:0.
   std::vector<Regime> regimes = {Regime::hot, Regime::cold};
   std::uint64_t seed = 1;  // Of inputs and block order.
   MeasureBudget budget = {};
@@ -46,9 +46,10 @@ struct MeasureTask {
   std::optional<LeaseId> lease = {};
 };
 
-// Measures on this machine's CPU and GPU, kernels of the two in sittings of their own, in a child process that is kept from task to task and replaced
-// when a kernel crashes, hangs or eats the memory. Holds the host's lock while it measures, so that
-// measurers of one machine take turns. One thread.
+// Measures on this machine's CPU and a GPU, kernels of the two in sittings of their own, in a child
+// process that is kept from task to task and replaced when a kernel crashes, hangs or eats the
+// memory. Holds the locks of the CPU and of that GPU while it measures, so that measurers of one
+// machine take turns. One thread.
 class Measurer {
  public:
   struct Options {
@@ -76,7 +77,9 @@ class Measurer {
 
   // One measurement for each kernel and regime, failures included; none when no kernel accepts the
   // workload. Waits for the host's lock. Throws `invalid` for a kernel that this machine does not
-  // have, `unavailable` when the child program cannot be started or the sitting was interrupted.
+  // have, `unsupported` for a GPU that it
+  // does not have, `unavailable` when the child program cannot be started or the sitting was
+  // interrupted.
   std::vector<Measurement> measure(const MeasureTask& task);
 
  private:

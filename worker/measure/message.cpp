@@ -174,7 +174,9 @@ Setup read_setup(std::string_view body) {
 std::string write(const Catalogue& catalogue) {
   json ids = json::array();
   for (const KernelId& id : catalogue.ids) ids.push_back(id.to_string());
-  return json{{"names", catalogue.names}, {"ids", ids}}.dump();
+  json devices = json::array();
+  for (const DeviceKind device : catalogue.devices) devices.push_back(to_string(device));
+  return json{{"names", catalogue.names}, {"ids", ids}, {"devices", devices}}.dump();
 }
 
 Catalogue read_catalogue(std::string_view body) {
@@ -182,6 +184,9 @@ Catalogue read_catalogue(std::string_view body) {
   Catalogue catalogue{.names = answer["names"].get<std::vector<std::string>>()};
   for (const json& id : answer["ids"]) {
     catalogue.ids.push_back(*KernelId::parse(id.get<std::string>()));
+  }
+  for (const json& device : answer["devices"]) {
+    catalogue.devices.push_back(*parse_device_kind(device.get<std::string>()));
   }
   return catalogue;
 }
@@ -203,6 +208,7 @@ std::string write(const SittingRequest& request) {
   return json{{"workload", request.workload.to_text()},
               {"kernels", request.kernels},
               {"regimes", regimes},
+              {"cuda_index", request.cuda_index},
               {"seed", request.seed},
               {"time_ns", request.budget.time.count()},
               {"blocks_max", request.budget.blocks_max},
@@ -219,6 +225,7 @@ SittingRequest read_sitting_request(std::string_view body, const OpSet& ops) {
   for (const json& regime : value["regimes"]) {
     request.regimes.push_back(*parse_regime(regime.get<std::string>()));
   }
+  request.cuda_index = value["cuda_index"];
   request.seed = value["seed"];
   request.budget = {.time = Duration(value["time_ns"].get<std::int64_t>()),
                     .blocks_max = value["blocks_max"],

@@ -32,6 +32,7 @@ struct Setup {
 struct Catalogue {
   std::vector<std::string> names;
   std::vector<KernelId> ids;
+  std::vector<DeviceKind> devices;
 };
 // Which kernels of the devices accept a workload? Answered by their names.
 struct CandidatesRequest {

@@ -89,7 +89,7 @@ class Sitting {
   int threads_;
   const std::function<void(std::int32_t)>& begin_step_;
   Operands operands_;
-  DeviceKind device_ = DeviceKind::cpu;  // Of all candidates.
+  Device device_;  // Of all candidates.
   std::unique_ptr<Stage> stage_;
   std::vector<Candidate> candidates_;
   std::int32_t method_ = method_checked_in_full;
@@ -111,9 +111,10 @@ std::vector<SittingResult> Sitting::run() {
     if (found == kernels_.end()) throw invalid("no kernel of this name: {}", request_.kernels[i]);
     candidates_.push_back({.kernel = &*found, .index = static_cast<std::int32_t>(i)});
   }
-  if (!candidates_.empty()) device_ = candidates_.front().kernel->info.device;
+  if (!candidates_.empty()) device_.kind = candidates_.front().kernel->info.device;
+  if (device_.kind == DeviceKind::cuda) device_.index = request_.cuda_index;
   for (const Candidate& candidate : candidates_) {
-    if (candidate.kernel->info.device == device_) continue;
+    if (candidate.kernel->info.device == device_.kind) continue;
     throw invalid("kernels of one sitting must be of one kind of device: {} and {}",
                   candidates_.front().kernel->info.name, candidate.kernel->info.name);
   }
@@ -135,7 +136,7 @@ std::vector<SittingResult> Sitting::run() {
 
 const Kernel* Sitting::plain_kernel() const {
   const auto found = std::ranges::find_if(kernels_, [&](const Kernel& kernel) {
-    return kernel.info.is_plain && kernel.info.device == device_ &&
+    return kernel.info.is_plain && kernel.info.device == device_.kind &&
            !refusal(kernel.info, request_.workload);
   });
   return found == kernels_.end() ? nullptr : &*found;
@@ -273,7 +274,7 @@ Measurement Sitting::describe(const Candidate& candidate, Regime regime) const {
   measurement.id = MeasurementId::random();
   measurement.kernel = candidate.kernel->info.id();
   measurement.workload = request_.workload.id();
-  measurement.device = device_;
+  measurement.device = device_.kind;
   measurement.regime = regime;
   measurement.outcome = candidate.outcome;
   measurement.reason = candidate.reason;

@@ -17,6 +17,7 @@ struct SittingRequest {
   Workload workload;
   std::vector<std::string> kernels;
   std::vector<Regime> regimes;
+  int cuda_index = 0;  // Of the GPU, for kernels of one.
   std::uint64_t seed = 1;
   MeasureBudget budget;
   Roofline roofline;

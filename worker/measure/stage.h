@@ -55,11 +55,11 @@ class Stage {
 };
 
 std::unique_ptr<Stage> open_cpu_stage(const Workload& workload, Operands& operands, int threads);
-// On cuda:0. Throws `unsupported` where no GPU can be used, `exhausted` when the operands do not
-// fit.
-std::unique_ptr<Stage> open_cuda_stage(const Workload& workload, Operands& operands);
-std::unique_ptr<Stage> open_stage(DeviceKind device, const Workload& workload, Operands& operands,
-                                  int threads);
+// On the GPU of that index. Throws `unsupported` where it cannot be used, `exhausted` when the
+// operands do not fit.
+std::unique_ptr<Stage> open_cuda_stage(int device, const Workload& workload, Operands& operands);
+std::unique_ptr<Stage> open_stage(const Device& device, const Workload& workload,
+                                  Operands& operands, int threads);
 
 // What a kernel asks for on a workload.
 std::int64_t workspace_bytes_of(const Kernel& kernel, const Workload& workload,

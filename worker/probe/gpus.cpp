@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "common/base/error.h"
 #include "worker/probe/nvml.h"
 
 namespace paceline {
@@ -187,6 +189,16 @@ int foreign_percent(NvmlDevice* device, std::int64_t since_unix_us) {
 const std::vector<Machine::Gpu>& probe_gpus() {
   static const std::vector<Machine::Gpu> gpus = find_gpus();
   return gpus;
+}
+
+std::string gpu_bus_id(int device) {
+  const std::size_t count = probe_gpus().size();
+  if (device < 0 || static_cast<std::size_t>(device) >= count) {
+    throw unsupported("this machine shows {} GPUs: cuda:{}", count, device);
+  }
+  std::string id = bus_id(device);
+  std::ranges::transform(id, id.begin(), [](unsigned char c) { return std::tolower(c); });
+  return id;
 }
 
 std::string probe_cuda_driver() {

@@ -15,6 +15,10 @@ const std::vector<Machine::Gpu>& probe_gpus();
 // "580.159.04"; empty without a driver.
 std::string probe_cuda_driver();
 
+// "00000000:0a:00.0" or as the driver writes it, in small letters: the same in every process of the
+// host, whatever CUDA_VISIBLE_DEVICES says. Throws `unsupported` for an index that is not here.
+std::string gpu_bus_id(int device);
+
 // What a GPU does at the moment.
 struct GpuActivity {
   std::optional<double> clock_mhz;            // Of the multiprocessors.

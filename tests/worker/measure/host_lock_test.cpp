@@ -32,6 +32,17 @@ TEST(HostLock, IsOfOneDevice) {
   const HostLock other("test-other", testing::TempDir());
 }
 
+TEST(HostLock, OfAGpuThatIsNotHereHasNoName) {
+  EXPECT_EQ(lock_name({}), "cpu");
+  try {
+    lock_name({DeviceKind::cuda, 99});
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::unsupported);
+    EXPECT_NE(std::string(error.what()).find("GPUs: cuda:99"), std::string::npos) << error.what();
+  }
+}
+
 TEST(HostLock, NeedsItsFolder) { EXPECT_THROW(HostLock("test", "/nowhere/at/all"), Error); }
 
 }  // namespace
