@@ -14,6 +14,8 @@ namespace {
 constexpr double narrow_tolerance = 1e-3;
 constexpr double narrow_error = 3e-5;
 constexpr double unseen_share = 0.1;
+// Of the default path's rounding: as much as another order of the same operations may differ by.
+constexpr double rounding_share = 1.25;
 
 bool has_run(const PathMeasurement& row) {
   return row.outcome == Outcome::ok || row.outcome == Outcome::wrong;
@@ -33,8 +35,18 @@ Error refused(std::span<const PathMeasurement> timed, Time race, double toleranc
       tolerance, closest->path.to_string(), closest->error_relative);
 }
 
-bool fits(const PathMeasurement& row, double tolerance) {
-  return row.outcome == Outcome::ok && row.error_relative <= error_allowed(tolerance);
+// What the default path of that race is off by for rounding to halves; 0 where none is known.
+double rounding_error(std::span<const PathMeasurement> timed, Time race) {
+  for (const PathMeasurement& row : timed) {
+    if (row.finished == race && row.method == path_method_unrounded_default) {
+      return row.error_relative;
+    }
+  }
+  return 0;
+}
+
+bool fits(const PathMeasurement& row, double tolerance, double rounding) {
+  return row.outcome == Outcome::ok && row.error_relative <= error_allowed(tolerance, rounding);
 }
 
 std::optional<Time> sitting_for(std::span<const PathMeasurement> timed, double tolerance) {
@@ -45,11 +57,14 @@ std::optional<Time> sitting_for(std::span<const PathMeasurement> timed, double t
   if (sittings.empty()) return std::nullopt;
   const auto is_for_it = [&](const auto& sitting) {
     const std::vector<const PathMeasurement*>& rows = sitting.second;
-    const bool has_fitting = std::ranges::any_of(
-        rows, [&](const PathMeasurement* row) { return fits(*row, tolerance); });
+    const double rounding = rounding_error(timed, sitting.first);
+    const auto is_fitting = [&](const PathMeasurement* row) {
+      return fits(*row, tolerance, rounding);
+    };
+    const bool has_fitting = std::ranges::any_of(rows, is_fitting);
     if (tolerance < narrow_tolerance) {
       return has_fitting && std::ranges::all_of(rows, [&](const PathMeasurement* row) {
-               return row->outcome != Outcome::ok || fits(*row, tolerance);
+               return row->outcome != Outcome::ok || is_fitting(row);
              });
     }
     return has_fitting && std::ranges::any_of(rows, [](const PathMeasurement* row) {
@@ -81,6 +96,10 @@ double error_allowed(double tolerance) {
   return tolerance < narrow_tolerance ? tolerance : (1 - unseen_share) * tolerance;
 }
 
+double error_allowed(double tolerance, double rounding_error) {
+  return std::max(error_allowed(tolerance), rounding_share * rounding_error);
+}
+
 bool is_faster(const PathMeasurement& a, const PathMeasurement& b) {
   const bool is_one_sitting = a.finished == b.finished && !a.samples_s.empty() &&
                               a.samples_s.size() == b.samples_s.size() &&
@@ -95,10 +114,11 @@ std::vector<PathMeasurement> finalists_of(std::span<const PathMeasurement> timed
                                           double tolerance) {
   const auto sitting = sitting_for(timed, tolerance);
   if (!sitting) return {};
+  const double rounding = rounding_error(timed, *sitting);
   std::vector<PathMeasurement> fitting;
   std::size_t samples = 0;
   for (const PathMeasurement& row : timed) {
-    if (row.finished != *sitting || !fits(row, tolerance)) continue;
+    if (row.finished != *sitting || !fits(row, tolerance, rounding)) continue;
     fitting.push_back(row);
     samples = std::max(samples, row.samples_s.size());
   }

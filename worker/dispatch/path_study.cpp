@@ -11,6 +11,7 @@
 #include "common/base/time.h"
 #include "common/graph/text/names.h"
 #include "scheduler/fleet/workloads.h"
+#include "worker/measure/raised_graph.h"
 #include "worker/probe/probe.h"
 
 namespace paceline {
@@ -110,7 +111,9 @@ class Study {
         return row.path == id && row.bindings == bindings_ &&
                row.regime == dispatcher_.options().regime;
       });
-      if (row == stored.end() || row->method < path_method_reference) return std::nullopt;
+      const std::int32_t method_least =
+          has_halves(graph_) ? path_method_unrounded : path_method_reference;
+      if (row == stored.end() || row->method < method_least) return std::nullopt;
       if (row->outcome == Outcome::wrong && row->error_relative <= error_allowed(tolerance))
         return std::nullopt;
       rows.push_back(*row);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <set>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -14,6 +15,7 @@
 #include "worker/measure/host_lock.h"
 #include "worker/measure/interleave.h"
 #include "worker/measure/race_runner.h"
+#include "worker/measure/raised_graph.h"
 #include "worker/probe/probe.h"
 
 namespace paceline {
@@ -23,6 +25,19 @@ namespace {
 constexpr double hopeless_ratio = 1.5;
 // Nor does one that is so far behind by its first run, which may have met cold caches.
 constexpr double hopeless_first_ratio = 2.5;
+
+// Of the CPU, and of each GPU that a candidate uses.
+std::vector<std::unique_ptr<HostLock>> locks_for(std::span<const PathCandidate> candidates) {
+  std::set<Device> devices = {Device{}};
+  for (const PathCandidate& candidate : candidates) {
+    for (const Choice& choice : candidate.path.choices) devices.insert(choice.device);
+  }
+  std::vector<std::unique_ptr<HostLock>> locks;
+  for (const Device& device : devices) {
+    locks.push_back(std::make_unique<HostLock>(lock_name(device), std::filesystem::path()));
+  }
+  return locks;
+}
 
 double median_of(const std::vector<double>& samples) { return summary_of(samples).median_s; }
 
@@ -107,7 +122,12 @@ PathRace::PathRace(const Graph& graph, const OpSet& ops, std::span<const Kernel>
       kernels_(kernels),
       bindings_(bindings),
       data_(std::move(data)),
-      threads_(threads) {}
+      threads_(threads),
+      has_halves_(has_halves(graph)) {
+  for (const NamedOutput& output : graph.outputs()) {
+    gives_floats_ = gives_floats_ || is_float(graph.type(output.value).dtype);
+  }
+}
 
 void PathRace::open(Runner& runner) const {
   runner.states = std::make_shared<States>();
@@ -276,7 +296,7 @@ double PathRace::final_round(std::span<Runner* const> in, const RaceBudget& budg
 std::vector<PathMeasurement> PathRace::run(std::span<const PathCandidate> candidates,
                                            double tolerance, const RaceBudget& budget,
                                            std::uint64_t seed) const {
-  const HostLock lock("cpu", {});
+  const std::vector<std::unique_ptr<HostLock>> locks = locks_for(candidates);
   std::vector<Runner> runners = line_up(candidates, tolerance, budget.reference_flops_max);
   screen(runners, budget);
   const std::int64_t start_ns = monotonic_ns();

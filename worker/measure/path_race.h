@@ -46,19 +46,11 @@ struct RaceData {
   std::map<std::string, Tensor> inputs;
 };
 
-// Values of PathMeasurement::method; 1 and 2 were these on the given inputs alone. A path's error
-// is the largest on the given inputs and, unless it is far within the tolerance there, on
-// further_inputs(). On the given ones it is the distance to the double reference.
-inline constexpr std::int32_t path_method_reference = 3;
-// On further inputs, and on graphs too large for the double reference on all: the distance to the
-// default path's output; where a kernel of that narrows, to the same graph's output by kernels that
-// nobody measured, none of which does.
-inline constexpr std::int32_t path_method_default = 4;
-
 // Times whole paths of one graph, interleaved, and checks their outputs and updated states. The
 // first candidate is the default. One row for each candidate, in order: `wrong` above what the
 // tolerance allows (error_allowed()), `unsupported` or `out_of_memory` with the reason when it does
-// not compile or run, or no longer in the final round. Holds the host's lock. Requires inputs for
+// not compile or run, or no longer in the final round. Holds the locks of the
+// CPU and of the GPUs that candidates use. Requires inputs for
 // every input of the graph; states start at zero. One thread calls; kernels use `threads`.
 class PathRace {
  public:
@@ -77,9 +69,22 @@ class PathRace {
 
  private:
   struct Runner;
+  // Of the draws of further_inputs(): a path has one error, whichever race finds it.
+  static constexpr std::uint64_t further_seed = 20;
   using Values = std::map<std::string, Tensor>;
   std::vector<Runner> line_up(std::span<const PathCandidate> candidates, double tolerance,
                               double reference_flops_max) const;
+  // Of a graph that computes in halves, what it gives where nothing is rounded to halves: for the
+  // inputs given, then for each of further_inputs(). Empty for others, and where f32 does not fit.
+  std::vector<Values> unrounded(double flops_max) const;
+  // In double, where that takes so many flops at most, else by kernels none of which drops bits.
+  std::vector<Values> values_on_all_inputs(double flops_max) const;
+  Values interpreted(const InputSet& inputs) const;
+  double flops() const;
+  // By distance to these on all inputs: who is off by more than the tolerance and the rounding of
+  // the default, the first, allow.
+  void check_halves(std::span<Runner> runners, std::span<const Values> expected,
+                    double tolerance) const;
   // Outputs, and states after one run, by name. Nothing where the default's own will do.
   std::optional<Values> reference(const Path& standing) const;
   // The graph of a path by kernels of which none drops bits.
@@ -99,7 +104,10 @@ class PathRace {
   // The same on further_inputs(), against exact(): of all that are not far within the tolerance.
   void check_further(std::span<Runner> runners, const Path& standing, double tolerance) const;
   // Who is off by more than error_allowed() leaves.
-  static void require(Runner& runner, double tolerance);
+  static void require(Runner& runner, double tolerance) {
+    require_within(runner, error_allowed(tolerance), tolerance);
+  }
+  static void require_within(Runner& runner, double allowed, double tolerance);
   // Whoever's first run was long, and far behind the shortest, leaves with it.
   static void screen(std::span<Runner> runners, const RaceBudget& budget);
   static int first_blocks(std::span<const Runner> runners, const RaceBudget& budget);
@@ -110,12 +118,18 @@ class PathRace {
                      int least, std::uint64_t seed) const;
   static void halve(std::span<Runner* const> in, const RaceBudget& budget);
 
+  // Whether a value counts in the error of a path. Which of two nearly equal halves is the largest
+  // is up to rounding: indices of a graph of halves do not, where it gives floats, too.
+  bool counts(const Tensor& value) const;
+
   const Graph& graph_;
   const OpSet& ops_;
   std::span<const Kernel> kernels_;
   Bindings bindings_;
   RaceData data_;
   int threads_;
+  bool has_halves_ = false;
+  bool gives_floats_ = false;
 };
 
 // Random weights and inputs of a graph's types: sums over a row of a weight keep their size.

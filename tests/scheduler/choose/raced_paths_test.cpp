@@ -48,6 +48,19 @@ TEST_F(FinalistsTest, AreOfTheSittingThatWasHeldForTheTolerance) {
   EXPECT_EQ(best(1e-5), wide);
 }
 
+// What the default path of halves is off by for rounding, others may be off by, too.
+TEST_F(FinalistsTest, OfHalvesMayBeOffByTheDefaultsRounding) {
+  const PathId standing = row(1, 2, 0.03);
+  rows_.front().method = path_method_unrounded_default;
+  const PathId fused = row(1, 1, 0.036);
+  rows_.front().method = path_method_unrounded;
+  row(1, 0.5, 0.04);
+  rows_.front().method = path_method_unrounded;
+  EXPECT_EQ(best(2e-2), fused);
+  EXPECT_THAT(finalists_of(rows_, 2e-2), SizeIs(2));
+  EXPECT_EQ(finalists_of(rows_, 2e-2).at(1).path, standing);
+}
+
 TEST_F(FinalistsTest, AreOfTheNewestWhereNoneWasHeldForTheTolerance) {
   const PathId wide = row(1, 1, 1e-7);
   EXPECT_EQ(best(1e-2), wide);

@@ -91,6 +91,40 @@ TEST_F(PathRaceTest, AnErrorIsTheLargestOnFurtherInputs) {
   EXPECT_GT(narrow[1].error_relative, 2 * on_given);
 }
 
+// Both are off by bf16's rounding, which whoever asks for bf16 gets anyway.
+TEST_F(PathRaceTest, HalvesAreHeldAgainstWhatTheyWouldGiveUnrounded) {
+  const std::string head = "input x: bf16[N] weight w: bf16[N]\n ";
+  const std::vector<PathCandidate> candidates = {
+      {path_of(head + "a = add(x, w) b = add(a, a) c = mul(b, w) y = add(c, x) output o = y"), 0},
+      {path_of(head + "p = cast(x, dtype=f32) q = cast(w, dtype=f32) a = add(p, q) b = add(a, a) "
+                      "c = mul(b, q) z = add(c, p) y = cast(z, dtype=bf16) output o = y"),
+       0},
+      {path_of(head + "a = add(x, w) b = add(a, a) y = mul(b, w) output o = y"), 0}};
+  for (const double flops_max : {RaceBudget().reference_flops_max, 0.0}) {
+    const auto rows =
+        race(candidates, {.seconds = 0.2, .blocks_last = 5, .reference_flops_max = flops_max});
+    EXPECT_EQ(rows[0].outcome, Outcome::ok);
+    EXPECT_EQ(rows[0].method, path_method_unrounded_default);
+    EXPECT_GT(rows[0].error_relative, 1e-4);
+    EXPECT_EQ(rows[1].outcome, Outcome::ok) << rows[1].reason;
+    EXPECT_EQ(rows[1].method, path_method_unrounded);
+    EXPECT_GT(rows[1].error_relative, 1e-4);
+    EXPECT_LT(rows[1].error_relative, rows[0].error_relative);
+    EXPECT_EQ(rows[2].outcome, Outcome::wrong);
+    EXPECT_THAT(rows[2].reason, ::testing::HasSubstr("rounding to halves"));
+  }
+}
+
+// Which of two nearly equal values is the largest is up to rounding; how large it is, is not.
+TEST_F(PathRaceTest, AnIndexOfHalvesDoesNotCountBesideTheirValues) {
+  const std::string head = "input x: bf16[N]\n t = argmax(x, axis=-1, keep_dims=true) ";
+  const std::vector<PathCandidate> candidates = {
+      {path_of(head + "v = neg(x) output token = t output o = v"), 0},
+      {path_of(head + "v = neg(x) u = add(t, t) output token = u output o = v"), 0}};
+  const auto rows = race(candidates);
+  EXPECT_EQ(rows[1].outcome, Outcome::ok) << rows[1].reason;
+}
+
 TEST_F(PathRaceTest, EveryBlockOfTheFinalRoundIsTimedOften) {
   const auto rows =
       race({{path_of("input x: f32[N]\n y = neg(x) output o = y"), 0},
