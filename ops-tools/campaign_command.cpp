@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -17,6 +18,7 @@
 #include "ops-tools/fleet_folder.h"
 #include "ops-tools/id_prefix.h"
 #include "worker/dispatch/dispatch.h"
+#include "worker/generate/greedy.h"
 
 namespace paceline {
 namespace {
@@ -313,6 +315,16 @@ void check_bound(const Graph& graph, const Bindings& bindings) {
   }
 }
 
+// As all of the bindings plan it: a token's where they are of tokens alone.
+Graph form_of_all(const Graph& graph, const CampaignSpec& spec) {
+  if (spec.form != ModelForm::generate || spec.bindings.empty()) return graph;
+  const Graph form = form_for(graph, ops::all_ops(), spec.bindings.front());
+  const bool is_alike = std::ranges::all_of(spec.bindings, [&](const Bindings& bindings) {
+    return form_for(graph, ops::all_ops(), bindings).id() == form.id();
+  });
+  return is_alike ? form : graph;
+}
+
 // Prepared here, so that the coordinator needs neither the model's files nor the kernels.
 wire::Submit prepare_submission(const CampaignSpec& spec) {
   wire::Submit submit;
@@ -335,7 +347,8 @@ wire::Submit prepare_submission(const CampaignSpec& spec) {
     const Model model = load_model(spec.model, {.form = spec.form, .dtype = dtype});
     submit.index_bound = model.vocabulary;
     for (const Bindings& bindings : spec.bindings) check_bound(model.graph, bindings);
-    submit.graphs.push_back(to_text(prepare(model.graph, ops::all_ops(), kernels::all_kernels())));
+    const Graph graph = form_of_all(model.graph, spec);
+    submit.graphs.push_back(to_text(prepare(graph, ops::all_ops(), kernels::all_kernels())));
   }
   return submit;
 }

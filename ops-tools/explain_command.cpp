@@ -56,7 +56,7 @@ class Explain {
         options_(options_of(arguments)),
         store_(arguments.request.store.open()),
         kernels_(find_kernels()),
-        model_(arguments.request.load(ModelForm::forward)),
+        model_(arguments.request.load()),
         inputs_(inputs()),
         graph_(prepare(model_.graph, ops::all_ops(), kernels_)) {
     options_.search.explain = true;
@@ -173,6 +173,7 @@ void add_explain_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("explain", "Why each kernel is chosen: rivals, times, verdicts, records");
   arguments->request.add_to(*command);
+  arguments->request.add_form_to(*command);
   command->add_flag("--every-node", arguments->every_node, "Repeat nodes with equal workloads");
   command->add_option("--machine", arguments->machine,
                       "Predict for another machine by its rows in the store: its model, a part of "

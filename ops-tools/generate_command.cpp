@@ -15,6 +15,7 @@
 #include "worker/dispatch/planner.h"
 #include "worker/execute/read_ahead.h"
 #include "worker/generate/generator.h"
+#include "worker/generate/greedy.h"
 
 namespace paceline {
 namespace {
@@ -92,11 +93,11 @@ class Generation {
     GraphDispatcher dispatcher(ops::all_ops(), arguments_.request.kernels(), store_.get(),
                                options_);
     const auto cache = arguments_.request.open_plan_cache();
-    PlannedVariants planned = plan_variants(model_.graph, bindings, dispatcher, ops::all_ops(),
-                                            arguments_.request.kernels(), store_.get(),
-                                            cache ? &*cache : nullptr, [this] {
-                                              if (!ahead_) ahead_ = read_ahead_of(model_.weights);
-                                            });
+    PlannedVariants planned = plan_variants(
+        form_for(model_.graph, ops::all_ops(), bindings), bindings, dispatcher, ops::all_ops(),
+        arguments_.request.kernels(), store_.get(), cache ? &*cache : nullptr, [this] {
+          if (!ahead_) ahead_ = read_ahead_of(model_.weights);
+        });
     const PlanSummary& summary = planned.summaries[planned.variants.select(bindings)];
     measured_ += summary.measured;
     estimated_ += summary.estimated;

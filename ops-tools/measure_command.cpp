@@ -23,7 +23,6 @@ namespace {
 struct MeasureArguments {
   ModelRequest request;
   std::vector<std::string> regimes;
-  std::string form = "forward";
   double sitting_seconds = 0.5;
   int paths = 0;
   double study_seconds = PathStudyOptions().seconds;
@@ -256,8 +255,7 @@ void run(const MeasureArguments& arguments) {
     throw invalid("--paths times whole paths hot: --regime {}", fmt::join(arguments.regimes, ","));
   }
   if (request.model.empty()) return measure_links(request, options);
-  const bool generates = arguments.form == "generate";
-  const Model model = request.load(generates ? ModelForm::generate : ModelForm::forward);
+  const Model model = request.load();
   const Bindings bindings = request.bound();
   std::optional<SymbolRange> range;
   if (!arguments.range.empty()) range = range_of(arguments, model.graph, bindings, options);
@@ -292,9 +290,7 @@ void add_measure_command(CLI::App& app) {
                     "Also time copies to the GPU and back; without a model these alone. With "
                     "--device auto they are timed in any case");
   command->add_option("--regime", arguments->regimes, "hot, cold (default: both)")->delimiter(',');
-  command->add_option("--form", arguments->form, "forward, or generate: as `generate` runs it")
-      ->check(CLI::IsMember({"forward", "generate"}))
-      ->capture_default_str();
+  arguments->request.add_form_to(*command);
   command
       ->add_option("--sitting-seconds", arguments->sitting_seconds,
                    "Time for all kernels of a workload in one regime; at least two blocks of "

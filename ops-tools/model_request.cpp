@@ -13,6 +13,12 @@
 
 namespace paceline {
 
+void ModelRequest::add_form_to(CLI::App& command) {
+  command.add_option("--form", form, "forward, or generate: as `generate` runs it")
+      ->check(CLI::IsMember({"forward", "generate"}))
+      ->capture_default_str();
+}
+
 void ModelRequest::add_to(CLI::App& command) {
   command
       .add_option("model", model,
@@ -90,6 +96,13 @@ Model ModelRequest::load(ModelForm form, bool picks) const {
   if (form == ModelForm::generate && picks && DeviceSet::parse(device).cuda) {
     loaded.graph = greedy_form(loaded.graph, ops::all_ops());
   }
+  return loaded;
+}
+
+Model ModelRequest::load() const {
+  if (form != "generate") return load(ModelForm::forward);
+  Model loaded = load(ModelForm::generate);
+  loaded.graph = form_for(loaded.graph, ops::all_ops(), bound());
   return loaded;
 }
 

@@ -21,6 +21,7 @@ namespace paceline {
 // chosen.
 struct ModelRequest {
   std::string model;
+  std::string form = "forward";  // Or "generate".
   std::vector<std::string> bindings;
   StoreOption store;
   std::string dtype;
@@ -36,10 +37,13 @@ struct ModelRequest {
   bool json = false;
 
   void add_to(CLI::App& command);
+  void add_form_to(CLI::App& command);
 
   // Throws `invalid` for an unknown dtype, or for inputs to fix that are not in their files.
   // Where a GPU may be used and `picks` holds, a generate form picks the tokens (greedy_form()).
   Model load(ModelForm form, bool picks = true) const;
+  // As `form` and `bindings` ask: what `run`, or `generate`, plans under these.
+  Model load() const;
   Bindings bound() const { return parse_bindings(bindings); }
   // Those of `device`; throws `unsupported` with the reason for a GPU that cannot be used.
   std::span<const Kernel> kernels() const;

@@ -72,7 +72,7 @@ class Paths {
   explicit Paths(const PathsArguments& arguments)
       : arguments_(arguments),
         options_(arguments.request.dispatch_options()),
-        model_(arguments.request.load(ModelForm::forward)),
+        model_(arguments.request.load()),
         bindings_(arguments.request.bound()),
         graph_(prepare(model_.graph, ops::all_ops(), arguments.request.kernels())),
         store_(arguments.request.store.open()) {
@@ -151,6 +151,7 @@ void add_paths_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("paths", "Equivalent programs of a model: how many, the best, some");
   arguments->request.add_to(*command);
+  arguments->request.add_form_to(*command);
   CLI::Option_group* what = command->add_option_group("what", "One of");
   what->add_flag("--count", arguments->count, "How many distinct paths there are");
   what->add_option("--best", arguments->best, "The K cheapest by predicted time")

@@ -13,6 +13,7 @@
 #include "worker/compile/compile.h"
 #include "worker/dispatch/planner.h"
 #include "worker/generate/generator.h"
+#include "worker/generate/greedy.h"
 
 namespace paceline::bench {
 namespace {
@@ -60,9 +61,10 @@ class OwnRun {
   Session session(const Bindings& bindings, Session::Options options) {
     GraphDispatcher dispatcher(ops::all_ops(), request_.kernels(), store_.get(), options_);
     const auto cache = request_.open_plan_cache();
-    Planned planned =
-        paceline::plan(model_.graph, bindings, dispatcher, ops::all_ops(), request_.kernels(),
-                       store_.get(), cache ? &*cache : nullptr);
+    const Graph graph =
+        task_.generates ? form_for(model_.graph, ops::all_ops(), bindings) : model_.graph;
+    Planned planned = paceline::plan(graph, bindings, dispatcher, ops::all_ops(),
+                                     request_.kernels(), store_.get(), cache ? &*cache : nullptr);
     basis_ = to_string(planned.summary.basis);
     measured_ += planned.summary.measured;
     estimated_ += planned.summary.estimated;

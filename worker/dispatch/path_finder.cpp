@@ -8,6 +8,8 @@
 #include "common/base/error.h"
 #include "common/graph/node_forms.h"
 #include "scheduler/fleet/workloads.h"
+#include "scheduler/fusion/fused_path.h"
+#include "scheduler/fusion/steps.h"
 #include "scheduler/placement/placed_path.h"
 #include "scheduler/rules/rules.h"
 #include "worker/compile/compile.h"
@@ -37,7 +39,8 @@ PathFinder::PathFinder(GraphDispatcher& dispatcher, const OpSet& ops,
       bindings_(bindings),
       options_(options),
       limits_(limits),
-      space_(graph, ops, path_rules(ops), options) {
+      space_(graph, ops, path_rules(ops), options),
+      steps_(fusion::find_steps(graph, ops)) {
   price(pricing);
 }
 
@@ -51,6 +54,8 @@ void PathFinder::price(const paths::PricingOptions& pricing, double step_error_m
     workloads.push_back(std::move(workload));
   }
   workloads.insert(workloads.end(), copies_.begin(), copies_.end());
+  std::ranges::move(fusion::workloads_of(graph_, steps_, ops_, bindings_),
+                    std::back_inserter(workloads));
   if (dispatcher_.is_mixed()) {
     std::ranges::move(placement::transfers_of(graph_, ops_, bindings_),
                       std::back_inserter(workloads));
@@ -123,15 +128,33 @@ std::vector<FoundPath> PathFinder::best(int count) {
   }
   std::ranges::stable_sort(paths, {}, &FoundPath::predicted_s);
   // Each form of the best so far is one more, in place of the last.
-  for (const auto& form : {blocked_form, fused_form}) {
-    auto other = form(paths.front(), dispatcher_, ops_, bindings_, pricing_.guesses);
-    if (!other) continue;
+  const auto add = [&](std::optional<FoundPath> other) {
+    if (!other) return;
     if (dispatcher_.is_mixed()) place(*other);
     paths.push_back(*std::move(other));
     std::ranges::stable_sort(paths, {}, &FoundPath::predicted_s);
     if (std::ssize(paths) > count) paths.pop_back();
-  }
+  };
+  add(blocked_form(paths.front(), dispatcher_, ops_, bindings_, pricing_.guesses));
+  add(in_steps(paths.front()));
+  // What the search joined or moved may no longer have the steps of the graph as it stands.
+  if (!steps_.empty()) add(in_steps(standing()));
+  add(fused_form(paths.front(), dispatcher_, ops_, bindings_, pricing_.guesses));
   return paths;
+}
+
+FoundPath PathFinder::standing() {
+  FoundPath found{.path = dispatcher_.known_best(graph_, bindings_, OnMiss::estimate).path,
+                  .rules = {}};
+  if (options_.explain) found.rules.resize(graph_.nodes().size());
+  return found;
+}
+
+// Fewer steps ask for fewer copies, too.
+std::optional<FoundPath> PathFinder::in_steps(const FoundPath& path) {
+  auto found = steps_form(path, dispatcher_, ops_, bindings_, pricing_.guesses);
+  if (found) found->predicted_s = predict(found->path);
+  return found;
 }
 
 std::vector<FoundPath> PathFinder::sample(int count, std::uint64_t seed) {

@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "common/graph/path.h"
 #include "kernels/kernel.h"
+#include "scheduler/fusion/fuse.h"
 #include "scheduler/paths/path_space.h"
 #include "scheduler/search/best_first.h"
 #include "scheduler/search/extract.h"
@@ -43,7 +45,8 @@ class PathFinder {
   const search::Extraction& extraction();
   // The first `count` distinct paths by predicted cost, cheapest first: those of the space in
   // order, then sorted with the copies that each needs. Where fusing gains something on the best,
-  // its fused form is one of them.
+  // its fused form is one of them, and so are the forms of fewer steps of the best and of the graph
+  // as it stands.
   std::vector<FoundPath> best(int count);
   std::vector<FoundPath> sample(int count, std::uint64_t seed);
   bool is_order_exact();
@@ -64,6 +67,10 @@ class PathFinder {
  private:
   const search::Diagram& diagram();
   FoundPath found(const search::Solution& solution);
+  // The graph as it stands, with the best kernels that are known.
+  FoundPath standing();
+  // The path with the steps of a decoder's layer as one node each, where that is cheaper.
+  std::optional<FoundPath> in_steps(const FoundPath& path);
   // Where kernels of several devices are allowed, decides anew what runs where, and what that takes
   // but for copies: the search adds up kernels, and knows no transfers.
   void place(FoundPath& found);
@@ -81,6 +88,7 @@ class PathFinder {
   search::Limits limits_;
   paths::PricingOptions pricing_;
   paths::PathSpace space_;
+  std::vector<fusion::Group> steps_;  // Of the graph as it stands.
   std::unique_ptr<CostSource> costs_;
   paths::PricedForms priced_;
   std::int64_t workload_count_ = 0;

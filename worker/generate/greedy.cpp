@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "common/base/error.h"
+#include "scheduler/passes/passes.h"
 
 namespace paceline {
 
@@ -33,6 +34,12 @@ Graph greedy_form(const Graph& graph, const OpSet& ops) {
     builder.update(at({state, 0}), at(value));
   }
   return builder.finish();
+}
+
+Graph form_for(const Graph& graph, const OpSet& ops, const Bindings& bindings) {
+  const auto length = bindings.find("N");
+  if (length == bindings.end() || length->second != 1) return graph;
+  return bind_symbols(graph, ops, {{"N", 1}});
 }
 
 }  // namespace paceline

@@ -10,4 +10,8 @@ namespace paceline {
 // without logits.
 Graph greedy_form(const Graph& graph, const OpSet& ops);
 
+// The generate form of a model as it is planned under `bindings`: for one token at a time a graph
+// of its own, in which heads lie one after the other whatever the layout, and nothing moves them.
+Graph form_for(const Graph& graph, const OpSet& ops, const Bindings& bindings);
+
 }  // namespace paceline
