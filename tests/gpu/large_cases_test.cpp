@@ -111,6 +111,12 @@ std::vector<LargeCase> cases() {
       add("fused_nvrtc.rows", {x, x, vector}, {{"program", residual_norm}});
       add("fused_nvrtc.rows", {operand(dtype, {3, width}), mask}, {{"program", masked_softmax}});
     }
+    // One row after the other in a block.
+    for (const std::int64_t width : {1096, 2104, 4096}) {
+      const auto x = operand(dtype, {1060, width}), vector = operand(dtype, {width});
+      add("rows_cuda.rms_norm", {x, vector}, {{"weight_offset", 1.0}});
+      add("rows_cuda.add_rms_norm", {x, x, vector});
+    }
     // Dense and long, with elements behind the last piece.
     const std::int64_t length = 8 * (132 * 4 * 256 * 4 + 5) + 3;
     const auto x = operand(dtype, {length});
