@@ -60,7 +60,8 @@ __device__ inline std::uint32_t pack_halves(float low, float high, __half) {
 // 16 bytes to shared memory behind the thread's back; zeros where `is_there` is false.
 __device__ inline void copy_async(std::uint32_t to, const void* from, bool is_there) {
   const int bytes = is_there ? 16 : 0;
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes)
+  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from),
+               "r"(bytes)
                : "memory");
 }
 
