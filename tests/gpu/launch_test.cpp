@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "tests/gpu/large_operands.h"
@@ -16,8 +17,10 @@ constexpr int steps = 200;
 // place in a product with a permutation, and 1 is added. Two buffers serve all of them in turn.
 class Chain {
  public:
-  Chain(kernels::DeviceRuntime& runtime, kernels::DeviceQueue& queue)
-      : queue_(queue), answer_(runtime.allocate_pinned(bytes)) {
+  Chain(kernels::DeviceRuntime& runtime, kernels::DeviceQueue& queue, const std::string& product)
+      : queue_(queue),
+        product_(test::cuda_kernel(product)),
+        answer_(runtime.allocate_pinned(bytes)) {
     for (auto* memory : {&start_, &ones_, &buffers_[0], &buffers_[1]}) {
       *memory = runtime.allocate(0, bytes);
     }
@@ -78,19 +81,20 @@ class Chain {
                     .outputs = outputs,
                     .prepared = kernel->prepare ? prepared_.back().get() : nullptr,
                     .stream = queue_.stream(),
-                    .fault = queue_.fault()};
+                    .fault = queue_.fault(),
+                    .lasting_inputs = 2};  // The permutation, and the ones.
     if (kernel->bind != nullptr) kernel->bind(call);
     kernel->run(call);
   }
 
   kernels::DeviceQueue& queue_;
-  const Kernel* product_ = test::cuda_kernel("few_rows_cuda.linear");
+  const Kernel* product_;
   const Kernel* sum_ = test::cuda_kernel("binary_cuda.add");
   kernels::DeviceBytes start_, ones_, permutation_, buffers_[2], answer_;
   std::vector<std::unique_ptr<Prepared>> prepared_;
 };
 
-class Launches : public testing::Test {
+class Launches : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (const auto absence = kernels::cuda_absence()) GTEST_SKIP() << *absence;
@@ -101,8 +105,8 @@ class Launches : public testing::Test {
   std::unique_ptr<kernels::DeviceQueue> queue_;
 };
 
-TEST_F(Launches, OfAChainWaitForEachOtherInAGraph) {
-  Chain chain(*kernels::device_runtime(), *queue_);
+TEST_P(Launches, OfAChainWaitForEachOtherInAGraph) {
+  Chain chain(*kernels::device_runtime(), *queue_, GetParam());
   queue_->begin_capture();
   chain.enqueue();
   const auto graph = queue_->end_capture();
@@ -114,8 +118,8 @@ TEST_F(Launches, OfAChainWaitForEachOtherInAGraph) {
   }
 }
 
-TEST_F(Launches, OfAChainWaitForEachOtherInAStream) {
-  Chain chain(*kernels::device_runtime(), *queue_);
+TEST_P(Launches, OfAChainWaitForEachOtherInAStream) {
+  Chain chain(*kernels::device_runtime(), *queue_, GetParam());
   for (int round = 0; round < 20; ++round) {
     chain.forget();
     queue_->keep_busy(1e-3);  // So that all of it is enqueued when it begins.
@@ -124,6 +128,12 @@ TEST_F(Launches, OfAChainWaitForEachOtherInAStream) {
     ASSERT_TRUE(chain.is_right()) << "round " << round;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Cuda, Launches, testing::Values("few_rows_cuda.linear", "stream_rows_cuda.linear"),
+    [](const auto& info) {
+      return std::string(info.param).substr(0, std::string(info.param).find('.'));
+    });
 
 }  // namespace
 }  // namespace paceline
