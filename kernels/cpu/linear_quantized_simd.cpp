@@ -127,7 +127,7 @@ template <BlockKind kind>
 void multiply_quantized(const QuantizedProduct<float>& p, const Call& call) {
   // Without depth there are no pieces, and the bias is all.
   if (p.m <= few_quantized_rows || p.k == 0) {
-    return parallel_ranges(p.n, p.k, call.threads, [&](std::int64_t begin, std::int64_t end) {
+    return parallel_streams(p.n, p.k, call.threads, [&](std::int64_t begin, std::int64_t end) {
       multiply_few<kind>(p, begin, end);
     });
   }

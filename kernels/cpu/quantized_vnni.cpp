@@ -44,7 +44,7 @@ void multiply_wild_row(const QuantizedProduct<float>& p, const ops::BlockFormat&
 template <BlockKind kind, int planes>
 void multiply(const QuantizedProduct<float>& p, const ByteRows& x, const Call& call) {
   if (p.m <= few_rows) {
-    parallel_ranges(p.n, p.k, call.threads, [&](std::int64_t begin, std::int64_t end) {
+    parallel_streams(p.n, p.k, call.threads, [&](std::int64_t begin, std::int64_t end) {
       multiply_columns<kind, planes>(p, x, begin, end);
     });
     return;

@@ -29,10 +29,13 @@ class Pool::Keeper : public tbb::task_scheduler_observer {
 
 Pool::Pool(int threads) : Pool(threads, cpus_for_pool(threads)) {}
 
-Pool::Pool(int threads, const std::vector<int>& cpus) : arena_(threads) {
+Pool::Pool(int threads, const std::vector<int>& cpus)
+    : arena_(threads), team_(std::make_unique<kernels::cpu::Team>(threads)) {
   if (cpus.size() < usable_cpus().size()) keeper_ = std::make_unique<Keeper>(arena_, cpus);
 }
 
-Pool::~Pool() = default;
+Pool::~Pool() {
+  arena_.execute([&] { team_ = nullptr; });
+}
 
 }  // namespace paceline

@@ -6,13 +6,16 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/cpu/support/team.h"
+
 namespace paceline {
 
 // The threads that a session's kernels run on: the caller's and those of a oneTBB arena, kept to
 // the cores of this machine that suit their number (worker/probe/cpu_choice.h) while they are in
 // it, as far as the process may use these. So memory that they touch first lies in the NUMA node
 // from which they read it later. Where all cores are alike and near, nothing is bound and nothing
-// costs. One thread calls.
+// costs. Between the short turns of a run they stay awake (kernels/cpu/support/team.h). One thread
+// calls.
 class Pool {
  public:
   explicit Pool(int threads);
@@ -24,13 +27,17 @@ class Pool {
 
   template <typename Work>
   auto execute(Work&& work) {
-    return arena_.execute(std::forward<Work>(work));
+    return arena_.execute([&] {
+      const kernels::cpu::Team::Lead lead(*team_);
+      return std::forward<Work>(work)();
+    });
   }
 
  private:
   class Keeper;
 
   tbb::task_arena arena_;
+  std::unique_ptr<kernels::cpu::Team> team_;
   std::unique_ptr<Keeper> keeper_;  // Null: its threads may run anywhere.
 };
 

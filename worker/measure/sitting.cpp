@@ -10,9 +10,9 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <tbb/task_arena.h>
 
 #include "kernels/device_runtime.h"
+#include "worker/execute/pool.h"
 #include "worker/measure/correctness.h"
 #include "worker/measure/rivals.h"
 #include "worker/measure/shrink.h"
@@ -344,8 +344,8 @@ std::optional<std::string> Sitting::implausible(const Measurement& measurement,
 std::vector<SittingResult> sit(const SittingRequest& request, const OpSet& ops,
                                std::span<const Kernel> kernels, int threads,
                                const std::function<void(std::int32_t kernel)>& begin_step) {
-  tbb::task_arena arena(threads);
-  return arena.execute([&] { return Sitting(request, ops, kernels, threads, begin_step).run(); });
+  Pool pool(threads);
+  return pool.execute([&] { return Sitting(request, ops, kernels, threads, begin_step).run(); });
 }
 
 }  // namespace paceline

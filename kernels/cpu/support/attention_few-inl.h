@@ -170,7 +170,7 @@ void attend_few_queries(const Call& call) {
       }
     }
   };
-  parallel_ranges(q.extents[0] * groups * blocks, keys * width, call.threads, attend_blocks);
+  parallel_streams(q.extents[0] * groups * blocks, keys * width, call.threads, attend_blocks);
 }
 
 }  // namespace paceline::kernels::cpu::HWY_NAMESPACE

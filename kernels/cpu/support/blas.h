@@ -1,10 +1,10 @@
 #pragma once
 
-#include <tbb/parallel_for.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <type_traits>
+
+#include "kernels/cpu/support/parallel.h"
 
 namespace paceline::kernels::cpu {
 
@@ -174,7 +174,7 @@ void parallel_tiles(const Cut& cut, std::int64_t m, std::int64_t n, const Body& 
     body(cut.by_rows ? Tile{start, extent, 0, n} : Tile{0, m, start, extent});
   };
   if (cut.pieces == 1) return piece(0);
-  tbb::parallel_for(std::int64_t{0}, cut.pieces, piece, tbb::simple_partitioner{});
+  parallel_pieces(cut.pieces, piece);
 }
 
 // Computes the product in pieces over the current oneTBB arena. `fill(tile)` runs before each piece

@@ -159,7 +159,7 @@ void multiply_few_rows(const FewRows<T>& p, int threads, FinishRow<T> finish) {
   const std::int64_t strip =
       p.transpose_weight ? strip_columns_min : std::min(share, strip_columns);
   const std::int64_t strips = (p.n + strip - 1) / strip;
-  parallel_ranges(strips, strip * p.k, threads, [&](std::int64_t first, std::int64_t last) {
+  parallel_streams(strips, strip * p.k, threads, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t s = first; s < last; ++s) {
       const std::int64_t begin = s * strip, end = std::min(p.n, begin + strip);
       std::int64_t row = 0;

@@ -80,7 +80,7 @@ void share_panels(std::int64_t m, std::int64_t panels, std::int64_t k, int threa
     body(panels * index / parts, panels * (index + 1) / parts);
   };
   if (parts == 1) return part(0);
-  tbb::parallel_for(std::int64_t{0}, parts, part, tbb::simple_partitioner{});
+  parallel_pieces(parts, part);
 }
 
 inline void multiply_few_packed_rows(const PackedProblem<float>& p, const FewRowsFunctions& f,

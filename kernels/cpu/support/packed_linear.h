@@ -1,7 +1,5 @@
 #pragma once
 
-#include <tbb/parallel_for.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -236,7 +234,7 @@ void multiply_packed_weight(const PackedProblem<T>& p, const PackedFunctions<T>&
   };
   const std::int64_t pieces = grid.by_rows * grid.by_panels;
   if (pieces == 1) return piece(0);
-  tbb::parallel_for(std::int64_t{0}, pieces, piece, tbb::simple_partitioner{});
+  parallel_pieces(pieces, piece);
 }
 
 }  // namespace paceline::kernels::cpu

@@ -184,7 +184,7 @@ inline void multiply_many_packed_rows(const PackedProblem<float>& p, const ManyR
         .run(p.m * part / parts.count, p.m * (part + 1) / parts.count);
   };
   if (parts.count == 1) return run(0);
-  tbb::parallel_for(std::int64_t{0}, parts.count, run, tbb::simple_partitioner{});
+  parallel_pieces(parts.count, run);
 }
 
 }  // namespace paceline::kernels::cpu
