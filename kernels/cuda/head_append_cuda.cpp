@@ -63,6 +63,14 @@ HeadAppend append_of(const Call& call) {
   set_strides(q, of.q_strides);
   set_strides(k, of.k_strides);
   set_strides(v, of.v_strides);
+  if (call.late != nullptr) {
+    of.late = call.late->values;
+    of.late_q = call.late->offsets[0];
+    of.late_k = call.late->offsets[1];
+    of.late_v = call.late->offsets[2];
+    of.late_cosines = call.late->offsets[3];
+    of.late_sines = call.late->offsets[4];
+  }
   return of;
 }
 

@@ -125,6 +125,12 @@ __global__ void __launch_bounds__(run_block_threads)
   }
 }
 
+template <typename T>
+__device__ __forceinline__ const void* late_address(const HeadAppend& of, const void* data,
+                                                    std::int32_t offset) {
+  return offset < 0 ? data : static_cast<const T*>(data) + of.late[offset];
+}
+
 // Any widths and addresses: a warp a row.
 template <typename T>
 __global__ void __launch_bounds__(run_block_threads)
@@ -132,6 +138,11 @@ __global__ void __launch_bounds__(run_block_threads)
   wait_for_earlier();
   const std::int64_t start = start_of(of, fault);
   if (start < 0) return;
+  of.q = late_address<T>(of, of.q, of.late_q);
+  of.k = late_address<T>(of, of.k, of.late_k);
+  of.v = late_address<T>(of, of.v, of.late_v);
+  of.cosines = late_address<T>(of, of.cosines, of.late_cosines);
+  of.sines = late_address<T>(of, of.sines, of.late_sines);
   using C = Compute<T>;
   const std::int64_t warp =
       (static_cast<std::int64_t>(blockIdx.x) * run_block_threads + threadIdx.x) / 32;
@@ -179,6 +190,10 @@ bool has_pieces(const HeadAppend& of) {
   constexpr std::int64_t chunk = 16 / sizeof(T);
   if (!has_whole_lanes<T>(of.width, of.pairs) || !has_whole_lanes<T>(of.value_width, 0)) {
     return false;
+  }
+  for (const std::int32_t late :
+       {of.late_q, of.late_k, of.late_v, of.late_cosines, of.late_sines}) {
+    if (late >= 0) return false;
   }
   for (const std::int64_t* strides : {of.q_strides, of.k_strides, of.v_strides}) {
     if (strides[0] % chunk != 0 || strides[1] % chunk != 0) return false;

@@ -19,6 +19,9 @@ struct HeadAppend {
   bool is_interleaved = false;
   void *q_out = nullptr, *keys = nullptr, *values = nullptr;  // Dense.
   LateStart start;
+  // Which of `late` says how far operands begin behind their addresses; negative: there.
+  const std::int64_t* late = nullptr;
+  std::int32_t late_q = -1, late_k = -1, late_v = -1, late_cosines = -1, late_sines = -1;
 };
 void launch_head_append(const HeadAppend& append, const LaunchPlace& place);
 
