@@ -86,6 +86,7 @@ nlohmann::json to_json(const PathMeasurement& row) {
       {"path", row.path.to_string()},   {"outcome", to_string(row.outcome)},
       {"predicted_s", row.predicted_s}, {"error_relative", row.error_relative},
       {"noise_floor", row.noise_floor}, {"method", row.method}};
+  if (row.activation_bytes) document["activation_bytes"] = *row.activation_bytes;
   if (row.outcome == Outcome::ok) {
     document["median_s"] = row.summary.median_s;
     document["low_s"] = row.summary.low_s;
@@ -104,7 +105,8 @@ std::vector<std::string> cells_of(const PathMeasurement& row, bool is_standing) 
           ok ? fmt::format("[{}, {}]", format_seconds(row.summary.low_s),
                            format_seconds(row.summary.high_s))
              : row.reason,
-          fmt::format("{:.2g}", row.error_relative)};
+          fmt::format("{:.2g}", row.error_relative),
+          row.activation_bytes ? format_bytes(*row.activation_bytes) : "-"};
 }
 
 // The model's own weights and random inputs.
@@ -184,9 +186,10 @@ void settle_paths(const MeasureArguments& arguments, const Model& model, const G
     cells.push_back(cells_of(row, row.path == study.rows.front().path));
     cells.back().front() += ", again";
   }
-  fmt::print("{}\n{} workloads measured, of {} that some path contains\n",
-             format_table({"path", "predicted", "whole", "interval", "error"}, cells),
-             measured + study.workloads_measured, study.workloads_possible);
+  fmt::print(
+      "{}\n{} workloads measured, of {} that some path contains\n",
+      format_table({"path", "predicted", "whole", "interval", "error", "activations"}, cells),
+      measured + study.workloads_measured, study.workloads_possible);
 }
 
 SymbolRange range_of(const MeasureArguments& arguments, const Graph& graph,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ struct PathMeasurement {
   double error_relative = 0;  // End to end, against the double reference; NaN: nobody checked.
   double error_elementwise = 0;
   double noise_floor = 0;
+  std::optional<std::int64_t> activation_bytes;  // Its plan's arenas; rows of long ago lack it.
   std::int32_t method = 1;
   Time finished;
   std::string node;

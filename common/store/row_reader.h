@@ -28,6 +28,9 @@ class RowReader {
   std::optional<double> optional_real() {
     return skip_null() ? std::nullopt : std::optional(real());
   }
+  std::optional<std::int64_t> optional_integer() {
+    return skip_null() ? std::nullopt : std::optional(integer());
+  }
   Time time() { return from_unix_ns(integer()); }
   template <typename T>
   T json() {

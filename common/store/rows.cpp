@@ -25,6 +25,9 @@ SqlValue cell(const std::optional<AnyId>& id) {
 }
 
 SqlValue cell(const std::optional<double>& value) { return value ? SqlValue(*value) : SqlValue(); }
+SqlValue cell(const std::optional<std::int64_t>& value) {
+  return value ? SqlValue(*value) : SqlValue();
+}
 
 // A row says by its id what it holds; anything else was edited.
 template <typename Noun>
@@ -412,7 +415,8 @@ const Table& RowOf<PathMeasurement>::table() {
                                {"noise_floor", real},
                                {"method", integer},
                                {"finished_ns", integer},
-                               {"node", text}}};
+                               {"node", text},
+                               {"activation_bytes", integer}}};
   return table;
 }
 
@@ -439,7 +443,8 @@ SqlRow RowOf<PathMeasurement>::to_row(const PathMeasurement& m) {
           m.noise_floor,
           cell(m.method),
           to_unix_ns(m.finished),
-          m.node};
+          m.node,
+          cell(m.activation_bytes)};
 }
 
 PathMeasurement RowOf<PathMeasurement>::from_row(const SqlRow& cells) {
@@ -466,6 +471,7 @@ PathMeasurement RowOf<PathMeasurement>::from_row(const SqlRow& cells) {
   m.method = row.small();
   m.finished = row.time();
   m.node = row.text();
+  m.activation_bytes = row.optional_integer();
   m.summary.samples = static_cast<int>(m.samples_s.size());
   return m;
 }

@@ -442,6 +442,7 @@ void write(const PathMeasurement& measurement, schema::PathMeasurement::Builder 
   out.setMethod(measurement.method);
   out.setFinishedUnixNs(to_unix_ns(measurement.finished));
   out.setNode(text_of(measurement.node));
+  out.setActivationBytes(measurement.activation_bytes.value_or(-1));
 }
 
 PathMeasurement read(schema::PathMeasurement::Reader in) {
@@ -471,6 +472,7 @@ PathMeasurement read(schema::PathMeasurement::Reader in) {
   measurement.method = in.getMethod();
   measurement.finished = from_unix_ns(in.getFinishedUnixNs());
   measurement.node = read(in.getNode());
+  if (in.getActivationBytes() >= 0) measurement.activation_bytes = in.getActivationBytes();
   return measurement;
 }
 

@@ -17,6 +17,10 @@ constexpr double unseen_share = 0.1;
 // Of the default path's rounding: as much as another order of the same operations may differ by.
 constexpr double rounding_share = 1.25;
 
+// See memory_weight(). Below the first of these nobody minds.
+constexpr double free_bytes = 1 << 20;
+constexpr double price_of_doubling = 0.1;
+
 bool has_run(const PathMeasurement& row) {
   return row.outcome == Outcome::ok || row.outcome == Outcome::wrong;
 }
@@ -100,14 +104,38 @@ double error_allowed(double tolerance, double rounding_error) {
   return std::max(error_allowed(tolerance), rounding_share * rounding_error);
 }
 
-bool is_faster(const PathMeasurement& a, const PathMeasurement& b) {
+namespace {
+
+// Whether a's time would be outside the noise below b's if it were so many times as long.
+bool is_faster(const PathMeasurement& a, const PathMeasurement& b, double weight) {
   const bool is_one_sitting = a.finished == b.finished && !a.samples_s.empty() &&
                               a.samples_s.size() == b.samples_s.size() &&
                               a.blocks.size() == a.samples_s.size() &&
                               b.blocks.size() == b.samples_s.size();
-  if (!is_one_sitting) return compare(a.summary, b.summary, a.noise_floor) == Verdict::faster;
+  if (!is_one_sitting) {
+    Summary weighed = a.summary;
+    for (double* seconds : {&weighed.median_s, &weighed.low_s, &weighed.high_s, &weighed.minimum_s})
+      *seconds *= weight;
+    return compare(weighed, b.summary, a.noise_floor) == Verdict::faster;
+  }
   const Summary ratio = ratio_of(a, b);
-  return ratio.high_s < 1 && 1 - ratio.median_s > a.noise_floor;
+  return weight * ratio.high_s < 1 && 1 - weight * ratio.median_s > a.noise_floor;
+}
+
+bool has_memory(const PathMeasurement& row) { return row.activation_bytes.has_value(); }
+
+}  // namespace
+
+bool is_faster(const PathMeasurement& a, const PathMeasurement& b) { return is_faster(a, b, 1); }
+
+double memory_weight(const PathMeasurement& row) {
+  const auto bytes = static_cast<double>(row.activation_bytes.value_or(0));
+  return std::pow(1 + bytes / free_bytes, std::log2(1 + price_of_doubling));
+}
+
+bool is_better(const PathMeasurement& a, const PathMeasurement& b) {
+  const bool is_weighed = has_memory(a) && has_memory(b);
+  return is_faster(a, b, is_weighed ? memory_weight(a) / memory_weight(b) : 1);
 }
 
 std::vector<PathMeasurement> finalists_of(std::span<const PathMeasurement> timed,
@@ -140,10 +168,14 @@ const PathMeasurement& winner_of(std::span<const PathMeasurement> finalists,
     const auto found = std::ranges::find(in, incumbent, &PathMeasurement::path);
     if (found == in.end()) continue;
     const PathMeasurement& stays = **found;
-    std::erase_if(in, [&](const PathMeasurement* row) { return !is_faster(*row, stays); });
+    std::erase_if(in, [&](const PathMeasurement* row) { return !is_better(*row, stays); });
     if (in.empty()) return stays;
   }
-  return *in.front();
+  if (!std::ranges::all_of(in, [](const auto* row) { return has_memory(*row); }))
+    return *in.front();
+  return **std::ranges::min_element(in, {}, [](const PathMeasurement* row) {
+    return memory_weight(*row) * row->summary.median_s;
+  });
 }
 
 }  // namespace paceline

@@ -29,6 +29,13 @@ inline constexpr std::int32_t path_method_unrounded_default = 6;
 // their intervals.
 bool is_faster(const PathMeasurement& a, const PathMeasurement& b);
 
+// What a path's activations count as, a factor on its time: a tenth for each doubling of what they
+// take beyond 1 MiB. So three times the memory of a rival has to be 17 % faster, and of two paths
+// that are as fast the leaner one is taken. 1 where nobody noted them.
+double memory_weight(const PathMeasurement& row);
+// is_faster(), each time weighed so; where one's memory is not known, neither's counts.
+bool is_better(const PathMeasurement& a, const PathMeasurement& b);
+
 // The largest error that a path may have shown to be taken. A tolerance that admits fewer bits is a
 // promise for inputs that nobody saw, too: a tenth of it is kept for them.
 double error_allowed(double tolerance);
@@ -44,8 +51,9 @@ double error_allowed(double tolerance, double rounding_error);
 std::vector<PathMeasurement> finalists_of(std::span<const PathMeasurement> timed, double tolerance);
 
 // Who is taken of finalists, of which there is at least one. `incumbents` in order of their claim:
-// the first that is among the finalists stays, unless some are faster than it outside the noise; of
-// these the next incumbent that is one of them stays, and so on; then it is the fastest.
+// the first that is among the finalists stays, unless some are better than it (is_better()); of
+// these the next incumbent that is one of them stays, and so on; then it is the one that is the
+// fastest with its memory weighed.
 const PathMeasurement& winner_of(std::span<const PathMeasurement> finalists,
                                  std::span<const PathId> incumbents);
 

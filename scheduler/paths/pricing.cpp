@@ -181,11 +181,15 @@ class Pricer {
       if (!is_new) return;
       computed = shared;
     }
+    double bytes_s = 0;
+    for (const OperandType& output : workload.outputs) {
+      bytes_s += options_.byte_s * static_cast<double>(output.size_bytes());
+    }
     for (const Price& price : prices_of(workload)) {
       if (options_.guesses == PricingOptions::Guesses::none && !price.is_measured) continue;
       const double copies_s = copies_for(node, *price.info);
-      add_alternative(computed, (price.seconds + copies_s) * count_, places_of(graph_->node(node)),
-                      node, price.info);
+      add_alternative(computed, (price.seconds + copies_s + bytes_s) * count_,
+                      places_of(graph_->node(node)), node, price.info);
     }
   }
 

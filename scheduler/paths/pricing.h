@@ -53,6 +53,9 @@ struct PricingOptions {
   // One alternative a node, by the chooser's decision: other graphs are told apart, and not other
   // kernels for the same one.
   bool decided_kernels = false;
+  // For each byte that is computed at run time, besides what its kernel takes: a search for paths
+  // that need less memory.
+  double byte_s = 0;
 };
 
 // What a search adds up.

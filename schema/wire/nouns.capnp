@@ -178,6 +178,7 @@ struct PathMeasurement {
   method @20 :Int32;
   finishedUnixNs @21 :Int64;
   node @22 :Text;
+  activationBytes @23 :Int64 = -1;  # Negative: not known.
 
   struct Bound {
     symbol @0 :Text;

@@ -21,6 +21,14 @@ constexpr paths::PricingOptions hopeful = {.guesses = paths::PricingOptions::Gue
                                            .decided_kernels = true};
 constexpr paths::PricingOptions careful = {.decided_kernels = true};
 
+// As if each byte went to memory and back.
+constexpr double lean_byte_s = 2 / 20e9;
+
+paths::PricingOptions lean(paths::PricingOptions pricing) {
+  pricing.byte_s = lean_byte_s;
+  return pricing;
+}
+
 // Searching anew takes longer than most measurements.
 constexpr int looked_at_least = 8;
 
@@ -127,9 +135,16 @@ class Study {
     const std::int64_t begin_ns = monotonic_ns();
     for (int round = 0; round < options_.rounds; ++round) {
       if (1e-9 * static_cast<double>(monotonic_ns() - begin_ns) > options_.seconds) break;
-      int measured = measure_paths(finder_.best(std::max(options_.paths, looked_at_least)));
+      int measured = 0;
+      if (drops_bits()) {
+        // What the whole is likely to be allowed, before what is quickest and too far off.
+        measured += measure_paths(within(careful_shares[0], hopeful));
+        finder_.price(hopeful);
+      }
+      measured += measure_paths(finder_.best(std::max(options_.paths, looked_at_least)));
       for (const double share : careful_shares) {
         if (measured == 0) measured = measure_paths(within(share, hopeful));
+        if (measured == 0) measured = measure_paths(within(share, lean(hopeful)));
       }
       note_(fmt::format("round {}: {} workloads measured", round + 1, measured));
       if (measured == 0) break;
@@ -143,7 +158,15 @@ class Study {
     for (const double share : careful_shares) add(found, within(share, careful), options_.paths);
     finder_.price({});
     add(found, finder_.best(options_.paths), options_.paths);
+    // What needs less memory, should the fastest need several times as much (memory_weight()).
+    for (const double share : careful_shares) {
+      add(found, within(share, lean(careful)), static_cast<int>(found.size()) + 1);
+    }
     return found;
+  }
+
+  bool drops_bits() const {
+    return paths::precision_within(dispatcher_.options().choose.tolerance) == Precision::narrows;
   }
 
   int measure_paths(std::span<const FoundPath> paths) {

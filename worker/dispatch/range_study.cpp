@@ -82,7 +82,7 @@ class Study {
     note_(fmt::format("switch at {}={}", range_.symbol, from));
   }
 
-  // Whether `above` is faster than `below`. The graph as it stands races too: where the double
+  // Whether `above` is better than `below`. The graph as it stands races too: where the double
   // reference would take too long, errors are distances to its outputs.
   bool race(std::int64_t middle, const Path& below, const Path& above) {
     const Bindings here = at(middle);
@@ -104,7 +104,7 @@ class Study {
     keep_rows(dispatcher_, store_, rows);
     ++study_.sittings;
     return rows[other].outcome == Outcome::ok &&
-           (rows[one].outcome != Outcome::ok || is_faster(rows[other], rows[one]));
+           (rows[one].outcome != Outcome::ok || is_better(rows[other], rows[one]));
   }
 
   GraphDispatcher& dispatcher_;

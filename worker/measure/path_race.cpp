@@ -39,6 +39,12 @@ std::vector<std::unique_ptr<HostLock>> locks_for(std::span<const PathCandidate> 
   return locks;
 }
 
+std::int64_t activation_bytes(const Plan& plan, const Bindings& bindings) {
+  std::int64_t bytes = 0;
+  for (const auto& [device, need] : memory_needs(plan, bindings)) bytes += need.arena_bytes;
+  return bytes;
+}
+
 double median_of(const std::vector<double>& samples) { return summary_of(samples).median_s; }
 
 struct FinalRound {
@@ -148,6 +154,7 @@ void PathRace::start(Runner& runner, const PathCandidate& candidate) const {
   try {
     runner.plan = std::make_shared<const Plan>(
         compile(candidate.path, ops_, kernels_, bindings_, Resources{.threads = threads_}));
+    runner.row.activation_bytes = activation_bytes(*runner.plan, bindings_);
     open(runner);
     runner.is_in = true;
   } catch (const Error& error) {
@@ -346,7 +353,7 @@ std::vector<PathMeasurement> PathRace::confirm(std::span<const PathCandidate> ca
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].outcome != Outcome::ok) continue;
     if (i >= budget.stay &&
-        !(rows[i].samples_s.size() == rows[0].samples_s.size() && is_faster(rows[i], rows[0]))) {
+        !(rows[i].samples_s.size() == rows[0].samples_s.size() && is_better(rows[i], rows[0]))) {
       continue;
     }
     again.push_back(candidates[i]);

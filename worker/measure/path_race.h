@@ -60,8 +60,8 @@ class PathRace {
   std::vector<PathMeasurement> run(std::span<const PathCandidate> candidates, double tolerance,
                                    const RaceBudget& budget, std::uint64_t seed) const;
 
-  // A second sitting for what a first one found: the default, all that were faster than it, and the
-  // others that stay. Whoever is faster in both is so beyond luck. Their new rows, the default's
+  // A second sitting for what a first one found: the default, all that were better than it, and the
+  // others that stay. Whoever is better in both is so beyond luck. Their new rows, the default's
   // first, with errors and method as of `rows`; empty when it would be the default alone.
   std::vector<PathMeasurement> confirm(std::span<const PathCandidate> candidates,
                                        std::span<const PathMeasurement> rows,

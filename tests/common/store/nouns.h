@@ -121,6 +121,7 @@ inline PathMeasurement some_path_measurement(double median_s = 1e-3) {
   m.blocks = {0, 1};
   m.error_relative = 3e-7;
   m.noise_floor = 0.01;
+  m.activation_bytes = 4096;
   m.node = "host-a";
   m.finished = from_unix_ns(1'795'000'000'123'456'789);
   return m;

@@ -460,6 +460,7 @@ TEST_P(StoreTest, KeepsPathsTimedWholeAndFindsThemByTheirGraph) {
   EXPECT_EQ(found[0].samples_s, measurement.samples_s);
   EXPECT_EQ(found[0].error_relative, measurement.error_relative);
   EXPECT_EQ(found[0].finished, measurement.finished);
+  EXPECT_EQ(found[0].activation_bytes, measurement.activation_bytes);
   EXPECT_EQ(store_->find(path.id)->text, path.text);
   EXPECT_EQ(store_->counts().path_measurements, 1);
   EXPECT_THAT(

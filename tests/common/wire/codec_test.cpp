@@ -77,6 +77,7 @@ PathMeasurement path_measurement() {
   row.method = 2;
   row.finished = from_unix_ns(1'700'000'001'000'000'002);
   row.node = "node-1";
+  row.activation_bytes = 4096;
   return row;
 }
 

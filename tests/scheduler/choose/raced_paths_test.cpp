@@ -87,5 +87,63 @@ TEST_F(FinalistsTest, AreNoneWhereNothingRanAndAnErrorWhereNothingFits) {
   EXPECT_THROW(finalists_of(rows_, 1e-5), Error);
 }
 
+class WinnerTest : public ::testing::Test {
+ protected:
+  // A finalist of one sitting whose blocks take so long.
+  PathId row(double seconds, std::optional<std::int64_t> bytes) {
+    PathMeasurement row;
+    row.path = PathId::random();
+    for (int block = 0; block < 15; ++block) {
+      row.samples_s.push_back(seconds * (1 + 1e-4 * block));
+      row.blocks.push_back(block);
+    }
+    row.summary = summarize(row.samples_s, row.blocks);
+    row.activation_bytes = bytes;
+    row.finished = Time(std::chrono::seconds(1));
+    rows_.push_back(row);
+    return row.path;
+  }
+  PathId winner() {
+    std::ranges::stable_sort(rows_, {}, [](const auto& row) { return row.summary.median_s; });
+    return winner_of(rows_, std::vector{standing_}).path;
+  }
+
+  static constexpr std::int64_t mebi = 1 << 20;
+  std::vector<PathMeasurement> rows_;
+  PathId standing_ = row(10, 9 * mebi);
+};
+
+TEST_F(WinnerTest, IsTheFastestWhereMemoryIsAlike) {
+  row(9, 9 * mebi);
+  const PathId fastest = row(8, 10 * mebi);
+  EXPECT_EQ(winner(), fastest);
+}
+
+TEST_F(WinnerTest, PaysForMemoryWithSpeed) {
+  row(8.7, 30 * mebi);
+  EXPECT_EQ(winner(), standing_);
+  const PathId quick = row(8, 30 * mebi);
+  EXPECT_EQ(winner(), quick);
+  const PathId lean = row(8.5, 9 * mebi);
+  EXPECT_EQ(winner(), lean);
+}
+
+TEST_F(WinnerTest, MayBeLeanerAndAsFast) {
+  const PathId lean = row(10, 2 * mebi);
+  EXPECT_EQ(winner(), lean);
+}
+
+TEST_F(WinnerTest, MindsNoMemoryThatIsSmall) {
+  rows_[0].activation_bytes = 0;
+  const PathId quick = row(9.5, mebi / 8);
+  EXPECT_EQ(winner(), quick);
+}
+
+TEST_F(WinnerTest, MindsNoMemoryWhereSomeIsNotKnown) {
+  rows_[0].activation_bytes = std::nullopt;
+  const PathId heavy = row(9, 900 * mebi);
+  EXPECT_EQ(winner(), heavy);
+}
+
 }  // namespace
 }  // namespace paceline

@@ -139,6 +139,14 @@ TEST_F(PathRaceTest, EveryBlockOfTheFinalRoundIsTimedOften) {
   }
 }
 
+TEST_F(PathRaceTest, SaysWhatMemoryAPathNeeds) {
+  const auto rows =
+      race({{path_of("input x: f32[N]\n y = neg(x) output o = y"), 0},
+            {path_of("input x: f32[N]\n z = tanh(x) u = tanh(z) y = neg(u) output o = y"), 0}});
+  ASSERT_TRUE(rows[0].activation_bytes && rows[1].activation_bytes);
+  EXPECT_LT(*rows[0].activation_bytes, *rows[1].activation_bytes);
+}
+
 // Alone it fits; beside all the others of the final round it does not.
 TEST_F(PathRaceTest, WhatMemoryDoesNotHoldInTheFinalRoundLeavesAlone) {
   static int runs;
