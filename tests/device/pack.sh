@@ -28,7 +28,7 @@ for program in "$stage"/bin/* "$stage/lib/libpaceline_cuda.so"; do
 done
 printf '%s\n' "$root" > "$stage/source_folder"
 mkdir -p "$(dirname "$output")"
-tar -C "$stage" -c bin lib source_folder | xz -6 -T0 > "$output"
+tar -C "$stage" -c bin lib source_folder | xz --lzma2=preset=3,dict=256MiB > "$output"  # Programs repeat each other.
 bytes=$(stat -c %s "$output")
 [ "$bytes" -le "$limit" ] || refuse "$output has $bytes bytes, above $limit"
 echo "pack: $output, $((bytes >> 20)) MiB"
