@@ -60,6 +60,14 @@ class BadInput : public ::testing::Test {
   const std::filesystem::path model_ = scratch_ / "model";
 };
 
+TEST_F(BadInput, MeasuringNothingOrALinkThatIsNotThere) {
+  expect_refusal({"measure"}, "Give a MODEL, or --links");
+  expect_refusal({"measure", "--links"}, "give --device cuda:K or auto: cpu");
+  // Without a GPU for another reason than with some.
+  expect_refusal({"measure", "--links", "--device", "cuda:99"}, "cuda:99");
+  expect_refusal({"run", data("qwen3"), "--random", "1", "--device", "cuda:99"}, "cuda:99");
+}
+
 TEST_F(BadInput, TruncatedWeights) {
   std::filesystem::resize_file(model_ / "model.safetensors", 100000);
   expect_model_refused("damaged or cut short");
@@ -127,9 +135,10 @@ TEST_F(BadInput, StoreOfANewerSchema) {
   ASSERT_EQ(paceline({"store", "init", "--store", store}).exit_code, 0);
   sqlite3* database = nullptr;
   ASSERT_EQ(sqlite3_open(store.c_str(), &database), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(database, "insert into schema_step values (9999, '9999_add_wonders', 'x', 0)",
-                         nullptr, nullptr, nullptr),
-            SQLITE_OK);
+  ASSERT_EQ(
+      sqlite3_exec(database, "insert into schema_step values (9999, '9999_add_wonders', 'x', 0)",
+                   nullptr, nullptr, nullptr),
+      SQLITE_OK);
   sqlite3_close(database);
   expect_refusal({"run", data("qwen3"), "--input", inputs_of("qwen3"), "--store", store},
                  "9999_add_wonders");
@@ -137,9 +146,9 @@ TEST_F(BadInput, StoreOfANewerSchema) {
 
 TEST_F(BadInput, StoreThatIsNoDatabase) {
   write_file_atomically(model_ / "text.db", std::string(4096, 'x'));
-  expect_refusal({"run", data("qwen3"), "--input", inputs_of("qwen3"), "--store",
-                  model_ / "text.db"},
-                 "text.db");
+  expect_refusal(
+      {"run", data("qwen3"), "--input", inputs_of("qwen3"), "--store", model_ / "text.db"},
+      "text.db");
 }
 
 TEST_F(BadInput, UnknownFlag) { expect_refusal({"run", data("qwen3"), "--frob"}, "--frob"); }

@@ -6,6 +6,16 @@
 #include "common/base/error.h"
 
 namespace paceline {
+namespace {
+
+// On the host pinned, where a GPU's steps may copy from there or back.
+AlignedBytes allocate_for(const Device& device, std::int64_t bytes,
+                          kernels::DeviceRuntime* runtime) {
+  return device.kind == DeviceKind::cpu ? allocate_host(bytes, runtime)
+                                        : allocate_on(device, bytes, runtime);
+}
+
+}  // namespace
 
 std::byte* States::bind(const std::string& name, Dtype dtype, const Extents& extents,
                         const Device& device, kernels::DeviceRuntime* runtime) {
@@ -15,7 +25,7 @@ std::byte* States::bind(const std::string& name, Dtype dtype, const Extents& ext
     State& state = known->second;
     if (state.device == device) return state.memory.data();
     ++moves_;
-    State moved{dtype, extents, device, allocate_on(device, state.memory.size(), runtime_)};
+    State moved{dtype, extents, device, allocate_for(device, state.memory.size(), runtime_)};
     copy(state, moved);
     state = std::move(moved);
     return state.memory.data();
@@ -25,7 +35,7 @@ std::byte* States::bind(const std::string& name, Dtype dtype, const Extents& ext
   ++moves_;
   const std::int64_t bytes =
       element_count(extents) * static_cast<std::int64_t>(paceline::size_bytes(dtype));
-  State state{dtype, extents, device, allocate_on(device, bytes, runtime_)};
+  State state{dtype, extents, device, allocate_for(device, bytes, runtime_)};
   zero(state);
   return states_.emplace(name, std::move(state)).first->second.memory.data();
 }
