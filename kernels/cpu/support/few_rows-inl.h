@@ -35,12 +35,16 @@ HWY_INLINE void add_products(const T* x, const T* weight, std::int64_t stride,
 
 inline constexpr std::int64_t line_halves = 32;  // As many fill a line of a cache.
 
-// Asks for what lies at the same place in the next rows of a weight, as many as are under way: what
-// a processor fetches by itself ends with each page, and so do rows of halves.
+// Asks for what lies at the same place in the next rows of a weight, as many as are under way, to
+// be in a second-level cache: what a processor fetches by itself ends with each page, and so do rows
+// of halves. And for what comes a few lines later in these rows, to be in the first-level one.
 template <int columns, typename T>
 HWY_INLINE void ask_for_next(const T* weight, std::int64_t stride) {
   HWY_UNROLL(8)
-  for (int j = columns; j < 2 * columns; ++j) __builtin_prefetch(weight + j * stride, 0, 2);
+  for (int j = 0; j < columns; ++j) {
+    __builtin_prefetch(weight + (columns + j) * stride, 0, 2);
+    __builtin_prefetch(weight + j * stride + 8 * line_halves, 0, 3);
+  }
 }
 
 // results[i][column - begin + j] = the product of row row + i of x and row column + j of the
