@@ -37,7 +37,7 @@ class Chosen {
         operands_(ops::all_ops().get(workload.op), workload_, /*seed=*/1),
         stage_(open_cuda_stage(/*device=*/0, workload_, operands_)),
         instance_(stage_->open(kernel)) {
-    Rival rival;
+    TimedRival rival;
     rival.sample = [this](int calls) { return instance_->sample(Regime::hot, calls, false); };
     calls_ = std::min(calls_for(rival, sample_seconds), 200);
   }

@@ -19,7 +19,7 @@ constexpr double clearly_behind = 1.2;
 constexpr int blocks_for_interval = 6;
 constexpr int calls_max = 1'000'000;
 
-void take_block(Rival& rival, std::int32_t block) {
+void take_block(TimedRival& rival, std::int32_t block) {
   for (int i = 0; i < rival.samples_per_block; ++i) {
     const TimedSample sample = rival.sample(rival.calls);
     const double seconds = sample.seconds / rival.calls;
@@ -33,13 +33,13 @@ void take_block(Rival& rival, std::int32_t block) {
 }
 
 // Also of a rival whose samples were all disturbed, so that it is not taken for a fast one.
-double typical_seconds(const Rival& rival) {
+double typical_seconds(const TimedRival& rival) {
   std::vector<double> seconds = rival.samples_s;
   for (const auto& discarded : rival.discarded) seconds.push_back(discarded.seconds);
   return summary_of(seconds).median_s;
 }
 
-bool is_settled(const Rival& rival, const MeasureBudget& budget, std::int32_t block) {
+bool is_settled(const TimedRival& rival, const MeasureBudget& budget, std::int32_t block) {
   if (block >= budget.blocks_max) return true;
   const Summary summary = rival.summary();
   return summary.blocks >= blocks_for_interval &&
@@ -47,7 +47,7 @@ bool is_settled(const Rival& rival, const MeasureBudget& budget, std::int32_t bl
 }
 
 // By the blocks in which both have samples.
-double noise_between(const Rival& a, const Rival& b) {
+double noise_between(const TimedRival& a, const TimedRival& b) {
   const auto of_b = block_medians(b.samples_s, b.blocks);
   std::vector<double> left;
   std::vector<double> right;
@@ -63,22 +63,23 @@ double noise_between(const Rival& a, const Rival& b) {
 }
 
 // The index of the best. Those far behind it run no longer; its twin, put last, does.
-std::size_t screen(std::vector<Rival>& rivals, std::vector<std::size_t>& running) {
+std::size_t screen(std::vector<TimedRival>& rivals, std::vector<std::size_t>& running) {
   std::vector<double> seconds;
-  for (const Rival& rival : rivals) seconds.push_back(typical_seconds(rival));
+  for (const TimedRival& rival : rivals) seconds.push_back(typical_seconds(rival));
   const std::size_t best = std::ranges::min_element(seconds) - seconds.begin();
   std::erase_if(running, [&](std::size_t i) { return seconds[i] > far_behind * seconds[best]; });
-  const Rival& original = rivals[best];
-  Rival twin{.sample = original.sample,
-             .calls = original.calls,
-             .samples_per_block = original.samples_per_block};
+  const TimedRival& original = rivals[best];
+  TimedRival twin{.sample = original.sample,
+                  .calls = original.calls,
+                  .samples_per_block = original.samples_per_block};
   running.push_back(rivals.size());
   rivals.push_back(std::move(twin));
   return best;
 }
 
 // Those whose interval lies clearly above the best one's run no longer; its twin, the last, does.
-void retire(const std::vector<Rival>& rivals, std::size_t best, std::vector<std::size_t>& running) {
+void retire(const std::vector<TimedRival>& rivals, std::size_t best,
+            std::vector<std::size_t>& running) {
   const Summary ahead = rivals[best].summary();
   if (ahead.blocks < blocks_for_interval) return;
   std::erase_if(running, [&](std::size_t i) {
@@ -90,7 +91,7 @@ void retire(const std::vector<Rival>& rivals, std::size_t best, std::vector<std:
 
 }  // namespace
 
-Race race(std::vector<Rival> rivals, const MeasureBudget& budget, std::uint64_t seed) {
+Race race(std::vector<TimedRival> rivals, const MeasureBudget& budget, std::uint64_t seed) {
   Random random(seed);
   const std::int64_t end_ns = monotonic_ns() + budget.time.count();
   std::vector<std::size_t> running(rivals.size());
@@ -116,7 +117,7 @@ Race race(std::vector<Rival> rivals, const MeasureBudget& budget, std::uint64_t 
   return finished;
 }
 
-int calls_for(const Rival& rival, double seconds) {
+int calls_for(const TimedRival& rival, double seconds) {
   int calls = 1;
   for (;;) {
     const double taken = rival.sample(calls).seconds;

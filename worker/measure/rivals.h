@@ -11,9 +11,9 @@
 
 namespace paceline {
 
-// One contestant of a race: how a sample of it is taken (`calls` runs between two looks at the
-// clock), and what came out.
-struct Rival {
+// One rival of a race: how a sample of it is taken (`calls` runs between two looks at the clock),
+// and what came out.
+struct TimedRival {
   std::function<TimedSample(int calls)> sample;
   int calls = 1;  // For each sample.
   int samples_per_block = 1;
@@ -30,12 +30,12 @@ struct Rival {
 // is the noise floor. Ends when each rival's interval
 // is tight enough or the budget is spent.
 struct Race {
-  std::vector<Rival> rivals;
+  std::vector<TimedRival> rivals;
   double noise_floor = 0;  // The farthest end of the interval of the twins' ratio from 1.
 };
-Race race(std::vector<Rival> rivals, const MeasureBudget& budget, std::uint64_t seed);
+Race race(std::vector<TimedRival> rivals, const MeasureBudget& budget, std::uint64_t seed);
 
 // So many calls that a sample takes `seconds`, within reason, from trying it out.
-int calls_for(const Rival& rival, double seconds);
+int calls_for(const TimedRival& rival, double seconds);
 
 }  // namespace paceline

@@ -77,8 +77,8 @@ class Sitting {
   void screen_first_calls();
   const Kernel* plain_kernel() const;
   std::vector<SittingResult> time_in(Regime regime);
-  Rival make_rival(Candidate& candidate, Regime regime);
-  void judge(const Race& race, const Rival& rival, bool narrows, Measurement& measurement) const;
+  TimedRival make_rival(Candidate& candidate, Regime regime);
+  void judge(const Race& race, const TimedRival& rival, bool narrows, Measurement& measurement) const;
   std::optional<std::string> implausible(const Measurement& measurement, bool narrows) const;
   std::optional<double> clock_now() const;
   Measurement describe(const Candidate& candidate, Regime regime) const;
@@ -201,8 +201,8 @@ void Sitting::screen_first_calls() {
   }
 }
 
-Rival Sitting::make_rival(Candidate& candidate, Regime regime) {
-  Rival rival;
+TimedRival Sitting::make_rival(Candidate& candidate, Regime regime) {
+  TimedRival rival;
   const bool fills_caches = candidate.first_call_s > warm_call_seconds;
   rival.sample = [this, &candidate, regime, fills_caches](int calls) {
     begin_step_(candidate.index);
@@ -230,7 +230,7 @@ std::vector<SittingResult> Sitting::time_in(Regime regime) {
   activity_ = begin;
   const auto clock_before = clock_now();
 
-  std::vector<Rival> rivals;
+  std::vector<TimedRival> rivals;
   std::vector<Candidate*> racing;
   for (Candidate& candidate : candidates_) {
     if (!candidate.may_race()) continue;
@@ -259,7 +259,7 @@ std::vector<SittingResult> Sitting::time_in(Regime regime) {
     if (place != racing.end()) {
       judge(finished, finished.rivals[place - racing.begin()], narrows, measurement);
     } else if (candidate.outcome == Outcome::ok) {
-      Rival alone;
+      TimedRival alone;
       alone.samples_s = {candidate.first_call_s};
       alone.blocks = {0};
       judge(finished, alone, narrows, measurement);
@@ -287,7 +287,7 @@ Measurement Sitting::describe(const Candidate& candidate, Regime regime) const {
   return measurement;
 }
 
-void Sitting::judge(const Race& race, const Rival& rival, bool narrows,
+void Sitting::judge(const Race& race, const TimedRival& rival, bool narrows,
                     Measurement& measurement) const {
   measurement.samples_s = rival.samples_s;
   measurement.blocks = rival.blocks;

@@ -16,7 +16,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 // Takes no time to run and tells the one given, each time off by up to `spread` of it.
-Rival pretend(double seconds, double spread = 0, std::string disturbance = "") {
+TimedRival pretend(double seconds, double spread = 0, std::string disturbance = "") {
   auto random = std::make_shared<Random>(1);
   return {.sample = [=](int calls) -> TimedSample {
     return {calls * seconds * (1 + random->uniform(0, spread)), disturbance};
@@ -50,7 +50,7 @@ TEST(Race, RetiresWhoIsClearlyBehind) {
 
 TEST(Race, TakesTwoBlocksOfEachWhateverTheyCost) {
   const Race finished = race({pretend(1e-3), pretend(1e-3)}, {.time = 0s}, 1);
-  for (const Rival& rival : finished.rivals) EXPECT_EQ(rival.summary().blocks, 2);
+  for (const TimedRival& rival : finished.rivals) EXPECT_EQ(rival.summary().blocks, 2);
 }
 
 TEST(Race, FindsTheNoiseOfOneKernelAgainstItself) {
