@@ -16,6 +16,8 @@ struct StartReport {
   double first_run_s = 0;
   std::optional<double> first_result_s;  // Since the program was started; nullopt: unavailable.
   bool is_plan_cached = false;
+  bool is_first_as_they_lie =
+      false;  // The first run read the weights unpacked; then came the rest.
   PreparedAccount prepared;
 };
 

@@ -61,15 +61,16 @@ void ReadAhead::read_all() {
   }
 }
 
-std::unique_ptr<ReadAhead> read_ahead_of(
-    const std::map<std::string, Tensor, std::less<>>& weights) {
+std::unique_ptr<ReadAhead> read_ahead_of(const std::map<std::string, Tensor, std::less<>>& weights,
+                                         bool stays) {
   std::vector<std::span<const std::byte>> ranges;
   for (const auto& [name, tensor] : weights) {
     ranges.emplace_back(tensor.as<const std::byte>(), tensor.size_bytes());
   }
   std::ranges::sort(ranges, std::less<>(), [](const auto& range) { return range.data(); });
   return std::make_unique<ReadAhead>(
-      std::move(ranges), ReadAhead::Options{.window_bytes = available_memory_bytes() / 2});
+      std::move(ranges),
+      ReadAhead::Options{.window_bytes = available_memory_bytes() / 2, .stays = stays});
 }
 
 }  // namespace paceline

@@ -56,7 +56,8 @@ class ReadAhead {
 };
 
 // Has weights read before it is known what will be done with them: in the order in which they lie
-// in their files, and no more of them than half of the memory that there is.
-std::unique_ptr<ReadAhead> read_ahead_of(const std::map<std::string, Tensor, std::less<>>& weights);
+// in their files, and no more of them than half of the memory that there is. `stays` as in Options.
+std::unique_ptr<ReadAhead> read_ahead_of(const std::map<std::string, Tensor, std::less<>>& weights,
+                                         bool stays = false);
 
 }  // namespace paceline
