@@ -165,7 +165,10 @@ struct Session::Impl {
   void bind_changed(const Bindings& bindings) {
     for (const std::int32_t weight : symbolic_weights) sources.check_weight(weight, bindings);
     changed_tensors.clear();
-    if (needs_other_memory()) {
+    // What a captured copy knows of its operands' memory does not outlive it, be the next one at
+    // the same address.
+    const bool has_other_memory = needs_other_memory();
+    if (has_other_memory) {
       bind_memory(false);
       for (std::size_t i = 0; i < views.size(); ++i) renew_view(static_cast<std::int32_t>(i));
       steps.set_workspaces(find_workspaces());
@@ -175,7 +178,7 @@ struct Session::Impl {
       }
     }
     steps.rebind(bindings, dims, views, changed_tensors);
-    runner->changed(steps.changed());
+    has_other_memory ? runner->all_changed() : runner->changed(steps.changed());
   }
 
   // A slot outgrows its room, or an input or state has another type or place.
