@@ -20,6 +20,7 @@
 #include "worker/compile/compile.h"
 #include "worker/dispatch/dispatch.h"
 #include "worker/generate/generator.h"
+#include "worker/generate/greedy.h"
 
 namespace paceline {
 namespace {
@@ -30,10 +31,12 @@ struct Arguments {
   double tolerance = 1e-4;
   std::string store = "none";
   bool takes_unmeasured = false;
+  bool searches = false;
   int threads = 1;
   std::string device = "cpu";
   std::int64_t prompt = 64;
   std::int64_t new_tokens = 16;
+  int rounds = 5;
   int profile = 0;
 };
 
@@ -67,14 +70,14 @@ class Bench {
   void run() {
     print_memory("start");
     const std::int64_t start_ns = monotonic_ns();
-    const Model model = load_model(arguments_.gguf.empty() ? arguments_.folder : arguments_.gguf,
-                                   {.form = ModelForm::generate});
+    Model model = load_model(arguments_.gguf.empty() ? arguments_.folder : arguments_.gguf,
+                             {.form = ModelForm::generate});
+    if (devices_.cuda) model.graph = greedy_form(model.graph, ops::all_ops());
     fmt::print("loaded in {:.1f} ms\n", 1e-6 * static_cast<double>(monotonic_ns() - start_ns));
     print_memory("loaded");
-    const Graph graph = prepare(model.graph, ops::all_ops(), kernels_);
     const auto states = std::make_shared<States>();
-    Session prompt = session(model, graph, states, arguments_.prompt, 0);
-    Session token = session(model, graph, states, 1, arguments_.prompt);
+    Session prompt = session(model, states, arguments_.prompt, 0);
+    Session token = session(model, states, 1, arguments_.prompt);
     fmt::print("ready in {:.1f} ms\n", 1e-6 * static_cast<double>(monotonic_ns() - start_ns));
     print_memory("compiled");
     generate(prompt, token, model);
@@ -86,8 +89,8 @@ class Bench {
   }
 
  private:
-  Session session(const Model& model, const Graph& graph, std::shared_ptr<States> states,
-                  std::int64_t count, std::int64_t past) {
+  Session session(const Model& model, std::shared_ptr<States> states, std::int64_t count,
+                  std::int64_t past) {
     const Bindings bindings = {{"B", 1},
                                {"N", count},
                                {"past", past},
@@ -97,9 +100,12 @@ class Bench {
                                            .takes_unmeasured = arguments_.takes_unmeasured},
                                 .threads = arguments_.threads,
                                 .regime = devices_.cuda ? Regime::cold : Regime::hot});
-    const Decision decision = dispatcher.decide(graph, bindings);
-    Plan plan = compile(decision.path, ops::all_ops(), kernels_, bindings,
-                        {.threads = arguments_.threads});
+    const Graph graph =
+        prepare(form_for(model.graph, ops::all_ops(), bindings), ops::all_ops(), kernels_);
+    const Decision decision = arguments_.searches ? dispatcher.dispatch(graph, bindings).decision
+                                                  : dispatcher.decide(graph, bindings);
+    Plan plan =
+        compile(decision.path, ops::all_ops(), kernels_, bindings, {.threads = arguments_.threads});
     return Session(std::move(plan), ops::all_ops(), kernels_, model.weights,
                    {.threads = arguments_.threads, .states = std::move(states)});
   }
@@ -113,16 +119,32 @@ class Bench {
         .new_tokens_max = arguments_.new_tokens, .sampling = {}, .on_token = [&](std::int64_t) {
           arrivals_ns.push_back(monotonic_ns());
         }};
-    generator.generate(prompt, options);  // Touches the weights once.
-    arrivals_ns.clear();
-    const std::int64_t start_ns = monotonic_ns();
-    generator.generate(prompt, options);
-    const double prompt_s = 1e-9 * static_cast<double>(arrivals_ns.front() - start_ns);
-    const double decode_s = 1e-9 * static_cast<double>(arrivals_ns.back() - arrivals_ns.front());
-    fmt::print("threads {}: prompt of {} tokens {:.1f} tokens/s, decode {:.2f} tokens/s\n",
-               arguments_.threads, arguments_.prompt,
-               static_cast<double>(arguments_.prompt) / prompt_s,
-               static_cast<double>(arrivals_ns.size() - 1) / decode_s);
+    generator.generate(prompt, options);  // Touches the weights once, and captures what it can.
+    std::vector<double> prompts_ms, tokens_ms;
+    for (int round = 0; round < arguments_.rounds; ++round) {
+      arrivals_ns.assign(1, monotonic_ns());
+      generator.generate(prompt, options);
+      std::vector<double> steps_ms;
+      for (std::size_t i = 1; i < arrivals_ns.size(); ++i) {
+        steps_ms.push_back(1e-6 * static_cast<double>(arrivals_ns[i] - arrivals_ns[i - 1]));
+      }
+      prompts_ms.push_back(steps_ms.front());
+      tokens_ms.insert(tokens_ms.end(), steps_ms.begin() + 1, steps_ms.end());
+    }
+    fmt::print("threads {}\n", arguments_.threads);
+    print_times(fmt::format("prompt of {} tokens", arguments_.prompt), prompts_ms,
+                static_cast<double>(arguments_.prompt));
+    print_times(fmt::format("token {} to {}", arguments_.prompt + 1,
+                            arguments_.prompt + arguments_.new_tokens - 1),
+                tokens_ms, 1);
+  }
+
+  static void print_times(const std::string& what, std::vector<double> ms, double tokens) {
+    if (ms.empty()) return;
+    std::ranges::sort(ms);
+    const double median = ms[ms.size() / 2];
+    fmt::print("{:<24} {:9.3f} ms [{:.3f}, {:.3f}] {:9.2f} tokens/s\n", what, median, ms.front(),
+               ms.back(), 1e3 * tokens / median);
   }
 
   // What the steps of one run take, summed over those with one kernel and one type of result.
@@ -169,13 +191,17 @@ int main(int argc, char** argv) {
   app.add_option("--folder", arguments.folder, "Where the model is, or is written to");
   app.add_option("--gguf", arguments.gguf, "A GGUF file in place of the folder");
   app.add_option("--tolerance", arguments.tolerance, "Largest relative error of a kernel");
+  app.add_flag("--search", arguments.searches,
+               "Plans as `generate` chooses them: races, then searched programs");
   app.add_flag("--takes-unmeasured", arguments.takes_unmeasured,
                "Also kernels of fewer bits that nobody has measured");
   app.add_option("--store", arguments.store, "Store to choose by, or none");
   app.add_option("--threads", arguments.threads, "Threads");
   app.add_option("--device", arguments.device, "cpu, cuda:K or auto");
   app.add_option("--prompt", arguments.prompt, "Prompt tokens");
-  app.add_option("--new", arguments.new_tokens, "New tokens");
+  app.add_option("--new", arguments.new_tokens, "New tokens")->check(CLI::Range(1, 1000000));
+  app.add_option("--rounds", arguments.rounds, "Sequences that are timed")
+      ->check(CLI::Range(1, 1000));
   app.add_option("--profile", arguments.profile, "Runs of which the steps' medians are shown");
   CLI11_PARSE(app, argc, argv);
   if (arguments.gguf.empty()) paceline::test::write_random_qwen3(arguments.folder, {}, 1);
