@@ -87,7 +87,7 @@ stage_tuned_decode() {
   generate /tmp/qwen3-0.6b --tokens "$(prompt_of 1024)" --max-new 65 --tolerance 2e-2
   generate /tmp/qwen3-0.6b --tokens "$(prompt_of 1024)" --max-new 65 --tolerance 2e-2 --no-search
   "$bin/bench_language_model" --folder /tmp/qwen3-0.6b --device cuda:0 --store "$PACELINE_STORE" --tolerance 2e-2 \
-    --prompt 1024 --new 65 --profile 5
+    --prompt 1024 --new 65 --search --profile 5
 }
 # Equivalent programs of a token's plan, raced whole; then generation by the winner.
 stage_raced_decode() {
