@@ -29,32 +29,38 @@ namespace paceline::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-// Tiles [tiles.begin, tiles.end) of one image.
+// Tiles [tiles.begin, tiles.end) of one image: first all of them are gathered, on one thread or
+// several, into `panels`, then blocks of the result are computed, each thread with sums of its own.
 class WinogradTiles {
  public:
   WinogradTiles(const WinogradBlocks<float>& conv, std::int64_t batch, const Range& tiles,
-                float* workspace)
+                float* panels)
       : conv_(conv),
         bounds_(conv.activation),
         batch_(batch),
         first_(tiles.begin),
         count_(tiles.end - tiles.begin),
-        panels_(workspace),
-        sums_(panels_ + winograd_places * conv.depth * count_ * channel_block) {
-    for (std::int64_t t = 0; t < count_; ++t) is_finite_[t] = gather(t);
+        panels_(panels) {}
+
+  static std::int64_t panel_floats(const WinogradBlocks<float>& conv, std::int64_t tiles) {
+    return winograd_places * conv.depth * tiles * channel_block;
+  }
+  static std::int64_t sum_floats(std::int64_t tiles) {
+    return winograd_places * tile_blocks_max * tiles * channel_block;
   }
 
-  static std::int64_t floats(const WinogradBlocks<float>& conv, std::int64_t tiles) {
-    return winograd_places * (conv.depth + tile_blocks_max) * tiles * channel_block;
+  std::int64_t count() const { return count_; }
+  // Some of the `count()`.
+  void gather(const Range& some) {
+    for (std::int64_t t = some.begin; t < some.end; ++t) is_finite_[t] = gather(t);
   }
-
   // Blocks [rows.begin, rows.end) of the result.
-  void run(const Range& rows) const {
+  void run(const Range& rows, float* sums) const {
     for (std::int64_t row = rows.begin; row < rows.end;) {
       const int blocks = rows.end - row >= tile_blocks_max ? tile_blocks_max : 1;
-      for (int place = 0; place < winograd_places; ++place) multiply(row, blocks, place);
+      for (int place = 0; place < winograd_places; ++place) multiply(row, blocks, place, sums);
       for (int i = 0; i < blocks; ++i) {
-        for (std::int64_t t = 0; t < count_; ++t) finish(row + i, i, t);
+        for (std::int64_t t = 0; t < count_; ++t) finish(row + i, i, t, sums);
       }
       row += blocks;
     }
@@ -89,12 +95,12 @@ class WinogradTiles {
     return sum_of_lanes(strange) == 0;
   }
 
-  void multiply(std::int64_t row, int blocks, int place) const {
+  void multiply(std::int64_t row, int blocks, int place, float* all_sums) const {
     constexpr std::int64_t square = channel_block * channel_block;
     constexpr float infinity = std::numeric_limits<float>::infinity();
     alignas(64) static constexpr float zeros[2 * channel_block] = {};
     const float* panel = panels_ + place * conv_.depth * count_ * channel_block;
-    float* sums = sums_ + place * tile_blocks_max * count_ * channel_block;
+    float* sums = all_sums + place * tile_blocks_max * count_ * channel_block;
     const TileFilters filters{
         .first = conv_.filters + (row * winograd_places + place) * conv_.depth * square,
         .stride = winograd_places * conv_.depth * square,
@@ -124,12 +130,12 @@ class WinogradTiles {
   }
 
   // Tile t of block `row`, whose sums are number `i` of those that were multiplied.
-  void finish(std::int64_t row, int i, std::int64_t t) const {
+  void finish(std::int64_t row, int i, std::int64_t t, const float* all_sums) const {
     const std::int64_t tile = first_ + t, step = tile_blocks_max * count_ * channel_block;
     const std::int64_t height = conv_.height(tile), width = conv_.width(tile);
     float* out = conv_.result(batch_, row, tile);
     for (std::int64_t lane = 0; lane < channel_block; lane += lane_count) {
-      const float* sums = sums_ + (i * count_ + t) * channel_block + lane;
+      const float* sums = all_sums + (i * count_ + t) * channel_block + lane;
       Vector half[4][6];
       for (int k = 0; k < 6; ++k) {
         Vector m[6], four[4];
@@ -157,34 +163,63 @@ class WinogradTiles {
   const WinogradBlocks<float>& conv_;
   Bounds bounds_;
   std::int64_t batch_, first_, count_;
-  float *panels_, *sums_;
+  float* panels_;
   bool is_finite_[tiles_max];
 };
+
+// Blocks of the result that belong to one of `shares`, in whole tiles of them.
+Range rows_of(std::int64_t rows, std::int64_t share, std::int64_t shares) {
+  const std::int64_t pairs = (rows + tile_blocks_max - 1) / tile_blocks_max;
+  return {pairs * share / shares * tile_blocks_max,
+          std::min(pairs * (share + 1) / shares * tile_blocks_max, rows)};
+}
+
+// Few tiles: threads gather them together, then each takes blocks of the result, with its part of
+// the filters.
+void run_by_rows(const WinogradBlocks<float>& conv, std::int64_t cuts, int threads,
+                 float* workspace) {
+  const std::int64_t tiles = conv.tiles(), most = (tiles + cuts - 1) / cuts;
+  float* sums = workspace + WinogradTiles::panel_floats(conv, most);
+  for (std::int64_t i = 0; i < conv.batches * cuts; ++i) {
+    const std::int64_t cut = i % cuts;
+    WinogradTiles part(conv, i / cuts, {tiles * cut / cuts, tiles * (cut + 1) / cuts}, workspace);
+    parallel_ranges(part.count(), conv.depth * winograd_places * channel_block, threads,
+                    [&](std::int64_t begin, std::int64_t end) {
+                      part.gather({begin, end});
+                    });
+    parallel_ranges(threads, conv.depth * conv.rows * channel_block * most * 8 / threads, threads,
+                    [&](std::int64_t begin, std::int64_t end) {
+                      float* own = sums + workspace_part(threads) * WinogradTiles::sum_floats(most);
+                      for (std::int64_t share = begin; share < end; ++share) {
+                        part.run(rows_of(conv.rows, share, threads), own);
+                      }
+                    });
+  }
+}
 
 void run_winograd(const Call& call) {
   const WinogradBlocks<float> conv(call);
   const std::int64_t tiles = conv.tiles(), threads = call.threads;
+  auto* workspace = static_cast<float*>(call.workspace);
   if (conv.batches * conv.rows * tiles == 0) return;
   const std::int64_t each = std::clamp<std::int64_t>(
       panel_floats_max / (winograd_places * std::max<std::int64_t>(conv.depth, 1) * channel_block),
       1, tiles_max);
   std::int64_t cuts = (tiles + each - 1) / each;
-  // With few tiles the blocks of the result are shared out, else the tiles.
-  const std::int64_t shares = conv.batches * cuts < threads ? threads : 1;
-  if (shares == 1) cuts = std::min((cuts + threads - 1) / threads * threads, tiles);
+  if (conv.batches * cuts < threads) return run_by_rows(conv, cuts, call.threads, workspace);
+  cuts = std::min((cuts + threads - 1) / threads * threads, tiles);
   const std::int64_t most = (tiles + cuts - 1) / cuts;
-  const std::int64_t floats = (WinogradTiles::floats(conv, most) + 15) / 16 * 16;
-  const std::int64_t pairs = (conv.rows + tile_blocks_max - 1) / tile_blocks_max;
+  const std::int64_t panel_floats = WinogradTiles::panel_floats(conv, most);
+  const std::int64_t floats = panel_floats + WinogradTiles::sum_floats(most);
   parallel_ranges(
-      conv.batches * cuts * shares, conv.depth * conv.rows * channel_block * most * 8, call.threads,
+      conv.batches * cuts, conv.depth * conv.rows * channel_block * most * 8, call.threads,
       [&](std::int64_t begin, std::int64_t end) {
-        float* own = static_cast<float*>(call.workspace) + workspace_part(call.threads) * floats;
-        for (std::int64_t item = begin; item < end; ++item) {
-          const std::int64_t share = item % shares, cut = item / shares % cuts;
-          const Range rows{pairs * share / shares * tile_blocks_max,
-                           std::min(pairs * (share + 1) / shares * tile_blocks_max, conv.rows)};
-          const Range part{tiles * cut / cuts, tiles * (cut + 1) / cuts};
-          WinogradTiles(conv, item / shares / cuts, part, own).run(rows);
+        float* own = workspace + workspace_part(call.threads) * floats;
+        for (std::int64_t i = begin; i < end; ++i) {
+          const std::int64_t cut = i % cuts;
+          WinogradTiles part(conv, i / cuts, {tiles * cut / cuts, tiles * (cut + 1) / cuts}, own);
+          part.gather({0, part.count()});
+          part.run({0, conv.rows}, own + panel_floats);
         }
       });
 }

@@ -51,7 +51,7 @@ class BlockedChunk {
         sweep_(sweep),
         bounds_(conv.activation),
         batch_(batch),
-        strips_{chunk * sweep.strips_each, std::min((chunk + 1) * sweep.strips_each, sweep.strips)},
+        strips_(sweep.strips_of(chunk)),
         x_(conv.x + batch * conv.depth * conv.in() * conv.lanes()),
         pixels_((strips_.end - strips_.begin - 1) * sweep.width + sweep.pixels(strips_.end - 1)),
         asks_ahead_(pixels_ <= asking_pixels_max) {

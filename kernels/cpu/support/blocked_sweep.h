@@ -14,10 +14,10 @@ inline constexpr std::int64_t chunk_floats_max = 256 * 1024;
 
 struct BlockedSweep {
   std::int64_t strips, width, last_width;  // The last strip may be shorter.
-  std::int64_t strips_each, chunks;
-  std::int64_t together;  // Strips so short that a tile takes two of them.
-  std::int64_t shares;    // Of the result's blocks, which threads take beside each other.
-  bool is_padded;         // x is copied with its padding, chunk by chunk; else read where it lies.
+  std::int64_t strips_each, chunks;        // Of a chunk, at most.
+  std::int64_t together;                   // Strips so short that a tile takes two of them.
+  std::int64_t shares;  // Of the result's blocks, which threads take beside each other.
+  bool is_padded;       // x is copied with its padding, chunk by chunk; else read where it lies.
   // Of the rows that a strip begins with, the columns of a row, and from plane to plane. Where x is
   // copied, planes are as high as a chunk needs.
   std::int64_t rows_each, columns, plane;
@@ -47,12 +47,18 @@ struct BlockedSweep {
     chunks = (strips + strips_each - 1) / strips_each;
     shares = share_rows(conv, row_blocks, threads) ? threads : 1;
     if (shares == 1) chunks = (chunks + threads - 1) / threads * threads;
+    chunks = std::min(chunks, (strips + together - 1) / together);
     strips_each = ((strips + chunks - 1) / chunks + together - 1) / together * together;
-    chunks = (strips + strips_each - 1) / strips_each;
     plane = conv.in() * conv.lanes();
     if (is_padded) plane = ((strips_each - 1) * rows_each + reach(down)) * columns * conv.lanes();
   }
 
+  // Chunks are as even as strips that go together allow.
+  Range strips_of(std::int64_t chunk) const {
+    const std::int64_t count = (strips + together - 1) / together;
+    return {count * chunk / chunks * together,
+            std::min(count * (chunk + 1) / chunks * together, strips)};
+  }
   std::int64_t pixels(std::int64_t strip) const { return strip + 1 == strips ? last_width : width; }
   // Elements between the rows of neighbouring strips.
   std::int64_t strip_stride(std::int64_t lanes) const { return rows_each * columns * lanes; }
