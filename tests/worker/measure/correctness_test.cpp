@@ -64,7 +64,7 @@ Checked check_kernel(const Workload& workload, const Kernel& checked, const Kern
   const Op& op = ops::all_ops().get("matmul");
   Operands operands(op, workload, 1);
   const auto stage = open_cpu_stage(workload, operands, 1);
-  Correctness correctness(op, workload, operands, *stage, DeviceKind::cpu, plain, 1, 1);
+  Correctness correctness(op, workload, operands, *stage, Device{}, plain, 1, 1);
   EXPECT_EQ(correctness.method(), expected_method);
   return correctness.check(checked);
 }
@@ -100,7 +100,7 @@ TEST(Correctness, ComparesInFullWithTheFirstKernelThatPassed) {
   const Op& op = ops::all_ops().get("matmul");
   Operands operands(op, workload, 1);
   const auto stage = open_cpu_stage(workload, operands, 1);
-  Correctness correctness(op, workload, operands, *stage, DeviceKind::cpu, nullptr, 1, 1);
+  Correctness correctness(op, workload, operands, *stage, Device{}, nullptr, 1, 1);
   EXPECT_FALSE(correctness.check(kernel(matmul<double>)).wrong);
   EXPECT_FALSE(correctness.check(kernel(matmul<float>)).wrong);
   EXPECT_TRUE(correctness.check(kernel(matmul_wrong_beyond_512_rows)).wrong);
