@@ -123,8 +123,10 @@ TEST(LostContext, IsAnErrorAndNothingHangs) {
     const kernels::DeviceBytes memory = runtime->allocate(0, 1024);
     const TensorView view = TensorView::dense(memory.get(), Dtype::f32, {256});
     const TensorView operands[] = {view};
+    const auto prepared = abs_kernel().prepare({}, {});
     abs_strays({.inputs = operands,
                 .outputs = operands,
+                .prepared = prepared.get(),
                 .stream = queue->stream(),
                 .fault = queue->fault()});
     int lost = 0;
