@@ -131,8 +131,13 @@ void Steps::rebind(const Bindings& bindings, const DimTable& dims,
   for (const std::int32_t index : touched_) {
     const bool stays = changed_late_alone(index, views);
     resolve(index, views);
-    refresh(index, bindings);
-    if (!stays) changed_.push_back(index);
+    if (stays) {
+      check_divisible(index, bindings);
+      loaded_[index].has_other_operands = false;
+    } else {
+      refresh(index, bindings);
+      changed_.push_back(index);
+    }
   }
   touched_.clear();
 }
@@ -191,16 +196,20 @@ bool Steps::changed_late_alone(std::size_t index, std::span<const TensorView> vi
          std::ranges::all_of(instruction.outputs, stays);
 }
 
+void Steps::check_divisible(std::size_t index, const Bindings& bindings) const {
+  const KernelInfo& info = loaded_[index].kernel->info;
+  if (info.accepts.divisible.empty()) return;
+  const Workload workload = workload_of(plan_, plan_.instructions[index], bindings);
+  if (const auto reason = refusal(info, workload)) {
+    throw unsupported("kernel {} {}: {}", info.name, *reason, workload.to_text());
+  }
+}
+
 void Steps::refresh(std::size_t index, const Bindings& bindings) {
   Loaded& loaded = loaded_[index];
   const Kernel& kernel = *loaded.kernel;
   const Plan::Instruction& instruction = plan_.instructions[index];
-  if (!kernel.info.accepts.divisible.empty()) {
-    const Workload workload = workload_of(plan_, instruction, bindings);
-    if (const auto reason = refusal(kernel.info, workload)) {
-      throw unsupported("kernel {} {}: {}", kernel.info.name, *reason, workload.to_text());
-    }
-  }
+  check_divisible(index, bindings);
   if (loaded.has_other_attributes && kernel.prepare) {
     loaded.prepared = kernel.prepare(loaded.attributes.bind(bindings), resources_of(instruction));
     steps_[index].call.prepared = loaded.prepared.get();

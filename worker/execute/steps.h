@@ -38,7 +38,8 @@ class Steps {
   void bind(const Bindings& bindings, std::span<const TensorView> views,
             std::span<void* const> workspaces);
   // Resolves anew what changed since: operands (`changed`, of plan.tensors), workspaces, attributes
-  // with changed symbols. After a throw, `bind` comes first.
+  // with changed symbols. A kernel whose late numbers alone changed is not bound again: it reads
+  // them while it runs. After a throw, `bind` comes first.
   void rebind(const Bindings& bindings, const DimTable& dims, std::span<const TensorView> views,
               std::span<const std::int32_t> changed);
   void set_workspaces(std::span<void* const> workspaces);
@@ -70,6 +71,7 @@ class Steps {
 
   void resolve(std::size_t index, std::span<const TensorView> views);
   void touch(std::int32_t index);
+  void check_divisible(std::size_t index, const Bindings& bindings) const;
   void refresh(std::size_t index, const Bindings& bindings);
 
   Resources resources_of(const Plan::Instruction& instruction) const;
