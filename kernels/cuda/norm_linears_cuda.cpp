@@ -1,41 +1,15 @@
 #include "kernels/cuda/device/few_rows.h"
 #include "kernels/cuda/device/few_rows_mma.h"
 #include "kernels/cuda/device/norm.h"
-#include "kernels/cuda/device/stream_rows.h"
 #include "kernels/cuda/support/info.h"
 #include "kernels/cuda/support/launch_check.h"
-#include "kernels/cuda/support/norm_products_call.h"
 #include "kernels/cuda/support/op_state.h"
+#include "kernels/cuda/support/stream_call.h"
 
 // A norm with the products behind it, and the gate: in one step for few rows (a token), else one
 // after the other through the workspace. Many rows are for norm_linears_cublaslt.
 namespace paceline::kernels::cuda {
 namespace {
-
-StreamArguments stream_arguments(const NormProductsCall& of) {
-  StreamArguments p{
-      .rows = of.rows,
-      .depth = of.depth,
-      .dtype = element_of(of.call.inputs[0].dtype),
-      .x = of.call.inputs[0].data,
-      .norm = of.call.inputs[1].data,
-      .epsilon = of.state.epsilon,
-      .weight_offset = of.state.weight_offset,
-      .part_count = static_cast<std::int32_t>(of.products.count),
-      .is_gated = of.state.is_gated,
-      .weights_last = true,
-      .activation = of.state.activation,
-  };
-  for (std::size_t i = 0; i < of.products.count; ++i) {
-    const std::size_t weight = of.products.weight(i);
-    p.parts[i] = {.weight = of.call.inputs[weight].data,
-                  .bias = of.bias(i),
-                  .out = of.state.is_gated ? of.call.outputs[0].data : of.call.outputs[i].data,
-                  .columns = of.columns(i)};
-    p.weights_last = p.weights_last && (of.call.lasting_inputs >> weight & 1) != 0;
-  }
-  return p;
-}
 
 void launch_product_of(const ProductArguments& p, const LaunchPlace& place) {
   if (takes_few_rows_mma(p)) return launch_few_rows_mma(p, place);

@@ -3,7 +3,7 @@
 #include "kernels/cuda/device/stream_blocks.h"
 #include "kernels/cuda/support/info.h"
 #include "kernels/cuda/support/launch_check.h"
-#include "kernels/cuda/support/product_call.h"
+#include "kernels/cuda/support/stream_call.h"
 
 // One to four rows times a weight, or one or two times blocks, whose first pieces come while the
 // kernels ahead still run. More rows, and operands that do not come in 16 bytes, are `unsupported`
@@ -12,24 +12,8 @@ namespace paceline::kernels::cuda {
 namespace {
 
 template <bool has_residual>
-StreamArguments stream_arguments(const Call& call) {
-  const ProductArguments p = linear_arguments(call, has_residual);
-  StreamArguments made{
-      .rows = p.rows,
-      .depth = p.depth,
-      .dtype = p.dtype,
-      .x = p.x,
-      .weights_last = (call.lasting_inputs >> 1 & 1) != 0,
-      .activation = p.activation,
-      .residual = p.residual,
-  };
-  made.parts[0] = {.weight = p.factor.data, .bias = p.bias, .out = p.out, .columns = p.columns};
-  return made;
-}
-
-template <bool has_residual>
 void bind(const Call& call) {
-  const StreamArguments p = stream_arguments<has_residual>(call);
+  const StreamArguments p = stream_arguments(call, has_residual);
   if (takes_stream_rows(p) || p.rows == 0 || p.parts[0].columns == 0) return;
   throw unsupported("stream_rows_cuda takes up to {} rows of 16 to 32768 bytes: {} of {} elements",
                     stream_rows_max, p.rows, p.depth);
@@ -37,7 +21,7 @@ void bind(const Call& call) {
 
 template <bool has_residual>
 void run(const Call& call) {
-  launch_stream_rows(stream_arguments<has_residual>(call), place_of(call));
+  launch_stream_rows(stream_arguments(call, has_residual), place_of(call));
   check_launch("stream_rows_cuda");
 }
 

@@ -195,8 +195,13 @@ struct Model {
   std::int64_t width, queries, keys, inner;
 };
 
-// The products of all layers, in one step each or in separate ones.
-void layers(Bench& bench, const Model& of, bool is_joint) {
+// Families whose members take the steps of a layer; no names: ten separate steps.
+struct Families {
+  const char *what, *norms, *products;
+};
+
+// The products of all layers.
+void layers(Bench& bench, const Model& of, const Families& by) {
   const Dtype dtype = Dtype::bf16;
   const auto row = [&](std::int64_t width) { return bench.operand(dtype, {1, width}); };
   const TensorView x = row(of.width), middle = row(of.width), normed = row(of.width);
@@ -218,11 +223,13 @@ void layers(Bench& bench, const Model& of, bool is_joint) {
                      wv = weight(of.keys, of.width), wo = weight(of.width, of.queries),
                      wg = weight(of.inner, of.width), wu = weight(of.inner, of.width),
                      wd = weight(of.width, of.inner);
-    if (is_joint) {
-      step("norm_linears_cuda.norm_linears", {x, norm, wq, wk, wv}, {q, k, v}, 0b11110);
-      step("stream_rows_cuda.linear_residual", {q, wo, x}, {middle}, 2);
-      step("norm_linears_cuda.norm_linears_gated", {middle, norm, wg, wu}, {hidden}, 0b1110);
-      step("stream_rows_cuda.linear_residual", {hidden, wd, middle}, {x}, 2);
+    if (by.norms != nullptr) {
+      const std::string joint = fmt::format("{}.norm_linears", by.norms), gated = joint + "_gated",
+                        residual = fmt::format("{}.linear_residual", by.products);
+      step(joint.c_str(), {x, norm, wq, wk, wv}, {q, k, v}, 0b11110);
+      step(residual.c_str(), {q, wo, x}, {middle}, 2);
+      step(gated.c_str(), {middle, norm, wg, wu}, {hidden}, 0b1110);
+      step(residual.c_str(), {hidden, wd, middle}, {x}, 2);
       continue;
     }
     step("rows_cuda.rms_norm", {x, norm}, {normed}, 2);
@@ -237,8 +244,7 @@ void layers(Bench& bench, const Model& of, bool is_joint) {
     step("few_rows_cuda.linear_residual", {hidden, wd, middle}, {x}, 2);
   }
   if (is_there) {
-    print(fmt::format("{}: products of a layer", of.name),
-          is_joint ? "four steps a layer" : "ten steps a layer", bench.time() / of.layers,
+    print(fmt::format("{}: products of a layer", of.name), by.what, bench.time() / of.layers,
           static_cast<double>(bytes) / of.layers);
   }
   bench.forget();
@@ -270,14 +276,21 @@ int main_of() {
   const Model models[] = {{"qwen3-0.6b", 28, 1024, 2048, 1024, 3072},
                           {"7b", 8, 4096, 4096, 1024, 14336}};
   for (const Model& model : models) {
-    for (const bool is_joint : {true, false}) layers(bench, model, is_joint);
+    for (const Families& by :
+         {Families{"four steps: norm, load", "norm_linears_cuda", "load_rows_cuda"},
+          Families{"four steps: load, load", "load_rows_cuda", "load_rows_cuda"},
+          Families{"four steps: norm, stream", "norm_linears_cuda", "stream_rows_cuda"},
+          Families{"four steps: load, few", "load_rows_cuda", "few_rows_cuda"},
+          Families{"ten steps", nullptr, nullptr}}) {
+      layers(bench, model, by);
+    }
   }
-  for (const char* product :
-       {"stream_rows_cuda.linear", "few_rows_cuda.linear", "products_cublaslt.linear.h0"}) {
+  for (const char* product : {"load_rows_cuda.linear", "stream_rows_cuda.linear",
+                              "few_rows_cuda.linear", "products_cublaslt.linear.h0"}) {
     greedy(bench, product);
   }
-  const std::vector<const char*> products = {"stream_rows_cuda.linear", "few_rows_cuda.linear",
-                                             "few_rows_mma_cuda.linear",
+  const std::vector<const char*> products = {"load_rows_cuda.linear", "stream_rows_cuda.linear",
+                                             "few_rows_cuda.linear", "few_rows_mma_cuda.linear",
                                              "products_cublaslt.linear.h0"};
   for (const std::int64_t rows : {1, 2, 4, 8, 16}) {
     for (const auto& [columns, depth] : {std::pair<int, int>{2048, 1024},

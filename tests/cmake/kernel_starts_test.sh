@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A kernel that start_kernel enqueues may begin before the one ahead of it is over. So each begins with
-# wait_for_earlier(), behind calls of prefetch...() and declarations of shared memory alone,
-# in every file that does not launch with <<<.
+# wait_for_earlier(), behind calls of prefetch...(), what they fill (Prefetched) and declarations of
+# shared memory alone, in every file that does not launch with <<<.
 set -euo pipefail
 
 # Names the kernels of FILE... that do not, and files that launch both ways.
@@ -17,7 +17,7 @@ check() {
           statement = substr(body, 1, index(body, ";") - 1)
           body = substr(body, index(body, ";") + 1)
           gsub(/^ +/, "", statement)
-        } while (statement ~ /^(prefetch[a-z_]*(<[^;]*>)?\(|constexpr |(extern )?__shared__ )/)
+        } while (statement ~ /^(prefetch[a-z_]*(<[^;]*>)?\(|Prefetched<[^;]*> [a-z_]+$|constexpr |(extern )?__shared__ )/)
         if (statement != "wait_for_earlier()") print file ": " heading
       }
     }
@@ -44,6 +44,8 @@ printf '__global__ void __launch_bounds__(8)\n    f(int a) {\n  // First.\n  wai
 [ -z "$(check "$folder/a.cu")" ] || fail 'refused what waits'
 printf '__global__ void f() {\n  prefetch_rows<T, 4>(p,\n    q);\n  wait_for_earlier();\n}\nvoid l() { start_kernel(f); }\n' >"$folder/a.cu"
 [ -z "$(check "$folder/a.cu")" ] || fail 'refused what fetches before it waits'
+printf '__global__ void f() {\n  Prefetched<T, 4> rows;\n  prefetch_rows<T, 4>(p, rows);\n  wait_for_earlier();\n}\nvoid l() { start_kernel(f); }\n' >"$folder/a.cu"
+[ -z "$(check "$folder/a.cu")" ] || fail 'refused what has a place for what it fetches'
 printf '__global__ void f(int i) {\n  if (i > 0) return;\n  wait_for_earlier();\n}\n' >"$folder/b.cu"
 check "$folder/a.cu" "$folder/b.cu" | grep -q 'b.cu: *void f(int i)' || fail 'accepted what returns before it waits'
 printf '__global__ void f() { wait_for_earlier(); }\n__global__ void h() { g(); }\n' >"$folder/b.cu"

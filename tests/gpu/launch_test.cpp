@@ -130,7 +130,8 @@ TEST_P(Launches, OfAChainWaitForEachOtherInAStream) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Cuda, Launches, testing::Values("few_rows_cuda.linear", "stream_rows_cuda.linear"),
+    Cuda, Launches,
+    testing::Values("few_rows_cuda.linear", "stream_rows_cuda.linear", "load_rows_cuda.linear"),
     [](const auto& info) {
       return std::string(info.param).substr(0, std::string(info.param).find('.'));
     });

@@ -25,7 +25,8 @@ std::vector<Tensor> results_of(std::string_view kernel_name, const Attributes& a
   return std::move(outcome.outputs);
 }
 
-// Against rms_norm, products and gate one after the other.
+// Against rms_norm, products and gate one after the other: in f32 for kernels that round their
+// results alone, else rounded in between as they do.
 class LargeNormProducts : public testing::TestWithParam<Dtype> {
  protected:
   void SetUp() override {
@@ -39,7 +40,7 @@ class LargeNormProducts : public testing::TestWithParam<Dtype> {
   }
 
   void check(const std::string& kernel, std::int64_t rows, std::int64_t depth,
-             const std::vector<std::int64_t>& columns, bool has_bias) const {
+             const std::vector<std::int64_t>& columns, bool has_bias, Dtype steps) const {
     SCOPED_TRACE(fmt::format("{}: {} x {}", kernel, rows, depth));
     if (cuda_kernel(kernel) == nullptr) GTEST_SKIP() << kernel << ": its library is missing";
     const Dtype dtype = GetParam();
@@ -54,6 +55,7 @@ class LargeNormProducts : public testing::TestWithParam<Dtype> {
     Attributes attributes = norm;
     attributes.set("has_bias", has_bias);
     const auto got = results_of(kernel, attributes, inputs);
+    for (Tensor& input : inputs) input = input.cast(steps);
     const Tensor normed = results_of("rows_cuda.rms_norm", norm, {inputs[0], inputs[1]})[0];
     ASSERT_EQ(got.size(), columns.size());
     for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -65,14 +67,15 @@ class LargeNormProducts : public testing::TestWithParam<Dtype> {
   }
 
   void check_gated(const std::string& kernel, std::int64_t rows, std::int64_t depth,
-                   std::int64_t columns, const std::string& activation) const {
+                   std::int64_t columns, const std::string& activation, Dtype steps) const {
     SCOPED_TRACE(fmt::format("{}: {} x {}", kernel, rows, depth));
     if (cuda_kernel(kernel) == nullptr) GTEST_SKIP() << kernel << ": its library is missing";
     const Dtype dtype = GetParam();
-    const std::vector<Tensor> inputs = {drawn(dtype, {rows, depth}, 1), drawn(dtype, {depth}, 2),
-                                        drawn(dtype, {columns, depth}, 3),
-                                        drawn(dtype, {columns, depth}, 4)};
+    std::vector<Tensor> inputs = {drawn(dtype, {rows, depth}, 1), drawn(dtype, {depth}, 2),
+                                  drawn(dtype, {columns, depth}, 3),
+                                  drawn(dtype, {columns, depth}, 4)};
     const auto got = results_of(kernel, {{"activation", activation}}, inputs);
+    for (Tensor& input : inputs) input = input.cast(steps);
     const Tensor normed = results_of("rows_cuda.rms_norm", {}, {inputs[0], inputs[1]})[0];
     const Tensor gate = results_of("products_cuda.linear", {}, {normed, inputs[2]})[0];
     const Tensor up = results_of("products_cuda.linear", {}, {normed, inputs[3]})[0];
@@ -84,26 +87,29 @@ class LargeNormProducts : public testing::TestWithParam<Dtype> {
 };
 
 TEST_P(LargeNormProducts, OfATokenAgreeWithSeparateSteps) {
-  for (const std::int64_t rows : {1, 2, 4}) {
-    check("norm_linears_cuda.norm_linears", rows, 1024, {2048, 1024, 1024}, false);
-    check("norm_linears_cuda.norm_linears", rows, 896, {896, 128, 128}, true);
-    check("norm_linears_cuda.norm_linears", rows, 4096, {40000}, false);
-    check_gated("norm_linears_cuda.norm_linears_gated", rows, 1024, 3072, "silu");
-    check_gated("norm_linears_cuda.norm_linears_gated", rows, 1152, 6912, "gelu_tanh");
+  for (const std::string family : {"norm_linears_cuda", "load_rows_cuda"}) {
+    const std::string joint = family + ".norm_linears", gated = family + ".norm_linears_gated";
+    for (const std::int64_t rows : {1, 2, 4}) {
+      check(joint, rows, 1024, {2048, 1024, 1024}, false, Dtype::f32);
+      check(joint, rows, 896, {896, 128, 128}, true, Dtype::f32);
+      check(joint, rows, 4096, {40000}, false, Dtype::f32);
+      check_gated(gated, rows, 1024, 3072, "silu", Dtype::f32);
+      check_gated(gated, rows, 1152, 6912, "gelu_tanh", Dtype::f32);
+    }
+    check(joint, 1, 8192, {1024, 1000, 24, 8}, true, Dtype::f32);
+    check_gated(gated, 1, 4096, 14336, "silu", Dtype::f32);
   }
-  check("norm_linears_cuda.norm_linears", 1, 8192, {1024, 1000, 24, 8}, true);
-  check_gated("norm_linears_cuda.norm_linears_gated", 1, 4096, 14336, "silu");
 }
 
 TEST_P(LargeNormProducts, OfManyRowsAgreeWithSeparateSteps) {
   for (const std::int64_t rows : {7, 16, 100}) {
     for (const char* kernel :
          {"norm_linears_cuda.norm_linears", "norm_linears_cublaslt.norm_linears.h0"}) {
-      check(kernel, rows, 512, {256, 128, 128}, true);
+      check(kernel, rows, 512, {256, 128, 128}, true, GetParam());
     }
     for (const char* kernel :
          {"norm_linears_cuda.norm_linears_gated", "norm_linears_cublaslt.norm_linears_gated.h0"}) {
-      check_gated(kernel, rows, 512, 768, "silu");
+      check_gated(kernel, rows, 512, 768, "silu", GetParam());
     }
   }
 }

@@ -68,6 +68,28 @@ TEST_P(LargeProducts, StreamedRowsAgreeWithThePlainKernel) {
   }
 }
 
+TEST_P(LargeProducts, LoadedRowsAgreeWithThePlainKernel) {
+  for (const std::int64_t rows : {1, 2, 3, 4}) {
+    // One slice, two and four of a row; several batches; ragged ends of both; few columns.
+    for (const auto& [columns, depth] : {std::pair<int, int>{6144, 1024},
+                                         {37003, 1024},
+                                         {1024, 2048},
+                                         {1024, 3072},
+                                         {100, 64},
+                                         {257, 4104},
+                                         {4099, 14336}}) {
+      SCOPED_TRACE(fmt::format("{} x {} x {}", rows, columns, depth));
+      expect_equal_results("load_rows_cuda.linear", "products_cuda.linear", {},
+                           linear_inputs(rows, columns, depth, false));
+      expect_equal_results("load_rows_cuda.linear_residual", "products_cuda.linear_residual", {},
+                           linear_inputs(rows, columns, depth, true));
+      expect_equal_results("load_rows_cuda.linear_activation", "products_cuda.linear_activation",
+                           {{"activation", std::string("silu")}},
+                           linear_inputs(rows, columns, depth, false));
+    }
+  }
+}
+
 TEST_P(LargeProducts, StreamedRowsOfALongDepthAgreeWithThePlainKernel) {
   const std::int64_t depth = GetParam() == Dtype::f32 ? 8192 : 14336;
   for (const std::int64_t rows : {1, 2}) {
