@@ -3,6 +3,7 @@
 #include "kernels/cuda/device/fault.h"
 #include "kernels/cuda/device/head_pieces.cuh"
 #include "kernels/cuda/device/launch.cuh"
+#include "kernels/cuda/device/vectors.cuh"
 
 namespace paceline::kernels::cuda {
 namespace {
@@ -57,16 +58,79 @@ __device__ __forceinline__ std::int64_t start_of(const HeadAppend& of, const Fau
   return -1;
 }
 
+// Of a thread, where there are many: registers of few enough to hide the waits.
+constexpr int pair_rows = 2;
+
+// What a lane has of a row, in float: pieces of 16 bytes each.
+template <typename T, bool is_interleaved>
+struct WidePieces {
+  static constexpr int chunk = HeadPieces<T>::chunk;
+  float a[chunk], b[chunk];
+
+  __device__ __forceinline__ WidePieces(const uint4& first, const uint4& second) {
+    unpack(first, a, T{});
+    unpack(second, b, T{});
+  }
+  __device__ __forceinline__ float squares() const {
+    float even = 0, odd = 0;
+#pragma unroll
+    for (int i = 0; i < chunk; ++i) {
+      even = fmaf(a[i], a[i], even);
+      odd = fmaf(b[i], b[i], odd);
+    }
+    return even + odd;
+  }
+  // Scaled, weighed, and rounded.
+  __device__ __forceinline__ void norm(float scale, float offset, const uint4& first,
+                                       const uint4& second) {
+    float weight[chunk];
+    unpack(first, weight, T{});
+#pragma unroll
+    for (int i = 0; i < chunk; ++i) a[i] = a[i] * scale * (weight[i] + offset);
+    unpack(second, weight, T{});
+#pragma unroll
+    for (int i = 0; i < chunk; ++i) b[i] = b[i] * scale * (weight[i] + offset);
+    unpack(pack(a, T{}), a, T{});
+    unpack(pack(b, T{}), b, T{});
+  }
+  __device__ __forceinline__ void rotate(const uint4& cosines, const uint4& sines) {
+    float cosine[chunk], sine[chunk];
+    unpack(cosines, cosine, T{});
+    unpack(sines, sine, T{});
+#pragma unroll
+    for (int i = 0; i < chunk; ++i) {
+      float(&of)[chunk] = i < chunk / 2 ? a : b;
+      float& x = is_interleaved ? of[2 * i % chunk] : a[i];
+      float& y = is_interleaved ? of[2 * i % chunk + 1] : b[i];
+      const float p = x, q = y;
+      x = p * cosine[i] - q * sine[i];
+      y = q * cosine[i] + p * sine[i];
+    }
+  }
+};
+
+template <typename T>
+__device__ __forceinline__ uint4 load_piece(const T* from) {
+  return *reinterpret_cast<const uint4*>(from);
+}
+template <typename T>
+__device__ __forceinline__ uint4 load_piece_once(const T* from) {
+  const auto words = load_once<unsigned, 4>(reinterpret_cast<const unsigned*>(from));
+  return make_uint4(words.at[0], words.at[1], words.at[2], words.at[3]);
+}
+template <typename T>
+__device__ __forceinline__ void store_piece(T* to, const uint4& piece) {
+  *reinterpret_cast<uint4*>(to) = piece;
+}
+
 // A team of `lanes` has `each` rows of one position. `slots`: teams of a position.
 template <typename T, int lanes, int each, bool is_interleaved>
-__global__ void __launch_bounds__(run_block_threads)
+__global__ void __launch_bounds__(run_block_threads, 4)
     append_pieces(HeadAppend of, Divisor slots, Divisor positions, FaultPlace fault) {
   wait_for_earlier();
   const std::int64_t start = start_of(of, fault);
   if (start < 0) return;
-  using Pieces = HeadPieces<T>;
-  using Piece = typename Pieces::Piece;
-  constexpr int chunk = Pieces::chunk;
+  constexpr int chunk = HeadPieces<T>::chunk;
   const unsigned team = (blockIdx.x * blockDim.x + threadIdx.x) / lanes;
   const unsigned place = slots.quotient(team), batch = positions.quotient(place);
   const int lane = threadIdx.x % lanes;
@@ -75,8 +139,7 @@ __global__ void __launch_bounds__(run_block_threads)
   const int rows = batch < of.batch ? static_cast<int>(of.heads + 2 * of.groups) : 0;
 
   const PieceParts parts(lane, chunk, static_cast<int>(of.pairs), is_interleaved);
-  Piece cosines{}, sines{};
-  Pieces pieces[each] = {};
+  uint4 pieces[each][2] = {}, cosines{}, sines{};
   HeadRow<T> row[each];
   bool is_there[each];
 #pragma unroll
@@ -84,44 +147,43 @@ __global__ void __launch_bounds__(run_block_threads)
     is_there[j] = false;
     if (first_row + j >= rows) continue;
     row[j] = head_row<T>(of, batch, position, first_row + j, start);
-    is_there[j] = lane * Pieces::pair < row[j].width;
+    is_there[j] = 2 * parts.angle < row[j].width;
+    if (!is_there[j]) continue;
     // What is not rotated may be of another width, and lies in order.
     const int first = row[j].is_rotated ? parts.first : 2 * parts.angle;
     const int second = row[j].is_rotated ? parts.second : first + chunk;
-    if (is_there[j]) pieces[j].load(row[j].from, first, second);
+    pieces[j][0] = load_piece_once(row[j].from + first);
+    pieces[j][1] = load_piece_once(row[j].from + second);
   }
   if (rows > 0 && parts.is_rotated) {
     const std::int64_t angle = position * of.pairs + parts.angle;
-    cosines = *reinterpret_cast<const Piece*>(static_cast<const T*>(of.cosines) + angle);
-    sines = *reinterpret_cast<const Piece*>(static_cast<const T*>(of.sines) + angle);
+    cosines = load_piece(static_cast<const T*>(of.cosines) + angle);
+    sines = load_piece(static_cast<const T*>(of.sines) + angle);
   }
-  const float offset = static_cast<float>(of.weight_offset);
+  const auto offset = static_cast<float>(of.weight_offset);
+  const auto epsilon = static_cast<float>(of.epsilon);
+  const float share = 1 / static_cast<float>(of.width);
 #pragma unroll
   for (int j = 0; j < each; ++j) {
+    WidePieces<T, is_interleaved> wide(pieces[j][0], pieces[j][1]);
     if (of.q_norm != nullptr) {  // The same for all threads.
-      const float squares =
-          sum_of_lanes<lanes>(sum_of_squares(pieces[j].a) + sum_of_squares(pieces[j].b));
+      uint4 first{}, second{};
       if (is_there[j] && row[j].norm != nullptr) {
-        const float scale =
-            static_cast<float>(1 / sqrt(squares / static_cast<double>(of.width) + of.epsilon));
-        Pieces weight;
-        weight.a = *reinterpret_cast<const Piece*>(row[j].norm + parts.first);
-        weight.b = *reinterpret_cast<const Piece*>(row[j].norm + parts.second);
-#pragma unroll
-        for (int i = 0; i < chunk; ++i) {
-          T &a = pieces[j].a.at[i], &b = pieces[j].b.at[i];
-          a = narrow<T>(widen(a) * scale * (widen(weight.a.at[i]) + offset));
-          b = narrow<T>(widen(b) * scale * (widen(weight.b.at[i]) + offset));
-        }
+        first = load_piece(row[j].norm + parts.first);
+        second = load_piece(row[j].norm + parts.second);
       }
+      const float squares = sum_of_lanes<lanes>(wide.squares());
+      wide.norm(rsqrtf(squares * share + epsilon), offset, first, second);
     }
     if (!is_there[j]) continue;
-    if (row[j].is_rotated) {
-      if (parts.is_rotated) pieces[j].template rotate<is_interleaved>(cosines, sines);
-      pieces[j].store(row[j].to, parts.first, parts.second);
-    } else {
-      pieces[j].store(row[j].to, 2 * parts.angle, 2 * parts.angle + chunk);
+    if (!row[j].is_rotated) {
+      store_piece(row[j].to + 2 * parts.angle, pieces[j][0]);
+      store_piece(row[j].to + 2 * parts.angle + chunk, pieces[j][1]);
+      continue;
     }
+    if (parts.is_rotated) wide.rotate(cosines, sines);
+    store_piece(row[j].to + parts.first, pack(wide.a, T{}));
+    store_piece(row[j].to + parts.second, pack(wide.b, T{}));
   }
 }
 
@@ -229,7 +291,7 @@ void launch_head_append(const HeadAppend& of, const LaunchPlace& place) {
     if constexpr (sizeof(T) <= 4) {
       if (has_pieces<T>(of)) {
         visit_lanes(std::max(of.width, of.value_width) / HeadPieces<T>::pair, [&]<int lanes>() {
-          run_length(rows, lanes) > 1 ? start_pieces<T, lanes, run_rows>(of, fault, place)
+          run_length(rows, lanes) > 1 ? start_pieces<T, lanes, pair_rows>(of, fault, place)
                                       : start_pieces<T, lanes, 1>(of, fault, place);
         });
         return;

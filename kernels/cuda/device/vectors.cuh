@@ -37,4 +37,30 @@ __device__ inline void unpack(const uint4& from, float (&to)[8], __half) {
   }
 }
 
+// The same back, each rounded once, to nearest even.
+__device__ inline uint4 pack(const float (&from)[4], float) {
+  return make_uint4(__float_as_uint(from[0]), __float_as_uint(from[1]), __float_as_uint(from[2]),
+                    __float_as_uint(from[3]));
+}
+
+__device__ inline uint4 pack(const float (&from)[8], __nv_bfloat16) {
+  unsigned words[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const __nv_bfloat162 pair = __floats2bfloat162_rn(from[2 * i], from[2 * i + 1]);
+    words[i] = *reinterpret_cast<const unsigned*>(&pair);
+  }
+  return make_uint4(words[0], words[1], words[2], words[3]);
+}
+
+__device__ inline uint4 pack(const float (&from)[8], __half) {
+  unsigned words[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const __half2 pair = __floats2half2_rn(from[2 * i], from[2 * i + 1]);
+    words[i] = *reinterpret_cast<const unsigned*>(&pair);
+  }
+  return make_uint4(words[0], words[1], words[2], words[3]);
+}
+
 }  // namespace paceline::kernels::cuda
