@@ -40,8 +40,9 @@ Kernel member(const char* name) {
 }  // namespace
 
 std::vector<Kernel> attention_split_cuda() {
-  return {member<1, 160>("alone"),       member<2, 160>("two"),   member<4, 160>("four"),
-          member<8, 80>("eight_narrow"), member<8, 160>("eight"), member<16, 160>("sixteen")};
+  return {member<1, 160>("alone"),       member<2, 160>("two"),      member<4, 160>("four"),
+          member<8, 80>("eight_narrow"), member<8, 160>("eight"),    member<16, 160>("sixteen"),
+          member<1, 264>("alone_wide"),  member<2, 264>("two_wide"), member<8, 264>("eight_wide")};
 }
 
 }  // namespace paceline::kernels::cuda

@@ -34,60 +34,51 @@ __device__ inline uint4 load_shared(std::uint32_t at) {
   return value;
 }
 
-inline constexpr int piece_bytes = 32 * 16;  // 16 bytes of each lane.
+// 16 bytes of a row that this kernel reads once; zeros where it is not there.
+__device__ inline uint4 load_row(const void* from, bool is_there) {
+  uint4 value = make_uint4(0, 0, 0, 0);
+  if (is_there) {
+    asm volatile("ld.global.L1::no_allocate.L2::128B.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
+                 : "l"(from));
+  }
+  return value;
+}
 
-// Sixteen keys of a warp. Lane 4 * g + c holds chunks c, c + 4, ... of keys g and g + 8. `slot`:
-// the lane's first 16 bytes in shared memory, where nobody else's are; its next ones are
-// piece_bytes further.
+// Sixteen keys of a warp. Lane 4 * g + c holds chunks c, c + 4, ... of keys g and g + 8; those
+// from `end` on are zeros.
 template <int width>
 struct Keys {
-  static constexpr int parts = width / 32, pieces = 2 * parts;
-  uint4 at[2][parts];
+  uint4 at[2][width / 32];
 
-  // Has them brought; those from `end` on are zeros.
   template <typename T>
-  static __device__ void bring(std::uint32_t slot, const T* from, std::int64_t stride, int first,
-                               int end) {
+  __device__ void load(const T* from, std::int64_t stride, int first, int end) {
     const int lane = threadIdx.x % 32;
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
       const int key = first + lane / 4 + 8 * h;
-      const T* row = from + min(key, end - 1) * stride + lane % 4 * 8;
+      const T* row = from + key * stride + lane % 4 * 8;
 #pragma unroll
-      for (int i = 0; i < parts; ++i) {
-        copy_async(slot + (h * parts + i) * piece_bytes, row + 32 * i, key < end);
-      }
+      for (int i = 0; i < width / 32; ++i) at[h][i] = load_row(row + 32 * i, key < end);
     }
-  }
-  __device__ void take(std::uint32_t slot) {
-#pragma unroll
-    for (int i = 0; i < pieces; ++i) at[i / parts][i % parts] = load_shared(slot + i * piece_bytes);
   }
 };
 
 // Their values. Lane 4 * g + c holds chunks g, g + 8, ... of keys 2c, 2c + 1, 2c + 8 and 2c + 9.
 template <int width>
 struct Values {
-  static constexpr int parts = width / 64, pieces = 4 * parts;
-  uint4 at[4][parts];
+  uint4 at[4][width / 64];
 
   template <typename T>
-  static __device__ void bring(std::uint32_t slot, const T* from, std::int64_t stride, int first,
-                               int end) {
+  __device__ void load(const T* from, std::int64_t stride, int first, int end) {
     const int lane = threadIdx.x % 32;
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
       const int key = first + lane % 4 * 2 + j % 2 + j / 2 * 8;
-      const T* row = from + min(key, end - 1) * stride + lane / 4 * 8;
+      const T* row = from + key * stride + lane / 4 * 8;
 #pragma unroll
-      for (int i = 0; i < parts; ++i) {
-        copy_async(slot + (j * parts + i) * piece_bytes, row + 64 * i, key < end);
-      }
+      for (int i = 0; i < width / 64; ++i) at[j][i] = load_row(row + 64 * i, key < end);
     }
-  }
-  __device__ void take(std::uint32_t slot) {
-#pragma unroll
-    for (int i = 0; i < pieces; ++i) at[i / parts][i % parts] = load_shared(slot + i * piece_bytes);
   }
   // The first operand of product `m`: rows `place(m, 0)` and `place(m, 1)` of what lane / 4 holds.
   __device__ void operand(int m, std::uint32_t (&a)[4]) const {

@@ -11,21 +11,14 @@ namespace {
 
 constexpr int warps = 8, block_threads = 32 * warps;
 constexpr int tile_keys = 16;  // Of a warp at a time.
-constexpr int stages = 3;      // So many times of a warp are on their way.
 
 // What the warps of a block found, and then the block: [row][width] numbers each.
 template <int width, int row_tiles>
 struct Shared {
   static constexpr int rows = 8 * row_tiles;
-  static constexpr int pieces = Keys<width>::pieces + Values<width>::pieces;
   uint4 query[row_tiles][width / 32][32];  // By lane: chunks c, c + 4, ... of row g.
-  union {
-    uint4 ring[warps][stages][pieces][32];
-    struct {  // Once there is nothing in the ring.
-      float sums[warps][rows][width];
-      float2 scales[warps][rows];
-    };
-  };
+  float sums[warps][rows][width];
+  float2 scales[warps][rows];
   float4 block_sums[rows * width / 4];
   float2 block_scales[rows];
   int is_last;
@@ -57,7 +50,7 @@ __device__ void store_found(Shared<width, row_tiles>& shared, Found<width, row_t
 }
 
 template <typename T, int width, int row_tiles>
-__global__ void __launch_bounds__(block_threads)
+__global__ void __launch_bounds__(block_threads, row_tiles == 1 ? 2 : 1)
     attend_split(const __grid_constant__ AttentionArguments p, Share* partials, int* counters,
                  int splits, int cluster, int row_chunks) {
   wait_for_earlier();
@@ -88,21 +81,11 @@ __global__ void __launch_bounds__(block_threads)
 
   const T* k = static_cast<const T*>(p.k) + batch * p.k_strides[0] + group * p.k_strides[1];
   const T* v = static_cast<const T*>(p.v) + batch * p.v_strides[0] + group * p.v_strides[1];
-  constexpr int stage_bytes = Shared<width, row_tiles>::pieces * piece_bytes;
-  constexpr int values_at = Keys<width>::pieces * piece_bytes;
-  const std::uint32_t ring = shared_address(&shared.ring[warp][0][0][lane]);
-  int at = split_begin + warp * tile_keys, ahead = at;
-  const auto bring = [&](int stage) {
-    const std::uint32_t slot = ring + stage * stage_bytes;
-    if (ahead < end) {
-      Keys<width>::bring(slot, k, p.k_strides[2], ahead, end);
-      Values<width>::bring(slot + values_at, v, p.v_strides[2], ahead, end);
-    }
-    close_copies();
-    ahead += warps * tile_keys;
-  };
-#pragma unroll
-  for (int i = 0; i < stages; ++i) bring(i);
+  int at = split_begin + warp * tile_keys;
+  Keys<width> key;
+  Values<width> value;
+  key.load(k, p.k_strides[2], at, end);
+  value.load(v, p.v_strides[2], at, end);
 
   if (warp < row_tiles) {
     const int own = 8 * warp + lane / 4, row = first_row + own;
@@ -132,17 +115,14 @@ __global__ void __launch_bounds__(block_threads)
       for (int i = 0; i < 4; ++i) found.sums[tile][m][i] = 0;
     }
   }
-  int stage = 0;
   for (; at < end; at += warps * tile_keys) {
-    const std::uint32_t slot = ring + stage * stage_bytes;
-    wait_copies<stages - 1>();
-    Keys<width> key;
-    key.take(slot);
+    const int next = at + warps * tile_keys;
     float scores[row_tiles][4];
 #pragma unroll
     for (int tile = 0; tile < row_tiles; ++tile) {
       score_keys<T, width>(key, query + tile * (width / 32 * 512), scores[tile]);
     }
+    key.load(k, p.k_strides[2], next, end);
     std::uint32_t weights[row_tiles][2];
 #pragma unroll
     for (int tile = 0; tile < row_tiles; ++tile) {
@@ -153,8 +133,6 @@ __global__ void __launch_bounds__(block_threads)
       }
       weigh<T, width>(found, tile, scores[tile], weights[tile]);
     }
-    Values<width> value;
-    value.take(slot + values_at);
 #pragma unroll
     for (int m = 0; m < width / 16; ++m) {
       std::uint32_t a[4];
@@ -164,11 +142,8 @@ __global__ void __launch_bounds__(block_threads)
         multiply_add(found.sums[tile][m], a, weights[tile][0], weights[tile][1], T{});
       }
     }
-    bring(stage);
-    stage = stage + 1 == stages ? 0 : stage + 1;
+    value.load(v, p.v_strides[2], next, end);
   }
-  wait_copies<0>();
-  __syncthreads();  // Results take the ring's place.
 
   store_found(shared, found, row_count);
   __syncthreads();

@@ -22,9 +22,9 @@ bool takes_attention_split(const AttentionArguments& arguments);
 // Counters that launch_attention_split needs, zero before its first run and after each.
 std::int64_t split_counters(const AttentionArguments& arguments);
 
-// On the tensor cores; keys and values are brought to shared memory while earlier ones are looked
-// at, each 16 bytes by and for one thread. Weights
-// are rounded to halves before they meet the values. `partials`: split_parts_max * split_rows_max
+// On the tensor cores; the next keys and values come to registers while those before are looked at.
+// Little shared memory leaves room for a second block, and for the next kernel's. Weights are
+// rounded to halves before they meet the values. `partials`: split_parts_max * split_rows_max
 // * E * 2 floats. Requires: shape.blocks <= split_parts_max.
 void launch_attention_split(const AttentionArguments& arguments, const SplitShape& shape,
                             float* partials, int* counters, const LaunchPlace& place);
