@@ -5,6 +5,12 @@
 namespace paceline::kernels::cuda {
 namespace {
 
+// 1 / sqrt(squares * share + epsilon) within 2^-22: a root and a division in double would take
+// longer than the row.
+__device__ __forceinline__ float inverse_root(double squares, double share, double epsilon) {
+  return rsqrtf(static_cast<float>(squares * share + epsilon));
+}
+
 // Without a mean, for rows of at most `lanes` pieces of 16 bytes. Places of the walk are runs of
 // `each` rows, which are `apart` from each other.
 template <typename T, int lanes, int each, bool adds>
@@ -38,6 +44,8 @@ __global__ void __launch_bounds__(run_block_threads)
     weight = *reinterpret_cast<const Vector<T, chunk>*>(static_cast<const T*>(rows.weight) + first);
   }
   const float offset = static_cast<float>(rows.weight_offset);
+  const float share = 1 / static_cast<float>(rows.width);
+  const float epsilon = static_cast<float>(rows.epsilon);
 #pragma unroll
   for (int j = 0; j < each; ++j) {
     if constexpr (adds) {
@@ -49,8 +57,7 @@ __global__ void __launch_bounds__(run_block_threads)
       if (is_there) store_vector(sum + j * sum_apart, x[j]);
     }
     const float squares = sum_of_lanes<lanes>(sum_of_squares(x[j]));
-    const float scale =
-        static_cast<float>(1 / sqrt(squares / static_cast<double>(rows.width) + rows.epsilon));
+    const float scale = rsqrtf(squares * share + epsilon);
 #pragma unroll
     for (int i = 0; i < chunk; ++i) {
       x[j].at[i] = narrow<T>(widen(x[j].at[i]) * scale * (widen(weight.at[i]) + offset));
@@ -72,6 +79,7 @@ __global__ void __launch_bounds__(size, 2) norm_in_turn(NormRows rows, std::int6
   Pieces<T, size, pieces> weight;
   weight.load(rows.weight, width);
   const float offset = static_cast<float>(rows.weight_offset);
+  const double share = 1 / static_cast<double>(width);
   const auto first_of = [&](int p) { return (threadIdx.x + p * size) * chunk; };
   Piece x[pieces], residual[pieces];
   const auto load = [&](std::int64_t row) {
@@ -113,8 +121,7 @@ __global__ void __launch_bounds__(size, 2) norm_in_turn(NormRows rows, std::int6
         if (first_of(p) < width) store_vector(sum + first_of(p), own[p]);
       }
     }
-    const double mean = Team<size>::all(total, AddUp{}) / width;
-    const float scale = static_cast<float>(1 / sqrt(mean + rows.epsilon));
+    const float scale = inverse_root(Team<size>::all(total, AddUp{}), share, rows.epsilon);
     T* out = static_cast<T*>(rows.rows.data[3]) + at[3];
 #pragma unroll
     for (int p = 0; p < pieces; ++p) {
@@ -136,6 +143,7 @@ __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows 
   std::int64_t at[4];
   rows.rows.find(row, at);
   const std::int64_t width = rows.width;
+  [[maybe_unused]] const double share = 1 / static_cast<double>(width);
   // They do not depend on x, so they are on their way with it.
   Pieces<T, size, pieces> weight;
   [[maybe_unused]] Pieces<T, size, pieces> bias;
@@ -159,16 +167,16 @@ __global__ void __launch_bounds__(Team<size>::block) norm_in_registers(NormRows 
   if constexpr (is_layer) {
     const double mean = x.sum(width, [](double e) { return e; }) / width;
     const double variance = x.sum(width, [&](float e) { return (e - mean) * (e - mean); }) / width;
-    const double scale = 1 / sqrt(variance + rows.epsilon);
-    const float shift = static_cast<float>(mean), factor = static_cast<float>(scale);
+    const float shift = static_cast<float>(mean);
+    const float factor = rsqrtf(static_cast<float>(variance + rows.epsilon));
     // The mean's last bits, for rows that lie far from 0.
     const float rest = static_cast<float>(mean - shift);
     x.store(out, width, [&](float e, int p, int i) {
       return (e - shift - rest) * factor * weight.element(p, i) + bias.element(p, i);
     });
   } else {
-    const double mean = x.sum(width, [](float e) { return e * e; }) / width;
-    const float scale = static_cast<float>(1 / sqrt(mean + rows.epsilon));
+    const float scale =
+        inverse_root(x.sum(width, [](float e) { return e * e; }), share, rows.epsilon);
     const float offset = static_cast<float>(rows.weight_offset);
     x.store(out, width,
             [&](float e, int p, int i) { return e * scale * (weight.element(p, i) + offset); });
