@@ -3,6 +3,7 @@
 #include "kernels/cpu/support/reduction.h"
 #include "kernels/cuda/device/extremum.h"
 #include "kernels/cuda/device/reduce.h"
+#include "kernels/cuda/support/device_array.h"
 #include "kernels/cuda/support/dtypes.h"
 #include "kernels/cuda/support/launch_check.h"
 #include "kernels/cuda/support/op_state.h"
@@ -31,9 +32,20 @@ void run_reduction(const Call& call) {
   check_launch("reductions_cuda");
 }
 
+struct ExtremumState : cpu::ArgExtremumState {
+  using cpu::ArgExtremumState::ArgExtremumState;
+  DeviceArray<std::uint32_t> tickets;
+};
+
+void bind_extremum(const Call& call) {
+  auto& tickets = call.state<ExtremumState>().tickets;
+  if (tickets.data() != nullptr) return;
+  tickets = DeviceArray<std::uint32_t>(std::vector<std::uint32_t>(extremum_tickets));
+}
+
 template <bool is_largest>
 void run_extremum(const Call& call) {
-  const auto& state = call.state<cpu::ArgExtremumState>();
+  const auto& state = call.state<ExtremumState>();
   const TensorView& x = call.inputs[0];
   const int axis = axis_of(state.axis, x.rank);
   const TensorView out = state.keep_dims ? call.outputs[0] : cpu::with_axis(call.outputs[0], axis);
@@ -45,7 +57,8 @@ void run_extremum(const Call& call) {
                    .width = x.extents[axis],
                    .step = x.strides[axis],
                    .is_largest = is_largest,
-                   .workspace = call.workspace},
+                   .workspace = call.workspace,
+                   .tickets = state.tickets.data()},
                   element_of(x.dtype), place_of(call));
   check_launch("reductions_cuda");
 }
@@ -102,6 +115,12 @@ Kernel kernel_of(const char* op, void (*run)(const Call&), bool in_parts = false
   return kernel;
 }
 
+Kernel with_tickets(const char* op, void (*run)(const Call&)) {
+  Kernel kernel = kernel_of<ExtremumState>(op, run, true);
+  kernel.bind = bind_extremum;
+  return kernel;
+}
+
 }  // namespace
 
 std::vector<Kernel> reductions_cuda() {
@@ -113,8 +132,8 @@ std::vector<Kernel> reductions_cuda() {
       kernel_of<ReductionState>("reduce_prod", run_reduction<Fold::product>, true),
       kernel_of<ReductionState>("reduce_max", run_reduction<Fold::largest>, true),
       kernel_of<ReductionState>("reduce_min", run_reduction<Fold::least>, true),
-      kernel_of<cpu::ArgExtremumState>("argmax", run_extremum<true>, true),
-      kernel_of<cpu::ArgExtremumState>("argmin", run_extremum<false>, true),
+      with_tickets("argmax", run_extremum<true>),
+      with_tickets("argmin", run_extremum<false>),
       kernel_of<cpu::AxisState>("cumsum", run_cumsum),
       std::move(top_k),
   };

@@ -139,6 +139,8 @@ std::vector<LargeCase> cases() {
       add("reductions_cuda.top_k", {operand(dtype, {2, width})}, {{"k", 50}});
       add("reductions_cuda.cumsum", {operand(dtype, {2, width})});
     }
+    add("reductions_cuda.argmax", {operand(dtype, {16, 20011})}, {{"axis", -1}});
+    add("reductions_cuda.argmin", {operand(dtype, {20011, 3})}, {{"axis", 0}});
     add("reductions_cuda.top_k", {operand(dtype, {5, 5000})}, {{"k", 300}});
     const std::vector<std::int64_t> all = {0, 1}, rows = {0};
     for (const char* op : {"reduce_sum", "reduce_max", "reduce_min"}) {

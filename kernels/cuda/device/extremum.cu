@@ -61,7 +61,6 @@ __device__ Candidate<C> first_of_team(Candidate<C> best, const GoesBefore<C>& go
   return best;
 }
 
-// Part blockIdx.y of gridDim.y of each lane.
 template <typename T, int size>
 __global__ void __launch_bounds__(Team<size>::block) find_extremum(Extremum of) {
   wait_for_earlier();
@@ -71,42 +70,79 @@ __global__ void __launch_bounds__(Team<size>::block) find_extremum(Extremum of) 
   std::int64_t at[2];
   of.kept.find(row, at);
   const T* x = static_cast<const T*>(of.kept.data[0]) + at[0];
-  const std::int64_t part = (of.width + gridDim.y - 1) / gridDim.y;
-  const std::int64_t first = blockIdx.y * part;
-  const std::int64_t count = max(std::int64_t{0}, min(part, of.width - first));
   const GoesBefore<C> goes_before{of.is_largest};
   Candidate<C> best{C{}, -1};
-  each<Team<size>, size>(count, [&](std::int64_t i) {
-    const Candidate<C> one{widen(x[(first + i) * of.step]), first + i};
+  each<Team<size>, size>(of.width, [&](std::int64_t i) {
+    const Candidate<C> one{widen(x[i * of.step]), i};
     if (goes_before(one, best)) best = one;
   });
   best = first_of_team<size>(best, goes_before);
-  if (Team<size>::rank() != 0) return;
-  std::int64_t* out = gridDim.y == 1
-                          ? static_cast<std::int64_t*>(of.kept.data[1]) + at[1]
-                          : static_cast<std::int64_t*>(of.workspace) + row * gridDim.y + blockIdx.y;
-  *out = best.place;
+  if (Team<size>::rank() == 0) static_cast<std::int64_t*>(of.kept.data[1])[at[1]] = best.place;
 }
 
+constexpr int part_threads = 256;
+
+// The first of places [first, end) that are this thread's, 16 bytes at a time where they lie so.
+template <typename T, typename C>
+__device__ __forceinline__ Candidate<C> first_of_part(const T* x, std::int64_t step,
+                                                      std::int64_t first, std::int64_t end,
+                                                      const GoesBefore<C>& goes_before) {
+  constexpr int vector = 16 / static_cast<int>(sizeof(T));
+  Candidate<C> best{C{}, -1};
+  const auto look = [&](T element, std::int64_t place) {  // Places of a thread grow.
+    const C value = widen(element);
+    if (best.place < 0 || goes_before.ranks(value, best.value)) best = {value, place};
+  };
+  std::int64_t i = first + threadIdx.x;
+  if (step == 1 && reinterpret_cast<std::uintptr_t>(x + first) % 16 == 0) {
+    const std::int64_t whole = first + (end - first) / vector * vector;
+#pragma unroll 2
+    for (std::int64_t at = first + threadIdx.x * vector; at < whole; at += part_threads * vector) {
+      const auto loaded = *reinterpret_cast<const Vector<T, vector>*>(x + at);
+#pragma unroll
+      for (int e = 0; e < vector; ++e) look(loaded.at[e], at + e);
+    }
+    i = whole + threadIdx.x;
+  }
+  for (; i < end; i += part_threads) look(x[i * step], i);
+  return best;
+}
+
+// Part blockIdx.y of gridDim.y of each lane. The last block of a lane to come chooses among their
+// firsts and leaves its ticket as it was: 0.
 template <typename T>
-__global__ void find_among_parts(Extremum of, int parts) {
+__global__ void __launch_bounds__(part_threads) find_in_parts(Extremum of, std::int64_t part) {
   wait_for_earlier();
   using C = Compute<T>;
-  const std::int64_t row = Team<32>::row();
-  if (row >= of.kept.count) return;
+  __shared__ bool is_last;
+  const std::int64_t row = blockIdx.x, parts = gridDim.y;
   std::int64_t at[2];
   of.kept.find(row, at);
   const T* x = static_cast<const T*>(of.kept.data[0]) + at[0];
   const GoesBefore<C> goes_before{of.is_largest};
-  Candidate<C> best{C{}, -1};
-  each<Team<32>, 32>(parts, [&](std::int64_t i) {
-    const std::int64_t place = static_cast<const std::int64_t*>(of.workspace)[row * parts + i];
-    if (place < 0) return;
+  const std::int64_t first = min(blockIdx.y * part, of.width), end = min(first + part, of.width);
+  Candidate<C> best = first_of_team<part_threads>(
+      first_of_part<T, C>(x, of.step, first, end, goes_before), goes_before);
+  std::int64_t* places = static_cast<std::int64_t*>(of.workspace) + row * parts;
+  if (threadIdx.x == 0) {
+    __stcg(places + blockIdx.y, best.place);
+    __threadfence();
+    is_last = atomicAdd(of.tickets + row, 1u) + 1 == gridDim.y;
+    __threadfence();
+  }
+  __syncthreads();
+  if (!is_last) return;
+  best = {C{}, -1};
+  for (std::int64_t i = threadIdx.x; i < parts; i += part_threads) {
+    const std::int64_t place = __ldcg(places + i);
+    if (place < 0) continue;
     const Candidate<C> one{widen(x[place * of.step]), place};
     if (goes_before(one, best)) best = one;
-  });
-  best = first_of_team<32>(best, goes_before);
-  if (Team<32>::rank() == 0) static_cast<std::int64_t*>(of.kept.data[1])[at[1]] = best.place;
+  }
+  best = first_of_team<part_threads>(best, goes_before);
+  if (threadIdx.x != 0) return;
+  static_cast<std::int64_t*>(of.kept.data[1])[at[1]] = best.place;
+  of.tickets[row] = 0;
 }
 
 // Selection of one after the other: each round takes the first of what goes behind the one before.
@@ -218,12 +254,13 @@ void launch_extremum(const Extremum& of, Element dtype, const LaunchPlace& place
   const std::int64_t count = of.kept.count;
   if (count == 0) return;
   visit_numbers(dtype, [&]<typename T>() {
-    if (count <= 16 && of.width >= 16384) {
-      const int parts = static_cast<int>(std::min<std::int64_t>(of.width / 2048, 256));
-      start_kernel(find_extremum<T, 1024>, dim3(static_cast<unsigned>(count), parts), 1024, 0,
-                   place, of);
-      start_kernel(find_among_parts<T>, row_blocks<32>(count), Team<32>::block, 0, place, of,
-                   parts);
+    if (count <= extremum_tickets && of.width >= 16384) {
+      // Parts begin where 16 bytes do.
+      const std::int64_t parts = std::min<std::int64_t>(of.width / 1024, 132);
+      const std::int64_t part = ((of.width + parts - 1) / parts + 15) / 16 * 16;
+      start_kernel(find_in_parts<T>,
+                   dim3(static_cast<unsigned>(count), static_cast<unsigned>(parts)), part_threads,
+                   0, place, of, part);
       return;
     }
     visit_team(of.width, of.step == 1, count, [&]<int size>() {

@@ -19,12 +19,15 @@ inline constexpr std::int64_t reduction_workspace_bytes = 4096 * 8;
 void launch_reduction(const Reduction& reduction, Element dtype, const LaunchPlace& place);
 
 // The first place along `reduced` whose element goes before all others: the largest or the least,
-// NaN before both. Out is of 64-bit integers.
+// NaN before both. Out is of 64-bit integers. Long lanes are divided: their parts meet in the
+// workspace.
+inline constexpr std::int64_t extremum_tickets = 16;
 struct Extremum {
   Walk<2> kept;
   std::int64_t width = 0, step = 0;
   bool is_largest = true;
-  void* workspace = nullptr;  // reduction_workspace_bytes.
+  void* workspace = nullptr;         // reduction_workspace_bytes.
+  std::uint32_t* tickets = nullptr;  // extremum_tickets of them, 0 before and after.
 };
 void launch_extremum(const Extremum& extremum, Element dtype, const LaunchPlace& place);
 

@@ -23,6 +23,8 @@ class DeviceArray {
     memory_.reset(static_cast<T*>(memory));
     check_cuda(cudaMemcpy(memory, values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice),
                "copy of a kernel's state");
+    // Other streams see it only once it has arrived.
+    check_cuda(cudaStreamSynchronize(nullptr), "copy of a kernel's state");
   }
 
   T* data() const { return memory_.get(); }
