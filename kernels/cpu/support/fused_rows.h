@@ -66,6 +66,7 @@ class FusedRows {
   // Calls body(addresses) for rows begin, begin + 1, ... below end.
   template <typename Body>
   void for_each(const Addresses& start, std::int64_t begin, std::int64_t end, Body&& body) const {
+    if (begin >= end) return;  // An axis may be empty.
     std::array<std::int64_t, tensor_rank_max> index = {};
     Addresses at = start;
     std::int64_t rest = begin;
