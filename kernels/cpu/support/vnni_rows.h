@@ -81,14 +81,16 @@ inline bool put_pair(const float* x, std::int64_t left, const ByteRows& to, std:
   const float largest = _mm512_reduce_max_ps(larger);
   // NaN has no order: it is told from its exponent.
   constexpr int none = 0x99;  // NaN of both kinds, infinities of both signs.
-  const bool is_wild =
-      (_mm512_fpclass_ps_mask(halves[0], none) | _mm512_fpclass_ps_mask(halves[1], none)) != 0;
+  const __mmask16 wild[2] = {_mm512_fpclass_ps_mask(halves[0], none),
+                             _mm512_fpclass_ps_mask(halves[1], none)};
   constexpr float steps = planes == 1 ? 127 : 127 * 128;
   constexpr float smallest = 1e-30f;
   const float inverse = largest > smallest ? steps / largest : 0;
   const float scale = largest > smallest ? largest / steps : 0;
   for (int i = 0; i < 2; ++i) {
-    const __m512i code = _mm512_cvtps_epi32(_mm512_mul_ps(halves[i], _mm512_set1_ps(inverse)));
+    // The code of what is wild is 0: the conversion's own answer, INT_MIN, would overflow the sum.
+    const __m512i code = _mm512_maskz_cvtps_epi32(
+        _knot_mask16(wild[i]), _mm512_mul_ps(halves[i], _mm512_set1_ps(inverse)));
     float total = static_cast<float>(_mm512_reduce_add_epi32(code));
     if constexpr (planes == 1) {
       put_unit<order>(to, 0, row, unit + i, code);
@@ -100,7 +102,7 @@ inline bool put_pair(const float* x, std::int64_t left, const ByteRows& to, std:
     to.scales[row * to.units() + unit + i] = scale;
     to.totals[row * to.units() + unit + i] = scale * total;
   }
-  return is_wild;
+  return (wild[0] | wild[1]) != 0;
 }
 
 template <int planes, Order order>
