@@ -27,7 +27,7 @@ void run(const Call& call) {
   } else if (has_few_rows(p) && takes_attention_decode(p)) {
     launch_attention_decode(p, partials, counters, place_of(call));
   } else if (takes_attention_wgmma(p)) {
-    launch_attention_turns(p, true, place_of(call));
+    launch_attention_turns(p, true, 2, place_of(call));
   } else if (takes_attention_mma(p)) {
     launch_attention_mma(p, place_of(call));
   } else {

@@ -17,6 +17,7 @@ Kernel attention_cuda() {
           },
       .takes_late_dims = true,
   };
+  kernel.info.accepts.output_strides = Strides::dense_inner;
   kernel.info.is_plain = true;
   return kernel;
 }

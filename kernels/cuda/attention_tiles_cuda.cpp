@@ -14,19 +14,18 @@ struct Form {
   double expected_efficiency;
 };
 
+template <bool by_boxes, int groups>
+void launch_turns(const AttentionArguments& p, const LaunchPlace& place) {
+  launch_attention_turns(p, by_boxes, groups, place);
+}
+
 constexpr Form forms[] = {
     {"mma", takes_attention_mma, launch_attention_mma, 0.4},
     {"wgmma", takes_attention_wgmma, launch_attention_wgmma, 0.35},
-    {"turns", takes_attention_wgmma,
-     [](const AttentionArguments& p, const LaunchPlace& place) {
-       launch_attention_turns(p, false, place);
-     },
-     0.45},
-    {"boxes", takes_attention_wgmma,
-     [](const AttentionArguments& p, const LaunchPlace& place) {
-       launch_attention_turns(p, true, place);
-     },
-     0.5},
+    {"turns", takes_attention_wgmma, launch_turns<false, 2>, 0.45},
+    {"boxes", takes_attention_wgmma, launch_turns<true, 2>, 0.5},
+    {"turns_of_one", takes_attention_wgmma, launch_turns<false, 1>, 0.44},
+    {"boxes_of_one", takes_attention_wgmma, launch_turns<true, 1>, 0.49},
 };
 
 template <int form>
@@ -52,7 +51,7 @@ Kernel member() {
 }  // namespace
 
 std::vector<Kernel> attention_tiles_cuda() {
-  return {member<0>(), member<1>(), member<2>(), member<3>()};
+  return {member<0>(), member<1>(), member<2>(), member<3>(), member<4>(), member<5>()};
 }
 
 }  // namespace paceline::kernels::cuda

@@ -3,6 +3,7 @@
 // JSON:
 //
 //   choose WORKLOAD   checks and times every kernel of cuda:0 that takes it; the quickest is chosen
+//   cold WORKLOAD     checks and times them on operands that no cache holds; nothing is chosen
 //   chain BODY        the same for the one node that a graph of that text becomes when it is fused
 //   time              one more sample of the chosen kernel, in seconds a call
 //
@@ -68,24 +69,28 @@ class Server {
       if (!chosen_) throw invalid("`choose WORKLOAD` comes before `time`");
       return {{"seconds", chosen_->time()}};
     }
-    constexpr std::string_view choose = "choose ", chain = "chain ";
+    constexpr std::string_view choose = "choose ", chain = "chain ", cold = "cold ";
     if (line.starts_with(chain)) return choose_for(fused_workload(line.substr(chain.size())));
+    const auto workload = [&](std::string_view request) {
+      return parse_workload(line.substr(request.size()), ops::all_ops());
+    };
+    if (line.starts_with(cold)) return times_of(workload(cold), Regime::cold);
     if (!line.starts_with(choose)) throw invalid("no such request: {}", line);
-    return choose_for(parse_workload(line.substr(choose.size()), ops::all_ops()));
+    return choose_for(workload(choose));
   }
 
  private:
-  nlohmann::json choose_for(const Workload& workload) {
-    const std::vector<Kernel>& kernels = kernels::kernels_on({.cpu = false, .cuda = 0});
+  // The quickest of all kernels as "kernel", and the median or the failure of each.
+  static nlohmann::json times_of(const Workload& workload, Regime regime) {
+    const std::vector<Kernel>& kernels = all_kernels_there();
     SittingRequest request{.workload = workload,
-                           .regimes = {Regime::hot},
+                           .regimes = {regime},
                            .budget = {.time = std::chrono::milliseconds(200), .blocks_max = 8}};
     for (const Kernel& kernel : kernels) {
       // As PyTorch does, f32 is multiplied in f32.
       if (kernel.info.precision == Precision::narrows) continue;
       if (!refusal(kernel.info, workload)) request.kernels.push_back(kernel.info.name);
     }
-    chosen_.reset();
     nlohmann::json all = nlohmann::json::object();
     const SittingResult* best = nullptr;
     const auto results = sit(request, ops::all_ops(), kernels, /*threads=*/1, [](std::int32_t) {});
@@ -101,13 +106,25 @@ class Server {
       }
     }
     if (best == nullptr) return {{"error", "no kernel"}, {"all", all}};
-    const auto kernel =
-        std::ranges::find(kernels, best->kernel, [](const Kernel& each) { return each.info.name; });
-    chosen_.emplace(workload, *kernel);
     return {{"kernel", best->kernel},
             {"error_relative", best->measurement.error_relative},
             {"throttle", best->measurement.conditions.throttle},
             {"all", all}};
+  }
+
+  static const std::vector<Kernel>& all_kernels_there() {
+    return kernels::kernels_on({.cpu = false, .cuda = 0});
+  }
+
+  nlohmann::json choose_for(const Workload& workload) {
+    chosen_.reset();
+    nlohmann::json times = times_of(workload, Regime::hot);
+    if (times.contains("kernel")) {
+      chosen_.emplace(workload,
+                      *std::ranges::find(all_kernels_there(), times["kernel"].get<std::string>(),
+                                         [](const Kernel& each) { return each.info.name; }));
+    }
+    return times;
   }
 
   std::optional<Chosen> chosen_;

@@ -76,6 +76,20 @@ TEST_P(LargeAttention, OfFewQueriesAgreesWithThePlainKernel) {
   }
 }
 
+TEST_P(LargeAttention, OfFewQueriesOverFewKeysAgreesWithThePlainKernel) {
+  for (const std::int64_t width : {64, 128}) {
+    for (const std::int64_t keys : {1, 2, 15, 16, 17, 63, 64, 65, 127, 128, 129, 1025}) {
+      expect_equal({3, 6, 2, 1, keys, width}, {{"causal", true}});
+      expect_equal({1, 8, 1, 2, keys, width}, {{"window", 60}});
+    }
+    for (std::int64_t shared = 1; shared <= 8; ++shared) {
+      expect_equal({2, 3 * shared, 3, 1, 400, width}, {{"causal", true}, {"window", 130}});
+    }
+    expect_equal({1, 24, 2, 3, 1000, width}, {{"causal", true}});  // Several chunks of rows.
+    expect_equal({40, 8, 8, 1, 70, width}, {});                    // More blocks than keys want.
+  }
+}
+
 // The number of keys as the device reads it when a captured run is replayed.
 TEST_P(LargeAttention, TakesTheNumberOfKeysLate) {
   const Heads h{1, 4, 2, 1, 777, 128};

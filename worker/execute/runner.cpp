@@ -175,6 +175,44 @@ void Runner::time_device(const Segment& segment, std::vector<std::vector<double>
   }
 }
 
+std::unique_ptr<kernels::DeviceGraph> Runner::captured(
+    const Segment& segment, const std::function<bool(std::int32_t)>& keeps) const {
+  if (!segment.can_be_captured) throw unsupported("these steps cannot be captured");
+  device_.queue->begin_capture();
+  try {
+    if (device_.late) device_.late->upload(*device_.queue);
+    for (std::int32_t i = segment.first; i < segment.end; ++i) {
+      const Step& step = steps_.all()[i];
+      if (keeps(i)) step.run(step.call);
+    }
+  } catch (...) {
+    device_.queue->end_capture();  // The queue is usable again.
+    throw;
+  }
+  return device_.queue->end_capture();
+}
+
+std::vector<double> Runner::time_captured(const std::function<bool(std::int32_t)>& keeps,
+                                          int repeats) {
+  constexpr double launch_seconds = 200e-6;
+  if (!device_.runtime) throw unsupported("a plan for the CPU alone has nothing to capture");
+  device_.runtime->make_current(device_.device.index);
+  std::vector<double> seconds(static_cast<std::size_t>(repeats));
+  for (const Segment& segment : segments_) {
+    if (segment.is_host) continue;
+    const auto graph = captured(segment, keeps);
+    for (double& sum : seconds) {
+      device_.queue->keep_busy(launch_seconds);
+      const auto begin = device_.queue->record();
+      graph->launch();
+      const auto end = device_.queue->record();
+      finish();
+      sum += end->seconds_since(*begin);
+    }
+  }
+  return seconds;
+}
+
 void Runner::finish() {
   const std::optional<DataFault> fault = device_.queue->finish();
   if (!fault) return;

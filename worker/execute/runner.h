@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -35,6 +36,11 @@ class Runner {
   void run();
   // Adds the seconds of each step of one run, of which nothing is captured.
   void time_once(std::vector<std::vector<double>>& seconds);
+  // Seconds, `repeats` times, of the device's segments as captured graphs of those steps alone that
+  // `keeps` accepts, each behind a queue that is kept busy. What is left out leaves its results as
+  // they are. Throws `unsupported` where the plan is for the CPU alone or cannot be captured.
+  std::vector<double> time_captured(const std::function<bool(std::int32_t step)>& keeps,
+                                    int repeats);
   // Of the device's segments, those that the next run replays.
   int captured_count() const;
 
@@ -53,6 +59,8 @@ class Runner {
   void run_device(Segment& segment);
   void capture(Segment& segment);
   void enqueue(const Segment& segment) const;
+  std::unique_ptr<kernels::DeviceGraph> captured(
+      const Segment& segment, const std::function<bool(std::int32_t step)>& keeps) const;
   void time_host(const Segment& segment, std::vector<std::vector<double>>& seconds);
   void time_device(const Segment& segment, std::vector<std::vector<double>>& seconds);
   void finish();

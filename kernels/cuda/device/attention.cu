@@ -204,8 +204,7 @@ __global__ void __launch_bounds__(block_threads)
     if (row + i >= row_limit) continue;
     const std::int64_t at = first_row + row + i;
     const std::int64_t head = group * (p.heads / p.groups) + at / p.queries;
-    T* out = static_cast<T*>(p.out) +
-             ((batch * p.heads + head) * p.queries + at % p.queries) * p.value_width + first_value;
+    T* out = out_row<T>(p, batch, head, at % p.queries) + first_value;
     const S sum = shared.factors[row + i];
 #pragma unroll
     for (int e = 0; e < own; ++e) {

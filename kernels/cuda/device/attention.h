@@ -17,9 +17,10 @@ struct AttentionArguments {
   const void* mask = nullptr;
   Element mask_dtype = Element::boolean;
   std::int64_t mask_strides[4] = {};
-  void* out = nullptr;            // Dense.
-  double scale = 1, softcap = 0;  // 0: no cap.
-  std::int64_t window = 0;        // 0: none. At most 2^48.
+  void* out = nullptr;
+  std::int64_t out_strides[3] = {};  // The last axis has stride 1.
+  double scale = 1, softcap = 0;     // 0: no cap.
+  std::int64_t window = 0;           // 0: none. At most 2^48.
   std::int32_t is_causal = 0;
   // Which of `late` says what `keys` is and how far operands begin behind their addresses;
   // negative: as above.

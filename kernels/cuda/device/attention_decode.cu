@@ -197,8 +197,7 @@ __global__ void __launch_bounds__(block_threads)
   __syncthreads();
   const auto result = [&](std::int64_t row, int e) {
     const std::int64_t head = group * heads_per_group + row / p.queries;
-    return static_cast<T*>(p.out) +
-           ((batch * p.heads + head) * p.queries + row % p.queries) * width + e;
+    return out_row<T>(p, batch, head, row % p.queries) + e;
   };
   Part* own = reinterpret_cast<Part*>(partials) + static_cast<std::int64_t>(place) * splits;
   for (int i = threadIdx.x; i < rows * width; i += block_threads) {

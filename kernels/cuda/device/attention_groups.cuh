@@ -108,8 +108,8 @@ __device__ inline void start_values(float (&sums)[64], const std::uint32_t (&wei
 // The warp group's rows of the result, from sums and totals of its lanes.
 template <typename T>
 __device__ inline void write_rows(const AttentionArguments& p, const float (&sums)[64],
-                                  const Rows& rows, std::int64_t place, std::int64_t own_query,
-                                  bool has_keys) {
+                                  const Rows& rows, std::int64_t batch, std::int64_t head,
+                                  std::int64_t own_query, bool has_keys) {
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     float total = rows.total[half];
@@ -118,7 +118,7 @@ __device__ inline void write_rows(const AttentionArguments& p, const float (&sum
     const std::int64_t query = own_query + 8 * half;
     if (query >= p.queries) continue;
     const float factor = has_keys ? 1 / total : 0.f;
-    T* out = static_cast<T*>(p.out) + (place * p.queries + query) * width + threadIdx.x % 4 * 2;
+    T* out = out_row<T>(p, batch, head, query) + threadIdx.x % 4 * 2;
 #pragma unroll
     for (int n = 0; n < width / 8; ++n) {
       *reinterpret_cast<std::uint32_t*>(out + 8 * n) =

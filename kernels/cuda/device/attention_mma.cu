@@ -281,8 +281,7 @@ __global__ void __launch_bounds__(block_threads)
       const std::int64_t query = first_query + warp_row + 16 * m + 8 * half + lane / 4;
       if (query >= p.queries) continue;
       const float factor = keys == 0 ? 0.f : 1 / total;
-      T* out = static_cast<T*>(p.out) + ((batch * p.heads + head) * p.queries + query) * width +
-               lane % 4 * 2;
+      T* out = out_row<T>(p, batch, head, query) + lane % 4 * 2;
 #pragma unroll
       for (int e = 0; e < width / 8; ++e) {
         *reinterpret_cast<std::uint32_t*>(out + 8 * e) = pack_halves(
@@ -322,6 +321,9 @@ bool takes_attention_mma(const AttentionArguments& p) {
   if (p.dtype != Element::f16 && p.dtype != Element::bf16) return false;
   if (p.late_q >= 0 || p.late_k >= 0 || p.late_v >= 0) return false;
   if (reinterpret_cast<std::uintptr_t>(p.out) % 4 != 0) return false;  // Shifted by one half.
+  for (const std::int64_t stride : p.out_strides) {
+    if (stride % 2 != 0) return false;
+  }
   return (p.width == 64 || p.width == 128) && p.value_width == p.width &&
          has_vectors(p.q, p.q_strides) && has_vectors(p.k, p.k_strides) &&
          has_vectors(p.v, p.v_strides);

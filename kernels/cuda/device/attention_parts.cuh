@@ -36,6 +36,14 @@ __device__ inline float power_of_two(float exponent) {
   return result;
 }
 
+// Where a row of the result begins.
+template <typename T>
+__device__ T* out_row(const AttentionArguments& p, std::int64_t batch, std::int64_t head,
+                      std::int64_t query) {
+  return static_cast<T*>(p.out) + batch * p.out_strides[0] + head * p.out_strides[1] +
+         query * p.out_strides[2];
+}
+
 template <typename T>
 __device__ const T* late_address(const AttentionArguments& p, const void* data,
                                  std::int32_t offset) {

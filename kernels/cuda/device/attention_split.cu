@@ -74,14 +74,12 @@ __global__ void __launch_bounds__(block_threads, row_tiles == 1 ? 2 : 1)
   const KeyRange of_last = visible_keys(p, wraps ? queries - 1 : first_query + row_count - 1, keys);
   const int begin = static_cast<int>(min(of_first.first, static_cast<std::int64_t>(keys)));
   const int wanted = max(static_cast<int>(of_last.last) - begin, 0);
-  const int tiles = (wanted + tile_keys - 1) / tile_keys;
-  const int per_split = (tiles + splits - 1) / splits * tile_keys;
-  const int split_begin = begin + split * per_split;
-  const int end = min(split_begin + per_split, begin + wanted);
+  const int end = begin + wanted, stride = splits * warps * tile_keys;
 
   const T* k = static_cast<const T*>(p.k) + batch * p.k_strides[0] + group * p.k_strides[1];
   const T* v = static_cast<const T*>(p.v) + batch * p.v_strides[0] + group * p.v_strides[1];
-  int at = split_begin + warp * tile_keys;
+  // Tiles go round over the warps of all blocks, so that these read memory from front to back.
+  int at = begin + (warp * splits + split) * tile_keys;
   Keys<width> key;
   Values<width> value;
   key.load(k, p.k_strides[2], at, end);
@@ -115,8 +113,8 @@ __global__ void __launch_bounds__(block_threads, row_tiles == 1 ? 2 : 1)
       for (int i = 0; i < 4; ++i) found.sums[tile][m][i] = 0;
     }
   }
-  for (; at < end; at += warps * tile_keys) {
-    const int next = at + warps * tile_keys;
+  for (; at < end; at += stride) {
+    const int next = at + stride;
     float scores[row_tiles][4];
 #pragma unroll
     for (int tile = 0; tile < row_tiles; ++tile) {
@@ -166,14 +164,12 @@ __global__ void __launch_bounds__(block_threads, row_tiles == 1 ? 2 : 1)
   const int clusters = splits / cluster;
   const auto write = [&](int i, const Share& share) {
     const int row = first_row + i / row_pieces, head = group * heads_per_group + row / queries;
-    const std::int64_t out_row =
-        (static_cast<std::int64_t>(batch) * p.heads + head) * queries + row % queries;
     const float factor = keys == 0 ? 0.f : 1 / share.total;
     uint2 packed;
     packed.x = pack_halves(share.sums.x * factor, share.sums.y * factor, T{});
     packed.y = pack_halves(share.sums.z * factor, share.sums.w * factor, T{});
-    *reinterpret_cast<uint2*>(static_cast<T*>(p.out) + out_row * width + i % row_pieces * 4) =
-        packed;
+    T* out = out_row<T>(p, batch, head, row % queries) + i % row_pieces * 4;
+    *reinterpret_cast<uint2*>(out) = packed;
   };
   Share* parts = partials + static_cast<std::int64_t>(place) * clusters * (rows_max * row_pieces);
   for (int i = first_piece + static_cast<int>(threadIdx.x); i < last_piece; i += block_threads) {
@@ -275,6 +271,9 @@ bool takes_attention_split(const AttentionArguments& p) {
   if (p.mask != nullptr || p.late_q >= 0 || p.late_k >= 0 || p.late_v >= 0) return false;
   if (p.batch == 0 || p.heads == 0 || p.queries == 0) return false;
   if ((p.width != 64 && p.width != 128) || p.value_width != p.width) return false;
+  for (const std::int64_t stride : p.out_strides) {
+    if (stride % 4 != 0) return false;
+  }
   return reinterpret_cast<std::uintptr_t>(p.out) % 8 == 0 && has_vectors(p.q, p.q_strides) &&
          has_vectors(p.k, p.k_strides) && has_vectors(p.v, p.v_strides);
 }

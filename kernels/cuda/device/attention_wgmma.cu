@@ -132,7 +132,7 @@ __global__ void __launch_bounds__(block_threads, 1)
     settle(sums);
   }
 
-  write_rows<T>(p, sums, rows, place, own_query, keys != 0);
+  write_rows<T>(p, sums, rows, batch, head, own_query, keys != 0);
 }
 
 template <typename T>

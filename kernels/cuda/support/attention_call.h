@@ -53,6 +53,7 @@ inline AttentionArguments attention_arguments(const Call& call) {
     p.v_strides[axis] = v.strides[axis];
   }
   p.out = call.outputs[0].data;
+  for (int axis = 0; axis < 3; ++axis) p.out_strides[axis] = call.outputs[0].strides[axis];
   p.scale = state.scale;
   p.softcap = state.softcap;
   p.window = state.window;

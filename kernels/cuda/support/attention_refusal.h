@@ -10,9 +10,12 @@ namespace paceline::kernels::cuda {
 // Of the kernels of attention that read 16 bytes at a time. They take some widths alone, which
 // their `bind` says: refuse().
 inline KernelInfo attention_info(std::vector<Dtype> dtypes, double expected_efficiency) {
-  return cuda_info("attention", std::move(dtypes),
-                   {Strides::dense_inner, Strides::dense_inner, Strides::dense_inner, Strides::any},
-                   Precision::approximates, expected_efficiency);
+  KernelInfo info =
+      cuda_info("attention", std::move(dtypes),
+                {Strides::dense_inner, Strides::dense_inner, Strides::dense_inner, Strides::any},
+                Precision::approximates, expected_efficiency);
+  info.accepts.output_strides = Strides::dense_inner;
+  return info;
 }
 
 [[noreturn]] inline void refuse(std::string_view kernel, const Call& call) {
