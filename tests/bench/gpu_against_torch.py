@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""gpu_against_torch.py BENCH_GPU matmul|attention|decode_attention|chains|rows [--rounds N] [--json FILE]
+"""gpu_against_torch.py BENCH_GPU matmul|attention|decode_attention|chains|elementwise|rows [--rounds N] [--json FILE]
 
 Times Paceline's kernels on cuda:0 against PyTorch's for the same workloads, in alternating turns of one run: each
-round is a sample of ours (program bench_gpu), then one of PyTorch's, both as captured graphs of many calls.
+round is a sample of ours (program bench_gpu), then one of PyTorch's, both as captured graphs of many calls. `chains` are
+kernels that are generated for a graph of several ops, against torch.compile, their rate as a share of a copy's in the same run.
 """
 import argparse, json, math, statistics, subprocess, sys
 import torch
@@ -122,13 +123,20 @@ def generated_chains(rows, width, x, y, w, mask):
 
 def chain_cases():
     rows, width = 4096, 4096
+    x, y, mask = (torch.randn(rows, width, device="cuda") for _ in range(3))
+    w = torch.randn(width, device="cuda")
+    yield "copy", f"copy(f32[{rows},{width}]) -> f32[{rows},{width}]", lambda: x.clone(), None, 8 * rows * width
+    for name, body, function, size in generated_chains(rows, width, x, y, w, mask):
+        yield name, "chain " + body, torch.compile(function), None, size
+
+
+def elementwise_cases():
+    rows, width = 4096, 4096
     count = rows * width
     x = torch.randn(rows, width, device="cuda")
     y = torch.randn(rows, width, device="cuda")
     w = torch.randn(width, device="cuda")
     shape = f"f32[{rows},{width}]"
-    for name, body, function, size in generated_chains(rows, width, x, y, w, torch.randn_like(x)):
-        yield name, "chain " + body, torch.compile(function), None, size
     single = [
         ("gelu", f"gelu({shape}) -> {shape}", lambda: F.gelu(x), 8 * count),
         ("add", f"add({shape}, {shape}) -> {shape}", lambda: x + y, 12 * count),
@@ -193,7 +201,7 @@ def rows_cases():
 
 
 CASES = {"matmul": matmul_cases, "attention": attention_cases, "decode_attention": decode_attention_cases,
-         "chains": chain_cases, "rows": rows_cases}
+         "chains": chain_cases, "elementwise": elementwise_cases, "rows": rows_cases}
 
 
 def spread(values):
@@ -210,6 +218,7 @@ def main():
     arguments = parser.parse_args()
     ours = Ours(arguments.program)
     ratios, rows = [], []
+    copied = None  # Bytes a second of the case "copy", once it was timed.
     print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}; medians of {arguments.rounds} turns each")
     for name, text, function, flops, size in CASES[arguments.cases]():
         chosen = ours.ask(text if text.startswith("chain ") else "choose " + text)
@@ -223,7 +232,13 @@ def main():
         ratio = statistics.median(b / a for a, b in pairs)
         low, high = spread([b / a for a, b in pairs])
         ratios.append(ratio)
+        if name == "copy":
+            copied = size / mine
         rate = f"{flops / mine / 1e12:7.1f} TFLOP/s" if size is None else f"{size / mine / 1e12:7.2f} TB/s"
+        if size is not None and copied is not None:
+            rate += f" {size / mine / copied:6.1%} of copying"
+        if text.startswith("chain ") and not chosen["kernel"].startswith("fused_nvrtc"):
+            rate += " NOT GENERATED"
         print(f"{name:32} {mine * 1e6:9.2f} us  torch {other * 1e6:9.2f} us  {ratio:5.2f} [{low:.2f}, {high:.2f}] "
               f"{rate}  {chosen['kernel']}", flush=True)
         rows.append({"case": name, "workload": text, "ours_s": mine, "torch_s": other, "ratio": ratio,

@@ -1,5 +1,6 @@
 // Loading and decoding of a model in the shape of Qwen3-0.6B, with random weights that are written
-// on the first run, or of a GGUF file: resident memory at each step, and tokens a second.
+// on the first run, or of a GGUF file: resident memory at each step, and tokens a second. On a GPU
+// also what a token reads, as a share of the rate at which that GPU copies.
 
 #include <fmt/core.h>
 
@@ -10,12 +11,14 @@
 #include <functional>
 #include <map>
 #include <numeric>
+#include <set>
 #include <string>
 
 #include "common/base/time.h"
 #include "common/models/model.h"
 #include "common/ops/all_ops.h"
 #include "kernels/all_kernels.h"
+#include "kernels/cuda_module.h"
 #include "tests/support/random_model.h"
 #include "worker/compile/compile.h"
 #include "worker/dispatch/dispatch.h"
@@ -80,8 +83,9 @@ class Bench {
     Session token = session(model, states, 1, arguments_.prompt);
     fmt::print("ready in {:.1f} ms\n", 1e-6 * static_cast<double>(monotonic_ns() - start_ns));
     print_memory("compiled");
-    generate(prompt, token, model);
+    const double token_s = generate(prompt, token, model);
     print_memory("after generating");
+    if (devices_.cuda && token_s > 0) print_share(model.graph, token_s);
     if (arguments_.profile > 0) {
       print_profile("prompt", prompt);
       print_profile("token", token);
@@ -110,7 +114,8 @@ class Bench {
                    {.threads = arguments_.threads, .states = std::move(states)});
   }
 
-  void generate(Session& prompt_session, Session& token_session, const Model& model) const {
+  // Returns the median seconds of a token.
+  double generate(Session& prompt_session, Session& token_session, const Model& model) const {
     Generator generator(prompt_session, token_session, {model.vocabulary, {}, model.positions_max});
     std::vector<std::int64_t> prompt(static_cast<std::size_t>(arguments_.prompt));
     std::iota(prompt.begin(), prompt.end(), std::int64_t{1});
@@ -134,20 +139,63 @@ class Bench {
     fmt::print("threads {}\n", arguments_.threads);
     print_times(fmt::format("prompt of {} tokens", arguments_.prompt), prompts_ms,
                 static_cast<double>(arguments_.prompt));
-    print_times(fmt::format("token {} to {}", arguments_.prompt + 1,
-                            arguments_.prompt + arguments_.new_tokens - 1),
-                tokens_ms, 1);
+    return 1e-3 * print_times(fmt::format("token {} to {}", arguments_.prompt + 1,
+                                          arguments_.prompt + arguments_.new_tokens - 1),
+                              tokens_ms, 1);
   }
 
-  static void print_times(const std::string& what, std::vector<double> ms, double tokens) {
-    if (ms.empty()) return;
+  // Of one token in the middle of what is generated: weights but tables of which it takes a row,
+  // and what is kept of the tokens before it.
+  std::int64_t bytes_read(const Graph& graph) const {
+    const std::int64_t past = arguments_.prompt + arguments_.new_tokens / 2;
+    const std::int64_t capacity = arguments_.prompt + arguments_.new_tokens;
+    const Bindings bindings = {{"B", 1}, {"N", 1}, {"past", past}, {"capacity", capacity}};
+    std::set<std::int32_t> read;
+    for (const Node& node : graph.nodes()) {
+      if (node.op == "embedding" || node.op == "gather") continue;
+      for (const ValueRef& input : node.inputs) read.insert(input.node);
+    }
+    std::int64_t bytes = 0;
+    for (const std::int32_t index : read) {
+      const Node& node = graph.node(index);
+      if (node.kind != NodeKind::weight && node.kind != NodeKind::state) continue;
+      const TensorType& type = node.outputs[0];
+      const auto size = static_cast<std::int64_t>(size_bytes(type.dtype)) *
+                        element_count(evaluate(type.shape, bindings));
+      bytes += node.kind == NodeKind::state ? size / capacity * (past + 1) : size;
+    }
+    return bytes;
+  }
+
+  void print_share(const Graph& graph, double token_s) const {
+    const double rate = static_cast<double>(bytes_read(graph)) / token_s;
+    const double copied =
+        kernels::device_runtime()->measure_peaks(devices_.cuda.value()).bytes_per_s;
+    fmt::print("a token reads {:.2f} GB: {:.0f} GB/s, {:.1f} % of a copy's {:.0f} GB/s\n",
+               1e-9 * rate * token_s, 1e-9 * rate, 100 * rate / copied, 1e-9 * copied);
+  }
+
+  // Returns the median.
+  static double print_times(const std::string& what, std::vector<double> ms, double tokens) {
+    if (ms.empty()) return 0;
     std::ranges::sort(ms);
     const double median = ms[ms.size() / 2];
     fmt::print("{:<24} {:9.3f} ms [{:.3f}, {:.3f}] {:9.2f} tokens/s\n", what, median, ms.front(),
                ms.back(), 1e3 * tokens / median);
+    return median;
   }
 
-  // What the steps of one run take, summed over those with one kernel and one type of result.
+  // A step's kernel and the types of its results.
+  static std::string name_of(const Plan& plan, std::size_t index) {
+    const Plan::Instruction& step = plan.instructions[index];
+    std::string name = step.kernel;
+    for (const std::int32_t output : step.outputs) {
+      name += " " + plan.tensors[output].type.to_string();
+    }
+    return name;
+  }
+
+  // What the steps of one run take, summed over those of one name.
   void print_profile(const char* what, Session& session) const {
     const std::vector<double> seconds = session.profile(arguments_.profile);
     struct Sum {
@@ -157,12 +205,7 @@ class Bench {
     std::map<std::string, Sum> sums;
     double total = 0;
     for (std::size_t i = 0; i < seconds.size(); ++i) {
-      const Plan::Instruction& step = session.plan().instructions[i];
-      std::string name = step.kernel;
-      for (const std::int32_t output : step.outputs) {
-        name += " " + session.plan().tensors[output].type.to_string();
-      }
-      Sum& sum = sums[name];
+      Sum& sum = sums[name_of(session.plan(), i)];
       ++sum.count;
       sum.seconds += seconds[i];
       total += seconds[i];
@@ -174,7 +217,21 @@ class Bench {
       fmt::print("{:8.3f} ms {:4.1f}% {:4} x {:8.1f} us  {}\n", 1e3 * sum.seconds,
                  100 * sum.seconds / total, sum.count, 1e6 * sum.seconds / sum.count, name);
     }
+    if (!devices_.cuda || devices_.cpu) return;
+    const double whole = session.time_captured([](std::int32_t) { return true; }, captured_runs);
+    fmt::print("{} as one graph: {:.3f} ms; without the steps of one kind it takes less by\n", what,
+               1e3 * whole);
+    for (const auto& [name, sum] : sorted) {
+      const auto is_other = [&](std::int32_t step) {
+        return name_of(session.plan(), static_cast<std::size_t>(step)) != name;
+      };
+      const double saved = whole - session.time_captured(is_other, captured_runs);
+      fmt::print("{:8.3f} ms {:4.1f}% {:4} x {:8.1f} us  {}\n", 1e3 * saved, 100 * saved / whole,
+                 sum.count, 1e6 * saved / sum.count, name);
+    }
   }
+
+  static constexpr int captured_runs = 15;
 
   Arguments arguments_;
   DeviceSet devices_;

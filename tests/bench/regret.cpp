@@ -27,7 +27,7 @@ namespace {
 struct Arguments {
   std::string models = "tests/data/models";
   std::string store = "regret.db";
-  std::string only;
+  std::vector<std::string> only;  // Names or parts of names; empty: all.
   int paths = 64;
   int candidates = 16;
   int threads = 1;
@@ -195,7 +195,10 @@ void run(const Arguments& arguments) {
              "noise", "workloads", "possible", "paths");
   const std::int64_t begin_ns = monotonic_ns();
   for (const Subject& subject : subjects(arguments)) {
-    if (subject.name.find(arguments.only) == std::string::npos) continue;
+    const auto is_named = [&](const std::string& part) {
+      return subject.name.find(part) != std::string::npos;
+    };
+    if (!arguments.only.empty() && std::ranges::none_of(arguments.only, is_named)) continue;
     if (1e-9 * static_cast<double>(monotonic_ns() - begin_ns) > arguments.seconds) break;
     const Result result = Regret(arguments, *store, subject).run();
     regrets.push_back(result.regret);
@@ -217,7 +220,8 @@ int main(int argc, char** argv) {
   CLI::App app{"The chosen path against the best of many that were timed whole"};
   app.add_option("--models", arguments.models, "Folder of Hugging Face directories");
   app.add_option("--store", arguments.store, "Store file");
-  app.add_option("--only", arguments.only, "Graphs whose name contains this");
+  app.add_option("--only", arguments.only, "Graphs whose name contains one of these: A,B")
+      ->delimiter(',');
   app.add_option("--paths", arguments.paths, "How many are enumerated and timed");
   app.add_option("--candidates", arguments.candidates, "How many the choice may time");
   app.add_option("--threads", arguments.threads, "Threads that kernels may use");

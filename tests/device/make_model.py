@@ -2,8 +2,9 @@
 """make_model.py qwen3-0.6b|7b FOLDER
 
 Writes a bfloat16 model of Hugging Face's layout with random weights, drawn on the GPU: config.json and safetensors.
+Layers of `7b` have the same values, each in a place of its own. Exit status 1 where the disk is too small.
 """
-import json, os, struct, sys
+import json, os, shutil, struct, sys
 import torch
 
 SHAPES = {
@@ -47,8 +48,6 @@ def main():
     shape, folder = sys.argv[1:3]
     config = config_of(SHAPES[shape])
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "config.json"), "w") as file:
-        json.dump(config, file, indent=1)
     header, offset = {}, 0
     for name, extents in names_of(config):
         size = 2 * torch.Size(extents).numel()
@@ -56,15 +55,30 @@ def main():
         offset += size
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
+    free = shutil.disk_usage(folder).free
+    if free < offset + (1 << 30):
+        sys.exit(f"{folder}: the weights of {shape} take {offset} bytes, {free} are free there")
     torch.manual_seed(1)
+    drawn = {}
+
+    def bytes_of(extents):
+        if len(extents) == 1:
+            weight = torch.ones(extents, device="cuda")
+        else:
+            weight = torch.randn(extents, device="cuda") * 0.02
+        return weight.to(torch.bfloat16).view(torch.int16).cpu().numpy().tobytes()
+
     with open(os.path.join(folder, "model.safetensors"), "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for name, extents in names_of(config):
-            if len(extents) == 1:
-                weight = torch.ones(extents, device="cuda")
-            else:
-                weight = torch.randn(extents, device="cuda") * 0.02
-            file.write(weight.to(torch.bfloat16).view(torch.int16).cpu().numpy().tobytes())
+            within = name.split(".", 3)[-1] if shape == "7b" and ".layers." in name else name
+            if within not in drawn:
+                drawn[within] = bytes_of(extents)
+            file.write(drawn[within])
+            if within == name:
+                del drawn[within]
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        json.dump(config, file, indent=1)
     print(f"{folder}: {offset} bytes of weights")
 
 

@@ -65,8 +65,9 @@ against_torch() { python3 "$root/tests/bench/gpu_against_torch.py" "$bin/bench_g
 stage_matmul() { against_torch matmul; }
 stage_attention() { against_torch attention; against_torch decode_attention; }
 stage_chains() { against_torch chains; }
+stage_elementwise() { against_torch elementwise; }
 stage_rows() { against_torch rows; }
-model_of() { [ -e "/tmp/$1" ] || python3 "$root/tests/device/make_model.py" "$1" "/tmp/$1"; }
+model_of() { [ -e "/tmp/$1/config.json" ] || python3 "$root/tests/device/make_model.py" "$1" "/tmp/$1"; }
 prompt_of() { python3 -c "print(','.join(str(i * 7919 % 30000) for i in range($1)))"; }
 generate() { "$bin/paceline" generate "$@" --device cuda:0 --json | tr -d '\n ' | sed 's/"prompt":\[[^]]*\]/"prompt":[]/'; echo; }
 stage_decode() {
@@ -75,28 +76,58 @@ stage_decode() {
   python3 "$root/tests/device/torch_model.py" /tmp/qwen3-0.6b
   timeout 110 python3 "$root/tests/device/torch_model.py" /tmp/qwen3-0.6b --compile --prefill 1024
 }
-# Measures the shapes of a prompt and of a token behind it, then generates by what was found.
+# measure_shape MODEL N past capacity
+measure_shape() {
+  "$bin/paceline" measure "$1" --device cuda:0 --form generate --bind B=1 --bind "N=$2" --bind "past=$3" --bind "capacity=$4" \
+    --regime cold --sitting-seconds 0.1 --tolerance 2e-2 2>&1 | tail -3
+}
+# The shapes of a prompt and of a token behind it.
+measure_shapes() { measure_shape "$1" 1 1024 1089 && measure_shape "$1" 1024 0 1089; }
+# Measures these, then generates by what was found.
 stage_tuned_decode() {
   model_of qwen3-0.6b
   export PACELINE_STORE=$out/h200.store
-  for shape in "N=1 past=1024" "N=1024 past=0"; do
-    set -- $shape
-    "$bin/paceline" measure /tmp/qwen3-0.6b --device cuda:0 --form generate --bind B=1 --bind "$1" --bind "$2" \
-      --bind capacity=1089 --regime cold --sitting-seconds 0.1 --tolerance 2e-2 2>&1 | tail -3
-  done
+  measure_shapes /tmp/qwen3-0.6b
   generate /tmp/qwen3-0.6b --tokens "$(prompt_of 1024)" --max-new 65 --tolerance 2e-2
   generate /tmp/qwen3-0.6b --tokens "$(prompt_of 1024)" --max-new 65 --tolerance 2e-2 --no-search
   "$bin/bench_language_model" --folder /tmp/qwen3-0.6b --device cuda:0 --store "$PACELINE_STORE" --tolerance 2e-2 \
     --prompt 1024 --new 65 --search --profile 5
 }
-# Equivalent programs of a token's plan, raced whole; then generation by the winner.
+# A model of 7B: 14.5 GB on the disk of /tmp and on the GPU. The weights that a token reads, as a share of a copy's rate.
+stage_decode7b() {
+  model_of 7b || return 1
+  export PACELINE_STORE=$out/h200_7b.store
+  measure_shapes /tmp/7b
+  "$bin/bench_language_model" --folder /tmp/7b --device cuda:0 --store "$PACELINE_STORE" --tolerance 2e-2 \
+    --prompt 1024 --new 65 --search --profile 3
+}
+# Equivalent programs of a token's plan or of a prompt's, raced whole, cold: as generation asks for them.
+race_shape() {
+  timeout 150 "$bin/paceline" measure /tmp/qwen3-0.6b --device cuda:0 --form generate --bind B=1 --bind "$1" --bind "$2" \
+    --bind capacity=1089 --regime cold --sitting-seconds 0.05 --tolerance 2e-2 --paths 4 --study-seconds 40 \
+    --race-seconds 5 2>&1 | grep -v "^measured [0-9]*/" | tail -25
+}
 stage_raced_decode() {
   model_of qwen3-0.6b
   export PACELINE_STORE=$out/h200.store
-  timeout 140 "$bin/paceline" measure /tmp/qwen3-0.6b --device cuda:0 --form generate --bind B=1 --bind N=1 --bind past=1024 \
-    --bind capacity=1089 --regime hot,cold --sitting-seconds 0.05 --tolerance 2e-2 --paths 4 --study-seconds 40 \
-    --race-seconds 5 2>&1 | grep -v "^measured [0-9]*/" | tail -25
+  race_shape N=1 past=1024
   generate /tmp/qwen3-0.6b --tokens "$(prompt_of 1024)" --max-new 65 --tolerance 2e-2
+}
+# A prompt of 4096 by what was measured of it.
+stage_prompt4096() {
+  model_of qwen3-0.6b
+  export PACELINE_STORE=$out/h200.store
+  measure_shape /tmp/qwen3-0.6b 4096 0 4129
+  measure_shape /tmp/qwen3-0.6b 1 4096 4129
+  "$bin/bench_language_model" --folder /tmp/qwen3-0.6b --device cuda:0 --store "$PACELINE_STORE" --tolerance 2e-2 \
+    --prompt 4096 --new 33 --search --profile 3
+}
+stage_raced_prompt() {
+  model_of qwen3-0.6b
+  export PACELINE_STORE=$out/h200.store
+  race_shape N=1024 past=0
+  "$bin/bench_language_model" --folder /tmp/qwen3-0.6b --device cuda:0 --store "$PACELINE_STORE" --tolerance 2e-2 \
+    --prompt 1024 --new 65 --search --profile 5
 }
 # What the store sends to the CPU, to the GPU, and half to each.
 stage_auto() { python3 "$root/tests/device/auto.py" "$bin/paceline"; }
@@ -105,7 +136,7 @@ stage_errors() { bash "$root/tests/device/errors.sh" "$bin"; }
 # The chosen path against the best of 64 that were timed whole, on 20 graphs.
 stage_regret() {
   "$bin/bench_regret" --models "$root/tests/data/models" --store "$out/regret.store" --device cuda:0 --sitting-seconds 0.03 \
-    --candidates 8 --study-seconds 3 --race-seconds 1.5 --final-seconds 1.5 --seconds 330
+    --candidates 8 --study-seconds 3 --race-seconds 1.5 --final-seconds 1.5 --seconds 380
 }
 # PyTorch in bfloat16 against what it gave in float: what an error of bf16 is worth.
 stage_torch_bf16() { python3 "$root/tests/device/torch_bf16.py" "$root"/tests/data/models/*; }
@@ -127,7 +158,7 @@ limit_of() {
     id | runtime) echo 60 ;;
     kernels) echo 240 ;;
     session) echo 180 ;;
-    regret) echo 360 ;;
+    regret) echo 420 ;;
     *) echo 240 ;;
   esac
 }

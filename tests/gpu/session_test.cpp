@@ -213,6 +213,21 @@ TEST_F(GpuSession, ProfilesEveryStep) {
   }
 }
 
+TEST_F(GpuSession, TimesStepsAsOneGraphAndRunsOn) {
+  Session session = session_of(
+      "input x: f32[N,1024] a = exp(x) b = neg(a) c = add(a, b)"
+      " output y = c");
+  session.bind({{"N", 65536}, {"past", 0}});
+  session.set_input("x", Tensor(Dtype::f32, {65536, 1024}));
+  session.run();
+  const double whole = session.time_captured([](std::int32_t) { return true; }, 5);
+  const double none = session.time_captured([](std::int32_t) { return false; }, 5);
+  EXPECT_GT(whole, 50e-6);  // 1.5 GB and more.
+  EXPECT_LT(none, whole / 2);
+  session.run();
+  EXPECT_EQ(session.output("y").as<float>()[1], 0);
+}
+
 // The models of tests/data, by what the CUDA kernels say of themselves.
 class GpuModels : public testing::TestWithParam<std::string> {
  protected:

@@ -261,6 +261,12 @@ struct Session::Impl {
     return medians;
   }
 
+  double time_captured(const std::function<bool(std::int32_t)>& keeps, int repeats) {
+    check_ready();
+    std::vector<double> seconds = runner->time_captured(keeps, repeats);
+    return median(seconds);
+  }
+
   TensorView output(std::string_view name) const {
     for (const Plan::Output& output : plan.outputs) {
       if (output.name == name) return views[output.tensor];
@@ -326,6 +332,11 @@ void Session::run() { impl_->run(); }
 std::vector<double> Session::profile(int repeats) {
   if (repeats < 1) throw invalid("a profile needs at least one run: {}", repeats);
   return impl_->profile(repeats);
+}
+
+double Session::time_captured(const std::function<bool(std::int32_t)>& keeps, int repeats) {
+  if (repeats < 1) throw invalid("a profile needs at least one run: {}", repeats);
+  return impl_->time_captured(keeps, repeats);
 }
 
 TensorView Session::output(std::string_view name) const { return impl_->output(name); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,6 +64,11 @@ class Session {
   void run();
   // Runs `repeats` times and gives the median seconds of each instruction. States move on.
   std::vector<double> profile(int repeats);
+  // The median seconds, of `repeats`, that the device takes for a run without those steps that
+  // `keeps` refuses, captured as in a run: no events between steps, and each begins while the one
+  // ahead of it ends. What is left out leaves its results as they are; states move on. Throws
+  // `unsupported` for a plan that no device runs, or that cannot be captured.
+  double time_captured(const std::function<bool(std::int32_t step)>& keeps, int repeats);
   // The value after the last run: borrowed until the next bind or run; may be strided.
   TensorView output(std::string_view name) const;
   void clear_states();

@@ -273,6 +273,14 @@ TEST(Session, ProfilesEachInstruction) {
   EXPECT_GT(seconds[1], 0);
 }
 
+TEST(Session, HasNothingToCaptureOfAPlanForTheCpu) {
+  Session session = session_of("input x: f32[64] output y = exp(x)");
+  session.bind({});
+  session.set_input("x", floats({64}, std::vector<float>(64, 1)));
+  EXPECT_THAT([&] { session.time_captured([](std::int32_t) { return true; }, 3); },
+              Throws<Error>(Property(&Error::kind, ErrorKind::unsupported)));
+}
+
 TEST(Interpret, GivesOutputsInDoubleAndMovesStates) {
   const Graph graph = parse_graph(
       "graph \"g\" { state s: f32[2] input x: f32[2] n = add(s, x) output y = n update s = n }",
