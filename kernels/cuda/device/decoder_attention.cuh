@@ -1,0 +1,427 @@
+#pragma once
+
+#include <cmath>
+
+#include "kernels/cuda/device/attention_parts.cuh"
+#include "kernels/cuda/device/attention_shares.cuh"
+#include "kernels/cuda/device/decoder_ring.cuh"
+
+// Attention of one token inside a layer's launch: each block has some of the keys of some heads
+// that share them, and what blocks found is added up elsewhere, by warps.
+namespace paceline::kernels::cuda::decoder {
+
+// Marked words, one after the other in the launcher's memory behind its first bytes.
+struct Words {
+  static constexpr std::int64_t first_bytes = 256;
+  std::uint32_t *control, *heads, *attended, *middle, *inner;
+  std::uint64_t *sums, *scales;  // [head][split][head_width] and [head][split][2].
+
+  __host__ __device__ explicit Words(const DecoderLayer& p)
+      : control(static_cast<std::uint32_t*>(p.memory)),
+        heads(control + first_bytes / 4),
+        attended(heads + (p.heads + 2 * p.groups) * p.head_width),
+        middle(attended + p.heads * p.head_width),
+        inner(middle + p.width),
+        sums(reinterpret_cast<std::uint64_t*>(inner + p.inner)),
+        scales(sums + static_cast<std::int64_t>(p.heads) * p.splits * p.head_width) {}
+
+  __host__ __device__ std::int64_t bytes(const DecoderLayer& p) const {
+    const std::uint64_t* end = scales + static_cast<std::int64_t>(p.heads) * p.splits * 2;
+    return reinterpret_cast<const char*>(end) - reinterpret_cast<const char*>(control);
+  }
+};
+
+// What the block's warps have for each other.
+template <int width, int together>
+struct AttentionScratch {
+  static constexpr int rows = together + 2;  // Of queries, and the new key and value.
+  float before[rows][width], row[rows][width];
+  float sums[warps][together][width];
+  float2 scales[warps][together];
+};
+
+// One row of a head from words: normed, turned, rounded as a step of its own would; by a warp.
+template <typename T, int width>
+__device__ __forceinline__ void prepare_row(const DecoderLayer& p, const std::uint32_t* words,
+                                            const void* norm, bool is_turned, std::uint32_t launch,
+                                            float* before, float* row) {
+  const int lane = threadIdx.x % 32, first = 4 * lane;
+  const bool has_own = first < width;
+  const T* cosines = static_cast<const T*>(p.cosines);
+  const T* sines = static_cast<const T*>(p.sines);
+  if (p.late_cosines >= 0) cosines += p.late[p.late_cosines];
+  if (p.late_sines >= 0) sines += p.late[p.late_sines];
+  float weight[4] = {}, cosine[4], sine[4];
+  int partner[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const int at = first + i;
+    cosine[i] = 1, sine[i] = 0, partner[i] = at;
+    if (!has_own) continue;
+    if (norm != nullptr) weight[i] = widen(static_cast<const T*>(norm)[at]) + p.weight_offset;
+    if (!is_turned || at >= 2 * p.pairs) continue;
+    const bool is_first = p.is_interleaved ? at % 2 == 0 : at < p.pairs;
+    const int pair = p.is_interleaved ? at / 2 : is_first ? at : at - p.pairs;
+    partner[i] = p.is_interleaved ? at ^ 1 : is_first ? at + p.pairs : at - p.pairs;
+    cosine[i] = widen(cosines[pair]);
+    sine[i] = widen(sines[pair]);
+    if (is_first) sine[i] = -sine[i];
+  }
+  float own[4] = {};
+  if (has_own) {
+    uint4 loaded = load_words(words + first);
+    for (Patience patience; !is_marked(loaded, launch); loaded = load_words(words + first)) {
+      patience.take_turn();
+    }
+    own[0] = half_of<T>(loaded.x), own[1] = half_of<T>(loaded.y);
+    own[2] = half_of<T>(loaded.z), own[3] = half_of<T>(loaded.w);
+  }
+  __syncwarp();
+  if (norm != nullptr) {
+    const float squares =
+        warp_sum(own[0] * own[0] + own[1] * own[1] + (own[2] * own[2] + own[3] * own[3]));
+    const float scale = rsqrtf(squares * (1.f / width) + p.epsilon);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) own[i] = widen(narrow<T>(own[i] * scale * weight[i]));
+  }
+  if (has_own) *reinterpret_cast<float4*>(before + first) = {own[0], own[1], own[2], own[3]};
+  __syncwarp();
+  if (!has_own) return;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    if (partner[i] != first + i) {
+      own[i] = widen(narrow<T>(own[i] * cosine[i] + before[partner[i]] * sine[i]));
+    }
+  }
+  *reinterpret_cast<float4*>(row + first) = {own[0], own[1], own[2], own[3]};
+}
+
+// Which keys and heads a block has. Keys before the token's own lie in the cache.
+struct AttentionShare {
+  int group, first_head, head_count, split;
+  std::int64_t begin, end;
+  bool has_own_key, is_first_of_group;
+
+  __device__ AttentionShare(const DecoderLayer& p, std::int64_t start) {
+    const int part = static_cast<int>(blockIdx.x) / p.splits;
+    split = static_cast<int>(blockIdx.x) % p.splits;
+    const int of_group = p.parts / p.groups, shared = p.heads / p.groups;
+    group = part / of_group;
+    const int own_first = part % of_group * p.heads_together;
+    first_head = group * shared + own_first;
+    head_count = min(p.heads_together, shared - own_first);
+    is_first_of_group = own_first == 0;
+    has_own_key = split == p.splits - 1;
+    const std::int64_t first =
+        p.window > 0 ? max(std::int64_t{0}, start + 1 - p.window) : std::int64_t{0};
+    const std::int64_t each = (start - first + p.splits - 1) / p.splits;
+    begin = min(first + split * each, start);
+    end = min(begin + each, start);
+  }
+};
+
+template <int width>
+struct KeyLanes {
+  static constexpr int lanes = width / 8;               // That share a key.
+  static constexpr int keys = 32 / lanes;               // Of a warp at a time.
+  static constexpr int step = warps * keys, steps = 2;  // Of a block at a time; loaded together.
+  static constexpr int all = step * steps;
+
+  // The lane's key of step 0, from a block's first.
+  __device__ static int own() {
+    return threadIdx.x / 32 * keys + static_cast<int>(threadIdx.x) % 32 / lanes;
+  }
+  __device__ static int piece() { return static_cast<int>(threadIdx.x) % lanes; }
+
+  __device__ static void load(const char* rows, std::int64_t at, std::int64_t end,
+                              uint4 (&to)[steps]) {
+#pragma unroll
+    for (int s = 0; s < steps; ++s) {
+      const std::int64_t key = at + own() + s * step;
+      to[s] = make_uint4(0, 0, 0, 0);
+      if (key < end) to[s] = load_stream(rows + (key * width + piece() * 8) * 2);
+    }
+  }
+  // Asks for a block's first keys.
+  __device__ static void expect(const char* rows, std::int64_t at, std::int64_t end) {
+#pragma unroll
+    for (int s = 0; s < steps; ++s) {
+      const std::int64_t key = at + own() + s * step;
+      if (key < end && piece() % 8 == 0) {
+        asm volatile("prefetch.global.L2 [%0];" ::"l"(rows + (key * width + piece() * 8) * 2));
+      }
+    }
+  }
+};
+
+template <int width>
+__device__ __forceinline__ const char* rows_of_group(const DecoderLayer& p, const void* states,
+                                                     int group) {
+  return static_cast<const char*>(states) + group * p.capacity * (width * 2);
+}
+
+template <int width>
+__device__ __forceinline__ float over_key(float value) {
+#pragma unroll
+  for (int s = KeyLanes<width>::lanes / 2; s > 0; s /= 2) {
+    value += __shfl_xor_sync(~0u, value, s);
+  }
+  return value;
+}
+
+// An exponent of two.
+__device__ __forceinline__ float score_of(const DecoderLayer& p, float product) {
+  constexpr float log2e = 1.4426950408889634f;
+  if (p.softcap > 0) return p.softcap * tanhf(product * p.scale / p.softcap) * log2e;
+  return product * (p.scale * log2e);
+}
+
+__device__ __forceinline__ float dot(const float (&a)[8], const float (&b)[8]) {
+  float even = 0, odd = 0;
+#pragma unroll
+  for (int i = 0; i < 8; i += 2) even = fmaf(a[i], b[i], even), odd = fmaf(a[i + 1], b[i + 1], odd);
+  return even + odd;
+}
+
+__device__ __forceinline__ void load_row(const float* from, float (&to)[8]) {
+  const float4 low = reinterpret_cast<const float4*>(from)[0];
+  const float4 high = reinterpret_cast<const float4*>(from)[1];
+  to[0] = low.x, to[1] = low.y, to[2] = low.z, to[3] = low.w;
+  to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
+}
+
+// What the lanes of one key have found of each head: the largest score, weights, weighed values.
+template <int together>
+struct LaneFound {
+  float largest[together], total[together], sums[together][8];
+
+  __device__ LaneFound() {
+#pragma unroll
+    for (int h = 0; h < together; ++h) {
+      largest[h] = -INFINITY, total[h] = 0;
+#pragma unroll
+      for (int i = 0; i < 8; ++i) sums[h][i] = 0;
+    }
+  }
+  // Makes room for scores as large as `other`.
+  __device__ __forceinline__ void raise(int h, float other) {
+    const float best = fmaxf(largest[h], other);
+    const float factor = power_of_two(largest[h] - shift_of(best));
+    largest[h] = best;
+    total[h] *= factor;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) sums[h][i] *= factor;
+  }
+  __device__ __forceinline__ void add(int h, float score, const float (&value)[8]) {
+    const float weight = power_of_two(score - shift_of(largest[h]));
+    total[h] += weight;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) sums[h][i] = fmaf(weight, value[i], sums[h][i]);
+  }
+};
+
+// The block's part of attention to words. All consumers; `states` and words of q, k and v are read,
+// the token's own key and value appended.
+template <typename T, int width, int together>
+__device__ __noinline__ void attend(const DecoderLayer& p, const Words& words, char* memory,
+                                    const AttentionShare& share, std::int64_t start, bool appends,
+                                    std::uint32_t launch) {
+  using Lanes = KeyLanes<width>;
+  auto& scratch = *reinterpret_cast<AttentionScratch<width, together>*>(memory);
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const char* keys = rows_of_group<width>(p, p.keys, share.group);
+  const char* values = rows_of_group<width>(p, p.values, share.group);
+  uint4 key[Lanes::steps], value[Lanes::steps];
+  Lanes::load(keys, share.begin, share.end, key);
+  Lanes::load(values, share.begin, share.end, value);
+
+  meet_consumers();  // Nobody needs what lay in the scratch.
+  if (warp < together + 2) {
+    const bool is_query = warp < together;
+    const bool is_key = warp == together;
+    if (is_query ? warp < share.head_count : share.has_own_key) {
+      const int head =
+          is_query ? share.first_head + warp : p.heads + share.group + (is_key ? 0 : p.groups);
+      prepare_row<T, width>(p, words.heads + head * width,
+                            is_query ? p.q_norm
+                            : is_key ? p.k_norm
+                                     : nullptr,
+                            is_query || is_key, launch, scratch.before[warp], scratch.row[warp]);
+      if (!is_query && share.is_first_of_group && appends) {
+        T* to = static_cast<T*>(is_key ? p.keys : p.values) +
+                (share.group * p.capacity + start) * width;
+        __syncwarp();
+        for (int i = lane; i < width; i += 32) to[i] = narrow<T>(scratch.row[warp][i]);
+      }
+    }
+  }
+  meet_consumers();
+
+  LaneFound<together> found;
+  for (std::int64_t at = share.begin; at < share.end; at += Lanes::all) {
+    float scores[Lanes::steps][together];
+#pragma unroll
+    for (int h = 0; h < together; ++h) {
+      if (h >= share.head_count) break;
+      float query[8];
+      load_row(&scratch.row[h][Lanes::piece() * 8], query);
+#pragma unroll
+      for (int s = 0; s < Lanes::steps; ++s) {
+        float element[8];
+        unpack(key[s], element, T{});
+        const float score = score_of(p, over_key<width>(dot(query, element)));
+        const bool is_there = at + Lanes::own() + s * Lanes::step < share.end;
+        scores[s][h] = is_there ? score : -INFINITY;
+      }
+    }
+    Lanes::load(keys, at + Lanes::all, share.end, key);
+    float elements[Lanes::steps][8];
+#pragma unroll
+    for (int s = 0; s < Lanes::steps; ++s) unpack(value[s], elements[s], T{});
+    Lanes::load(values, at + Lanes::all, share.end, value);
+#pragma unroll
+    for (int h = 0; h < together; ++h) {
+      if (h >= share.head_count) break;
+      float best = scores[0][h];
+#pragma unroll
+      for (int s = 1; s < Lanes::steps; ++s) best = fmaxf(best, scores[s][h]);
+      found.raise(h, best);
+#pragma unroll
+      for (int s = 0; s < Lanes::steps; ++s) found.add(h, scores[s][h], elements[s]);
+    }
+  }
+  if (share.has_own_key && warp == 0) {
+    float own_key[8], own_value[8];
+    load_row(&scratch.row[together][Lanes::piece() * 8], own_key);
+    load_row(&scratch.row[together + 1][Lanes::piece() * 8], own_value);
+#pragma unroll
+    for (int h = 0; h < together; ++h) {
+      if (h >= share.head_count) break;
+      float query[8];
+      load_row(&scratch.row[h][Lanes::piece() * 8], query);
+      const float product = over_key<width>(dot(query, own_key));
+      const float score = lane < Lanes::lanes ? score_of(p, product) : -INFINITY;
+      found.raise(h, score);
+      found.add(h, score, own_value);
+    }
+  }
+
+  // Over the warp's keys, then over warps.
+#pragma unroll
+  for (int h = 0; h < together; ++h) {
+    if (h >= share.head_count) break;
+    float best = found.largest[h];
+#pragma unroll
+    for (int s = Lanes::lanes; s < 32; s *= 2) best = fmaxf(best, __shfl_xor_sync(~0u, best, s));
+    found.raise(h, best);
+#pragma unroll
+    for (int s = Lanes::lanes; s < 32; s *= 2) {
+      found.total[h] += __shfl_xor_sync(~0u, found.total[h], s);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        found.sums[h][i] += __shfl_xor_sync(~0u, found.sums[h][i], s);
+      }
+    }
+    if (lane < Lanes::lanes) {
+      float4* to = reinterpret_cast<float4*>(&scratch.sums[warp][h][Lanes::piece() * 8]);
+      to[0] = {found.sums[h][0], found.sums[h][1], found.sums[h][2], found.sums[h][3]};
+      to[1] = {found.sums[h][4], found.sums[h][5], found.sums[h][6], found.sums[h][7]};
+    }
+    if (lane == 0) scratch.scales[warp][h] = {found.largest[h], found.total[h]};
+  }
+  meet_consumers();
+  const int tid = threadIdx.x;
+  if (tid >= share.head_count * width) return;
+  const int h = tid / width, at = tid % width;
+  float best = -INFINITY, sum = 0, total = 0;
+#pragma unroll
+  for (int w = 0; w < warps; ++w) best = fmaxf(best, scratch.scales[w][h].x);
+#pragma unroll
+  for (int w = 0; w < warps; ++w) {
+    const float2 scale = scratch.scales[w][h];
+    const float factor = power_of_two(scale.x - shift_of(best));
+    sum = fmaf(factor, scratch.sums[w][h][at], sum);
+    total = fmaf(factor, scale.y, total);
+  }
+  const std::int64_t place =
+      static_cast<std::int64_t>(share.first_head + h) * p.splits + share.split;
+  store_float(words.sums + place * width + at, sum, launch);
+  if (at == 0) {
+    store_float(words.scales + 2 * place, best, launch);
+    store_float(words.scales + 2 * place + 1, total, launch);
+  }
+}
+
+// Adds up what blocks found, sixteen numbers of a head at a time, each such unit by one warp of the
+// launch. Sixteen splits are waited for together: a lane has eight of them for its number.
+template <typename T>
+__device__ __noinline__ void combine(const DecoderLayer& p, const Words& words,
+                                     std::uint32_t launch) {
+  constexpr int numbers = 16, at_once = 16, own = at_once / 2;
+  const int lane = threadIdx.x % 32, number = lane % numbers, half = lane / numbers;
+  const int units_of_head = p.head_width / numbers, units = p.heads * units_of_head;
+  const int unit_step = static_cast<int>(gridDim.x) * warps;
+  for (int unit = static_cast<int>(blockIdx.x + gridDim.x * (threadIdx.x / 32)); unit < units;
+       unit += unit_step) {
+    const int head = unit / units_of_head, first = unit % units_of_head * numbers;
+    const std::int64_t place = static_cast<std::int64_t>(head) * p.splits;
+    const std::uint64_t* sums = words.sums + place * p.head_width + first + number;
+    const std::uint64_t* scales = words.scales + 2 * place;
+    float best = -INFINITY, total = 0, sum = 0;
+    for (int base = 0; base < p.splits; base += at_once) {
+      std::uint64_t found[own], scale[2];
+      bool is_there;
+      Patience patience;
+      do {
+        patience.take_turn();
+        is_there = true;
+#pragma unroll
+        for (int j = 0; j < own; ++j) {
+          const int split = base + 2 * j + half;
+          if (split < p.splits) {
+            found[j] = load_float(sums + static_cast<std::int64_t>(split) * p.head_width);
+          }
+        }
+#pragma unroll
+        for (int j = 0; j < 2; ++j) {
+          if (base + number < p.splits) scale[j] = load_float(scales + 2 * (base + number) + j);
+        }
+#pragma unroll
+        for (int j = 0; j < own; ++j) {
+          if (base + 2 * j + half < p.splits) is_there = is_there && is_marked(found[j], launch);
+        }
+        if (base + number < p.splits) {
+          is_there = is_there && is_marked(scale[0], launch) && is_marked(scale[1], launch);
+        }
+      } while (!is_there);
+      __syncwarp();
+      const bool has_split = base + number < p.splits;
+      const float largest = has_split ? float_of(scale[0]) : -INFINITY;
+      float now = largest;
+#pragma unroll
+      for (int s = numbers / 2; s > 0; s /= 2) now = fmaxf(now, __shfl_xor_sync(~0u, now, s));
+      now = fmaxf(now, best);
+      const float shift = shift_of(now);
+      const float before = power_of_two(best - shift);
+      const float factor = power_of_two(largest - shift);
+      float share = has_split ? factor * float_of(scale[1]) : 0.f;
+#pragma unroll
+      for (int s = numbers / 2; s > 0; s /= 2) share += __shfl_xor_sync(~0u, share, s);
+      total = total * before + share;
+      sum *= before;
+#pragma unroll
+      for (int j = 0; j < own; ++j) {
+        const float of_split = __shfl_sync(~0u, factor, 2 * j + half);
+        if (base + 2 * j + half < p.splits) sum = fmaf(of_split, float_of(found[j]), sum);
+      }
+      best = now;
+    }
+    sum += __shfl_xor_sync(~0u, sum, numbers);
+    if (half == 0) {
+      store_word(words.attended + head * p.head_width + first + number,
+                 marked_half(narrow<T>(sum / total), launch));
+    }
+  }
+}
+
+}  // namespace paceline::kernels::cuda::decoder
