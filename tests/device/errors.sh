@@ -102,10 +102,16 @@ expect "the same weights when it has ended" 90 0 "time" \
   "$bin/paceline" run "$work/heavy.paceline" --random 1 --no-search --device cuda:0 --repeat 3
 
 echo "-- a busy GPU"
+expect "one that rests is measured" 120 0 "workloads measured" \
+  "$bin/paceline" measure "$wide" --bind M=2048 --device cuda:0 --regime hot --sitting-seconds 0.3
+expect "and nothing is set aside" 20 0 "0 polluted" \
+  "$bin/paceline" store query "select count(*) || ' polluted' as found from measurement where outcome = 'polluted'"
 if other work; then
   expect "measuring says so" 120 0 "another process used the GPU" \
     "$bin/paceline" measure "$wide" --bind M=4096 --device cuda:0 --regime hot --sitting-seconds 0.5
   expect "and has no number of it" 20 0 "polluted" "$bin/paceline" store query "select outcome, count(*) from measurement group by outcome"
+  expect "a race says so" 120 0 "path-race-disturbed.*another process used the GPU" \
+    "$bin/paceline" measure "$wide" --bind M=2048 --device cuda:0 --regime hot --paths 2 --study-seconds 1 --race-seconds 1
   expect "running goes on" 60 0 "time" bash -c 'run_wide 4096 cuda:0'
   end_other
 fi

@@ -64,6 +64,16 @@ TEST_F(Runtime, EventsMeasureWhatIsBetweenThem) {
   EXPECT_THAT(after->seconds_since(*before), testing::AllOf(testing::Ge(0.0099), testing::Le(0.1)));
 }
 
+// Another process may have the GPU, so that this says only what no device can do otherwise.
+TEST_F(Runtime, AWatchingThreadTellsItsLongestPause) {
+  const auto begin = queue_->record();
+  const double pause_s = queue_->longest_pause(0.005);
+  const double watched_s = queue_->record()->seconds_since(*begin);
+  EXPECT_GE(pause_s, 0);
+  EXPECT_GE(watched_s, 0.0049);
+  EXPECT_LE(pause_s, watched_s);
+}
+
 TEST_F(Runtime, ACapturedGraphDoesTheSameAgain) {
   constexpr std::int64_t count = 1 << 16;
   const DeviceBytes from = runtime_->allocate(0, count), to = runtime_->allocate(0, count);

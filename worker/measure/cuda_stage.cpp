@@ -8,6 +8,7 @@
 #include "common/base/error.h"
 #include "common/base/time.h"
 #include "kernels/cuda_module.h"
+#include "worker/measure/gpu_watch.h"
 #include "worker/measure/stage.h"
 #include "worker/probe/gpus.h"
 
@@ -29,8 +30,6 @@ constexpr int calls_in_graph_min = 4;
 constexpr int calls_in_graph_max = 200;
 // Sets of operands that a cold sample uses in turn.
 constexpr std::int64_t sets_max = 64;
-// NVML takes up to a millisecond to answer.
-constexpr double look_seconds = 0.2;
 
 std::int64_t unix_us() { return to_unix_ns(now()) / 1000; }
 
@@ -77,10 +76,7 @@ struct Setting {
   std::int64_t set_bytes = 0;
   std::vector<DeviceOperands> sets;
   DeviceBytes flushed;  // As large as the second-level cache.
-  std::int64_t looked_ns = 0;
-  // What the driver reports of others covers up to a second before its time stamp.
-  std::int64_t seen_unix_us = unix_us() + 1'200'000;
-  std::string disturbance;
+  GpuWatch watch;
 
   Setting(int device, const Workload& workload, Operands& operands, DeviceRuntime& runtime);
 
@@ -93,7 +89,6 @@ struct Setting {
   void add_set();
   void make_cold_sets();
   void flush();
-  const std::string& look();
 };
 
 Setting::Setting(int device, const Workload& workload, Operands& operands, DeviceRuntime& runtime)
@@ -102,7 +97,8 @@ Setting::Setting(int device, const Workload& workload, Operands& operands, Devic
       operands(operands),
       runtime(runtime),
       properties(runtime.properties(device)),
-      queue(runtime.open_queue(device)) {
+      queue(runtime.open_queue(device)),
+      watch(*queue, device) {
   for (const TensorView& output : operands.outputs()) {
     const auto input = std::ranges::find(operands.inputs(), output.data, &TensorView::data);
     const bool is_update = input != operands.inputs().end() && output.data != nullptr;
@@ -147,24 +143,6 @@ void Setting::make_cold_sets() {
 
 void Setting::flush() { queue->fill(flushed.get(), std::byte{0}, properties.l2_bytes); }
 
-// What hinders the device or shares it now, looked at from time to time.
-const std::string& Setting::look() {
-  const std::int64_t now_ns = monotonic_ns();
-  if (looked_ns != 0 && 1e-9 * static_cast<double>(now_ns - looked_ns) < look_seconds) {
-    return disturbance;
-  }
-  looked_ns = now_ns;
-  disturbance.clear();
-  const auto activity = gpu_activity(device, seen_unix_us);
-  seen_unix_us = std::max(seen_unix_us, unix_us());
-  if (activity && activity->is_hindered) {
-    disturbance = fmt::format("the GPU is slowed down: {}", to_string(*activity));
-  } else if (activity && activity->foreign_percent > 0) {
-    disturbance = fmt::format("another process used the GPU: {} %", activity->foreign_percent);
-  }
-  return disturbance;
-}
-
 class CudaInstance final : public Instance {
  public:
   CudaInstance(const Kernel& kernel, Setting& setting) : kernel_(kernel), setting_(setting) {
@@ -195,7 +173,7 @@ class CudaInstance final : public Instance {
   }
 
   TimedSample sample(Regime regime, int calls, bool) override {
-    const std::string disturbance = setting_.look();
+    const std::string disturbance = setting_.watch.disturbance();
     double seconds = 0;
     if (regime == Regime::hot) {
       seconds = time_hot(calls);

@@ -12,6 +12,7 @@
 #include "common/base/random.h"
 #include "common/base/time.h"
 #include "worker/compile/compile.h"
+#include "worker/measure/gpu_watch.h"
 #include "worker/measure/host_lock.h"
 #include "worker/measure/interleave.h"
 #include "worker/measure/race_runner.h"
@@ -26,17 +27,32 @@ constexpr double hopeless_ratio = 1.5;
 // Nor does one that is so far behind by its first run, which may have met cold caches.
 constexpr double hopeless_first_ratio = 2.5;
 
-// Of the CPU, and of each GPU that a candidate uses.
-std::vector<std::unique_ptr<HostLock>> locks_for(std::span<const PathCandidate> candidates) {
+// The CPU, and each GPU that a candidate uses.
+std::set<Device> devices_of(std::span<const PathCandidate> candidates) {
   std::set<Device> devices = {Device{}};
   for (const PathCandidate& candidate : candidates) {
     for (const Choice& choice : candidate.path.choices) devices.insert(choice.device);
   }
+  return devices;
+}
+
+std::vector<std::unique_ptr<HostLock>> locks_for(const std::set<Device>& devices) {
   std::vector<std::unique_ptr<HostLock>> locks;
   for (const Device& device : devices) {
     locks.push_back(std::make_unique<HostLock>(lock_name(device), std::filesystem::path()));
   }
   return locks;
+}
+
+// Whole runs have no samples to set aside, and their noise tells little of a neighbour that is
+// always there: whoever reads the rows should know of it.
+void tell_of_foreign_work(const std::set<Device>& devices) {
+  for (const Device& device : devices) {
+    if (device.kind != DeviceKind::cuda) continue;
+    if (const auto work = foreign_work_on(device.index)) {
+      log::warning("path-race-disturbed", {{"device", device.to_string()}, {"why", *work}});
+    }
+  }
 }
 
 std::int64_t activation_bytes(const Plan& plan, const Bindings& bindings) {
@@ -303,7 +319,9 @@ double PathRace::final_round(std::span<Runner* const> in, const RaceBudget& budg
 std::vector<PathMeasurement> PathRace::run(std::span<const PathCandidate> candidates,
                                            double tolerance, const RaceBudget& budget,
                                            std::uint64_t seed) const {
-  const std::vector<std::unique_ptr<HostLock>> locks = locks_for(candidates);
+  const std::set<Device> devices = devices_of(candidates);
+  const std::vector<std::unique_ptr<HostLock>> locks = locks_for(devices);
+  tell_of_foreign_work(devices);
   std::vector<Runner> runners = line_up(candidates, tolerance, budget.reference_flops_max);
   screen(runners, budget);
   const std::int64_t start_ns = monotonic_ns();
@@ -330,6 +348,7 @@ std::vector<PathMeasurement> PathRace::run(std::span<const PathCandidate> candid
   }
 
   const Time finished = now();
+  tell_of_foreign_work(devices);
   std::vector<PathMeasurement> rows;
   for (Runner& runner : runners) {
     PathMeasurement& row = runner.row;

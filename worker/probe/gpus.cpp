@@ -238,6 +238,15 @@ std::optional<GpuActivity> gpu_activity(int device, std::int64_t since_unix_us) 
   return activity;
 }
 
+std::optional<unsigned> gpu_busy_percent(int device) {
+  NvmlDevice* found = driver() == nullptr ? nullptr : nvml_device(device);
+  probe::NvmlUse use;
+  if (found == nullptr || probe::nvml()->use == nullptr || probe::nvml()->use(found, &use) != 0) {
+    return std::nullopt;
+  }
+  return use.gpu;
+}
+
 std::string to_string(const GpuActivity& activity) {
   std::string text = activity.throttle_reasons.empty()
                          ? "none"

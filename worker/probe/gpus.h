@@ -32,7 +32,10 @@ struct GpuActivity {
 // By NVML, of the GPU of that index in CUDA's order, foreign work since a time of the system's
 // clock; nullopt without NVML. A millisecond.
 std::optional<GpuActivity> gpu_activity(int device, std::int64_t since_unix_us);
-// The same as one line for Measurement::Conditions::throttle: "none; 412 W; 61 C; 0 others".
+// The share of the last second or less in which anything ran on it, in percent, whosever it was, by
+// NVML; nullopt where NVML does not tell.
+std::optional<unsigned> gpu_busy_percent(int device);
+// An activity as one line for Measurement::Conditions::throttle: "none; 412 W; 61 C; 0 others".
 std::string to_string(const GpuActivity& activity);
 
 }  // namespace paceline

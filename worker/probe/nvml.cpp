@@ -29,6 +29,7 @@ const Nvml* load() {
     find(library, "nvmlDeviceGetCurrentClocksThrottleReasons", found.clock_reasons);
   }
   find(library, "nvmlDeviceGetPowerUsage", found.power_usage);
+  find(library, "nvmlDeviceGetUtilizationRates", found.use);
   find(library, "nvmlDeviceGetTemperature", found.temperature);
   find(library, "nvmlDeviceGetComputeRunningProcesses_v3", found.processes);
   find(library, "nvmlDeviceGetProcessUtilization", found.process_use);

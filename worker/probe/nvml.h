@@ -25,6 +25,10 @@ struct NvmlProcessUse {  // nvmlProcessUtilizationSample_t.
            decoder_percent = 0;
 };
 
+struct NvmlUse {  // nvmlUtilization_t: percent of the time of late in which anything ran.
+  unsigned gpu = 0, memory = 0;
+};
+
 // Null members: this driver's NVML lacks the function.
 struct Nvml {
   int (*init)() = nullptr;
@@ -39,6 +43,7 @@ struct Nvml {
   int (*clock)(NvmlDevice*, unsigned kind, unsigned* mhz) = nullptr;
   int (*clock_reasons)(NvmlDevice*, unsigned long long* reasons) = nullptr;
   int (*power_usage)(NvmlDevice*, unsigned* milliwatts) = nullptr;
+  int (*use)(NvmlDevice*, NvmlUse*) = nullptr;
   int (*temperature)(NvmlDevice*, unsigned sensor, unsigned* celsius) = nullptr;
   int (*processes)(NvmlDevice*, unsigned* count, NvmlProcess*) = nullptr;
   int (*process_use)(NvmlDevice*, NvmlProcessUse*, unsigned* count,

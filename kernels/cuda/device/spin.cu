@@ -17,10 +17,29 @@ __global__ void spin(std::int64_t nanoseconds) {
   while (now_ns() < end) __nanosleep(200);
 }
 
+// A context that has to make room for another's stands still between two instructions. The clock
+// itself may go in steps.
+__global__ void watch(std::int64_t nanoseconds, std::int64_t* longest) {
+  wait_for_earlier();
+  std::int64_t last = now_ns(), most = 0, least = nanoseconds;
+  const std::int64_t end = last + nanoseconds;
+  while (last < end) {
+    const std::int64_t now = now_ns(), step = now - last;
+    if (step > most) most = step;
+    if (step > 0 && step < least) least = step;
+    last = now;
+  }
+  *longest = most > least ? most - least : 0;
+}
+
 }  // namespace
 
 void launch_spin(std::int64_t nanoseconds, const LaunchPlace& place) {
   start_kernel(spin, 1, 1, 0, place, nanoseconds);
+}
+
+void launch_watch(std::int64_t nanoseconds, std::int64_t* longest, const LaunchPlace& place) {
+  start_kernel(watch, 1, 1, 0, place, nanoseconds, longest);
 }
 
 }  // namespace paceline::kernels::cuda

@@ -103,13 +103,13 @@ class Queue final : public DeviceQueue {
   explicit Queue(int device) : device_(device) {
     check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
     void* memory = nullptr;
-    check_cuda(cudaHostAlloc(&memory, sizeof(DataFault), cudaHostAllocMapped), "pinned memory");
-    fault_ = new (memory) DataFault;
+    check_cuda(cudaHostAlloc(&memory, sizeof(Shared), cudaHostAllocMapped), "pinned memory");
+    shared_ = new (memory) Shared;
   }
   ~Queue() override {
     cudaSetDevice(device_);
     cudaStreamSynchronize(stream_);
-    cudaFreeHost(fault_);
+    cudaFreeHost(shared_);
     cudaStreamDestroy(stream_);
   }
   Queue(const Queue&) = delete;
@@ -118,7 +118,7 @@ class Queue final : public DeviceQueue {
   CUstream_st* stream() const override { return stream_; }
 
   // Unified addressing: the device sees it at the host's address.
-  DataFault* fault() override { return fault_; }
+  DataFault* fault() override { return &shared_->fault; }
 
   void copy(void* to, const void* from, std::int64_t bytes) override {
     if (bytes == 0) return;
@@ -136,9 +136,15 @@ class Queue final : public DeviceQueue {
   }
 
   void keep_busy(double seconds) override {
-    launch_spin(static_cast<std::int64_t>(std::clamp(seconds, 0.0, 1.0) * 1e9),
-                {.stream = stream_});
+    launch_spin(nanoseconds_of(seconds), {.stream = stream_});
     check_cuda(cudaGetLastError(), "launch of a spinning kernel");
+  }
+
+  double longest_pause(double seconds) override {
+    launch_watch(nanoseconds_of(seconds), &shared_->pause_ns, {.stream = stream_});
+    check_cuda(cudaGetLastError(), "launch of a watching kernel");
+    check_cuda(cudaStreamSynchronize(stream_), "waiting for the GPU");
+    return 1e-9 * static_cast<double>(shared_->pause_ns);
   }
 
   std::unique_ptr<DeviceEvent> record() override { return std::make_unique<Event>(stream_); }
@@ -162,14 +168,24 @@ class Queue final : public DeviceQueue {
   std::optional<DataFault> finish() override {
     check_cuda(cudaStreamSynchronize(stream_), "waiting for the GPU");
     check_cuda(cudaGetLastError(), "work on the GPU");
-    if (fault_->kind == DataFault::none) return std::nullopt;
-    return std::exchange(*fault_, DataFault{});
+    if (shared_->fault.kind == DataFault::none) return std::nullopt;
+    return std::exchange(shared_->fault, DataFault{});
   }
 
  private:
+  // Pinned memory that host and device see.
+  struct Shared {
+    DataFault fault;
+    std::int64_t pause_ns = 0;
+  };
+
+  static std::int64_t nanoseconds_of(double seconds) {
+    return static_cast<std::int64_t>(std::clamp(seconds, 0.0, 1.0) * 1e9);
+  }
+
   const int device_;
   cudaStream_t stream_ = nullptr;
-  DataFault* fault_ = nullptr;
+  Shared* shared_ = nullptr;
   Pieces pieces_;
 };
 
