@@ -168,8 +168,23 @@ std::unique_ptr<CostSource> GraphDispatcher::costs_for(std::span<const Workload>
                                                        StoredCosts::Options options) {
   std::vector<Timing> timings = timings_for(workloads, options_.regime);
   std::vector<Workload> neighbours = add_neighbours(workloads, timings);
-  return std::make_unique<StoredCosts>(ops_, machine_, environment_, std::move(timings),
-                                       rooflines(), std::move(neighbours), options);
+  auto costs = std::make_unique<StoredCosts>(ops_, machine_, environment_, std::move(timings),
+                                             rooflines(), std::move(neighbours), options);
+  if (!options.expects || asked() == nullptr) return costs;
+  return std::make_unique<AskedCosts>(std::move(costs), *asked());
+}
+
+AskedKernels* GraphDispatcher::asked() {
+  if (asked_) return &*asked_;
+  if (options_.elsewhere || gpu_kernels().empty()) return nullptr;
+  kernels::DeviceRuntime* runtime = kernels::device_runtime();
+  if (runtime == nullptr || options_.choose.cuda_index >= runtime->count()) return nullptr;
+  questions_ = std::make_unique<GpuQuestions>(kernels_, *runtime, options_.choose.cuda_index);
+  asked_.emplace(
+      [questions = questions_.get()](const KernelInfo& kernel, const Workload& workload) {
+        return questions->refusal(kernel.name, workload);
+      });
+  return &*asked_;
 }
 
 Dispatched GraphDispatcher::dispatch(const Graph& graph, const Bindings& bindings) {

@@ -16,9 +16,11 @@
 #include "kernels/kernel.h"
 #include "scheduler/choose/choose.h"
 #include "scheduler/choose/switch_points.h"
+#include "scheduler/cost/asked_costs.h"
 #include "scheduler/cost/stored_costs.h"
 #include "scheduler/egraph/runner.h"
 #include "scheduler/search/diagram.h"
+#include "worker/dispatch/gpu_questions.h"
 #include "worker/dispatch/search_account.h"
 #include "worker/measure/measurer.h"
 
@@ -126,7 +128,8 @@ class GraphDispatcher {
   // Whether kernels of several kinds of devices are allowed.
   bool is_mixed() const;
 
-  // What is known of kernels on these workloads, from one query.
+  // What is known of kernels on these workloads, from one query. Of a GPU that is here kernels that
+  // refuse a workload in `bind` are out on it, unless options.expects is off.
   std::unique_ptr<CostSource> costs_for(std::span<const Workload> workloads,
                                         StoredCosts::Options options = {});
   // Borrows the costs and this dispatcher.
@@ -187,6 +190,8 @@ class GraphDispatcher {
   std::set<std::string_view> gpu_kernels() const;
   // A GPU's timings under an environment that differs in the CPU's threads count as of ours.
   void adopt(std::vector<Timing>& timings);
+  // Where kernels of a GPU that is here are allowed; else null.
+  AskedKernels* asked();
   // Of the kernels' devices.
   Rooflines rooflines();
   // Calibrated where there is a store to keep it; else nominal, which ranks and promises nothing.
@@ -199,7 +204,9 @@ class GraphDispatcher {
   Options options_;
   Machine machine_;
   Environment environment_;
-  std::unique_ptr<Measurer> measurer_;  // Made when something is first measured.
+  std::unique_ptr<Measurer> measurer_;       // Made when something is first measured.
+  std::unique_ptr<GpuQuestions> questions_;  // Made with asked_, when costs are first asked for.
+  std::optional<AskedKernels> asked_;
 };
 
 }  // namespace paceline
