@@ -33,6 +33,10 @@ void copy_elements(const TensorView& from, const TensorView& to) {
   const auto size = static_cast<std::int64_t>(size_bytes(from.dtype));
   std::int64_t index[tensor_rank_max] = {};
   const std::int64_t count = from.element_count();
+  if (count > 0 && from.is_dense() && to.is_dense()) {
+    std::memcpy(to.data, from.data, static_cast<std::size_t>(count * size));
+    return;
+  }
   for (std::int64_t i = 0; i < count; ++i) {
     std::int64_t source = 0;
     std::int64_t target = 0;

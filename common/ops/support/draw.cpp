@@ -1,6 +1,9 @@
 #include "common/ops/draw.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -54,16 +57,28 @@ void draw_distinct(const Domain& domain, Tensor& wide, Random& random) {
   }
 }
 
+Tensor draw_reals(const Sample::Operand& operand, Random& random) {
+  const std::int64_t count = element_count(operand.extents);
+  const bool repeats = count > drawn_reals_max;
+  Tensor wide(Dtype::f64, repeats ? Extents{drawn_reals_max} : operand.extents);
+  for (std::int64_t i = 0; i < wide.element_count(); ++i) {
+    wide.as<double>()[i] = draw_real(operand.domain, random);
+  }
+  Tensor drawn = wide.cast(operand.dtype);
+  if (!repeats) return drawn;
+  Tensor whole(operand.dtype, operand.extents);
+  const std::size_t block = drawn.size_bytes(), bytes = whole.size_bytes();
+  for (std::size_t at = 0; at < bytes; at += block) {
+    std::memcpy(static_cast<std::byte*>(whole.data()) + at, drawn.data(),
+                std::min(block, bytes - at));
+  }
+  return whole;
+}
+
 }  // namespace
 
 Tensor draw(const Sample::Operand& operand, Random& random) {
-  if (is_float(operand.dtype)) {
-    Tensor wide(Dtype::f64, operand.extents);
-    for (std::int64_t i = 0; i < wide.element_count(); ++i) {
-      wide.as<double>()[i] = draw_real(operand.domain, random);
-    }
-    return wide.cast(operand.dtype);
-  }
+  if (is_float(operand.dtype)) return draw_reals(operand, random);
   Tensor wide(Dtype::i64, operand.extents);
   if (operand.domain.kind == Domain::Kind::distinct_index) {
     draw_distinct(operand.domain, wide, random);

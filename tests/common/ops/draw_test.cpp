@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <set>
 
 namespace paceline {
@@ -36,6 +37,21 @@ TEST(Draw, IsNeitherAllZerosNorAllOnes) {
     const std::vector<double> elements = drawn(dtype, {});
     EXPECT_GT(std::set<double>(elements.begin(), elements.end()).size(), 1u);
   }
+}
+
+TEST(Draw, RepeatsFloatsOfLargeOperandsThatNoTwoRowsAreAlike) {
+  constexpr std::int64_t width = 1 << 21, rows = 5;
+  Random random(1);
+  const Tensor large = ops::draw(Sample::Operand{Dtype::bf16, {rows, width}, {}}, random);
+  const auto* elements = large.as<std::uint16_t>();
+  for (std::int64_t i = 0; i < 1000; ++i) {
+    EXPECT_EQ(elements[ops::drawn_reals_max + i], elements[i]);
+  }
+  for (std::int64_t row = 1; row < rows; ++row) {
+    EXPECT_NE(std::memcmp(elements + row * width, elements, 2000), 0);
+  }
+  EXPECT_EQ(elements[rows * width - 1],
+            elements[(rows * width - 1) % ops::drawn_reals_max]);  // To the very end.
 }
 
 TEST(Draw, RepeatsNoDistinctIndexWithinARow) {
