@@ -7,6 +7,7 @@
 #include "worker/compile/draft.h"
 #include "worker/compile/groups.h"
 #include "worker/compile/kernel_finder.h"
+#include "worker/compile/layout.h"
 #include "worker/compile/order.h"
 #include "worker/compile/places.h"
 
@@ -344,11 +345,27 @@ class Lowering {
     for (std::int32_t output = 0; output < static_cast<std::int32_t>(node.outputs.size());
          ++output) {
       const std::optional<int> over = overwritten(index, op, output, operands);
-      const Place place = over ? operands.inputs[*over]
-                               : draft_.add_dense(storage, node.outputs[output], device(on));
+      const Place place =
+          over ? operands.inputs[*over] : new_output({index, output}, storage, on);
       places_.set({index, output}, on, place);
       operands.outputs.push_back(place);
     }
+  }
+
+  // Dense, or as all readers want it when the kernel writes rows anywhere.
+  Place new_output(ValueRef value, Plan::Storage storage, DeviceKind on) {
+    Place place = draft_.add_dense(storage, graph_.type(value), device(on));
+    const ValueRef group = groups_.group_of(value);
+    const auto is_there = [&](std::int32_t reader) { return kind_of(reader) == on; };
+    if (kernel_of(value.node).info.accepts.output_strides == Strides::dense ||
+        storage != Plan::Storage::slot || groups_.is_pinned(group) ||
+        !std::ranges::all_of(groups_.readers(group), is_there)) {
+      return place;
+    }
+    if (const auto order = order_of_readers(graph_, value)) {
+      place.strided.strides = permuted_strides(place.strided.shape, *order);
+    }
+    return place;
   }
 
   // The input whose memory an output may take.

@@ -85,6 +85,21 @@ TEST_F(Devices, OfALargeValueOnlyThePartThatIsAnOutputCrosses) {
   EXPECT_EQ(sent.type.shape, (Shape{1, 4}));
 }
 
+TEST_F(Devices, RowsOfAttentionLieAsItsReaderPermutesThem) {
+  const std::string statements =
+      "h = reshape(x, shape=[1,N,2,2]) q = permute(h, order=[0,2,1,3])"
+      " a = attention(q, q, q, scale=0.5) p = permute(a, order=[0,2,1,3])"
+      " f = reshape(p, shape=[N,4]) e = linear(f, w) output y = e";
+  const Plan plan = compiled(statements, 1);
+  EXPECT_THAT(names(plan.instructions), ElementsAre("to cuda", "attention", "linear", "to cpu"));
+  const Plan::Tensor& written = plan.tensors[plan.instructions[1].outputs[0]];
+  EXPECT_EQ(written.strides, (std::vector<Dim>{Dim::symbol("N") * 4, 2, 4, 1}));
+  const std::vector<std::string> others = {" output z = a", " s2 = neg(a) output z = s2"};
+  for (const std::string& other : others) {
+    EXPECT_EQ(std::ranges::count(names(compiled(statements + other, 1).instructions), "copy"), 1);
+  }
+}
+
 TEST_F(Devices, NumbersAreByDevice) {
   const Plan plan =
       compiled("b = neg(w) a = linear(x, b) n = add(s, s) output y = a update s = n", 1);
