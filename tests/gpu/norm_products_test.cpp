@@ -107,8 +107,11 @@ TEST_P(LargeNormProducts, OfManyRowsAgreeWithSeparateSteps) {
          {"norm_linears_cuda.norm_linears", "norm_linears_cublaslt.norm_linears.h0"}) {
       check(kernel, rows, 512, {256, 128, 128}, true, GetParam());
     }
+    check("norm_linears_cublaslt.norm_linears.pairs_h0", rows, 512, {256, 128, 128}, false,
+          GetParam());
     for (const char* kernel :
-         {"norm_linears_cuda.norm_linears_gated", "norm_linears_cublaslt.norm_linears_gated.h0"}) {
+         {"norm_linears_cuda.norm_linears_gated", "norm_linears_cublaslt.norm_linears_gated.h0",
+          "norm_linears_cublaslt.norm_linears_gated.pairs_h0"}) {
       check_gated(kernel, rows, 512, 768, "silu", GetParam());
     }
   }

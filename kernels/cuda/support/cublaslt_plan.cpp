@@ -68,10 +68,13 @@ CublasLtPlan::CublasLtPlan(const CublasLtProblem& p, const void* bias)
   if (bias != nullptr) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
   weight_ = layout(p.dtype, p.transpose_weight ? p.depth : p.columns,
                    p.transpose_weight ? p.columns : p.depth, p.batches,
-                   p.shares_weight ? 0 : p.depth * p.columns);
+                   p.shares_weight        ? 0
+                   : p.weight_stride != 0 ? p.weight_stride
+                                          : p.depth * p.columns);
   x_ = layout(p.dtype, p.transpose_x ? p.rows : p.depth, p.transpose_x ? p.depth : p.rows,
               p.batches, p.shares_x ? 0 : p.depth * p.rows);
-  out_ = layout(p.dtype, p.columns, p.rows, p.batches, p.columns * p.rows);
+  out_ = layout(p.dtype, p.columns, p.rows, p.batches,
+                p.out_stride != 0 ? p.out_stride : p.columns * p.rows);
 }
 
 bool CublasLtPlan::choose(int index) {

@@ -22,6 +22,7 @@ struct CublasLtProblem {
   std::int64_t batches = 1, rows = 0, columns = 0, depth = 0;
   bool shares_weight = false;  // Of all batches.
   bool shares_x = false;
+  std::int64_t weight_stride = 0, out_stride = 0;  // Of a batch, in elements; 0: without gaps.
   int epilogue = CUBLASLT_EPILOGUE_DEFAULT;
   bool adds_residual = false;
   // In bytes, of what is least aligned.

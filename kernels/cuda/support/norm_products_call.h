@@ -94,13 +94,15 @@ struct NormProductsCall {
     launch_norm(of, element_of(x.dtype), place_of(call));
   }
 
-  void launch_gate() const {
+  // `is_swapped`: product 1 lies where product 0 has its place, and the other way round.
+  void launch_gate(bool is_swapped = false) const {
     if (!state.is_gated) return;
     const TensorView& to = call.outputs[0];
     const auto product = [&](std::size_t i) {
       return TensorView::dense(out(i), to.dtype, to.shape());
     };
-    launch_binary(state.gate, element_of(to.dtype), loop_over<3>({to, product(0), product(1)}),
+    launch_binary(state.gate, element_of(to.dtype),
+                  loop_over<3>({to, product(is_swapped ? 1 : 0), product(is_swapped ? 0 : 1)}),
                   place_of(call));
   }
 
