@@ -44,7 +44,7 @@ struct Prepared {
 
 // What a kernel may use.
 struct Resources {
-  // Runs happen inside a oneTBB arena of this many threads. A library with its own threads must
+  // Runs have so many threads of a oneTBB arena to themselves. A library with its own threads must
   // be held to the same number.
   int threads = 1;
   Device device = {};
@@ -83,7 +83,7 @@ struct Kernel {
   // When a plan is loaded, once per instruction; once more when a symbol in its attributes is bound
   // anew, so dims in `attributes` are constants. May allocate. Null: `run` needs no state.
   std::function<std::unique_ptr<Prepared>(const Attributes&, const Resources&)> prepare;
-  // After `prepare` and whenever extents, strides or addresses change; may allocate. Null: nothing.
+  // After `prepare`, and when extents, strides or addresses that are not late change. May allocate.
   void (*bind)(const Call&) = nullptr;
   // The work. Allocates nothing, takes no lock, logs nothing. Throws `invalid` only for data that
   // no kernel can process (an index out of range). On `cuda` it enqueues on `call.stream` and
@@ -91,8 +91,8 @@ struct Kernel {
   // cannot process go to `call.fault`, and a launch that fails throws.
   void (*run)(const Call&) = nullptr;
   // `run` may be captured once and replayed while the extents, offsets and the attribute `start`
-  // that `call.late` names change: it reads them on the device, and its grid does not depend on
-  // them.
+  // that `call.late` names change: it reads them on the device. Its grid, its workspace and what
+  // `bind` makes depend on none of them, so that `bind` is not called again for them.
   bool takes_late_dims = false;
   // From one device to another; of the op `transfer` alone.
   enum class Crossing { none, to_device, to_host } crossing = Crossing::none;
