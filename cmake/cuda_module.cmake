@@ -35,6 +35,10 @@ if(PACELINE_WITH_CUDA)
   set(CMAKE_CUDA_FLAGS_RELWITHDEBINFO "-O3 -DNDEBUG")
   set(PACELINE_CUDA_FLAGS --expt-relaxed-constexpr)
   find_package(CUDAToolkit REQUIRED)
+  find_path(PACELINE_CUDNN_HEADER cudnn.h PATHS ${CUDAToolkit_INCLUDE_DIRS} NO_DEFAULT_PATH)
+  if(NOT PACELINE_CUDNN_HEADER)
+    message(STATUS "cudnn.h not found beside CUDA's headers: no kernels of cuDNN")
+  endif()
 endif()
 
 # What the module and the program must agree on; the program has it whether a module is built or not.

@@ -37,6 +37,8 @@ class LargeAttention : public testing::TestWithParam<Dtype> {
     for (const Kernel& kernel : kernels::cuda_kernels()) {
       const std::string& name = kernel.info.name;
       if (kernel.info.op != "attention" || name == "attention_cuda") continue;
+      // Compiled for each shape, about a second each.
+      if (name.starts_with("attention_cudnn") && !name.ends_with(".h0")) continue;
       if (std::ranges::count(kernel.info.accepts.dtypes, GetParam()) == 0) continue;
       SCOPED_TRACE(fmt::format("{}: {} x {}/{} heads, {} x {}, {}", name, h.batch, h.heads,
                                h.groups, h.queries, h.keys, h.width));

@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/interface_digest.h"
 #include "kernels/cuda/libraries/cublaslt.h"
+#include "kernels/cuda/libraries/cudnn.h"
 #include "kernels/cuda/libraries/nvrtc.h"
 #include "kernels/cuda/runtime/runtime.h"
 
@@ -12,7 +13,9 @@ std::vector<Kernel> listed_kernels();
 
 namespace {
 
-std::vector<CudaLibrary> libraries() { return {cuda::cublaslt_library(), cuda::nvrtc_library()}; }
+std::vector<CudaLibrary> libraries() {
+  return {cuda::cublaslt_library(), cuda::nvrtc_library(), cuda::cudnn_library()};
+}
 
 constexpr CudaModule module = {
     .interface_digest = cuda_interface_digest,
