@@ -3,6 +3,7 @@
 #include <cuda_runtime_api.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -16,12 +17,17 @@ template <typename T>
 class DeviceArray {
  public:
   DeviceArray() = default;
-  explicit DeviceArray(const std::vector<T>& values) {
-    if (values.empty()) return;
+  // Numbers that the kernel writes.
+  explicit DeviceArray(std::int64_t count) {
+    if (count == 0) return;
     void* memory = nullptr;
-    check_cuda(cudaMalloc(&memory, values.size() * sizeof(T)), "memory of a kernel's state");
+    check_cuda(cudaMalloc(&memory, count * sizeof(T)), "memory of a kernel's state");
     memory_.reset(static_cast<T*>(memory));
-    check_cuda(cudaMemcpy(memory, values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice),
+  }
+  explicit DeviceArray(const std::vector<T>& values)
+      : DeviceArray(static_cast<std::int64_t>(values.size())) {
+    if (values.empty()) return;
+    check_cuda(cudaMemcpy(data(), values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice),
                "copy of a kernel's state");
     // Other streams see it only once it has arrived.
     check_cuda(cudaStreamSynchronize(nullptr), "copy of a kernel's state");
