@@ -7,8 +7,9 @@
 #include "kernels/cuda/support/launch_check.h"
 #include "kernels/cuda/support/product_call.h"
 
-// A decoder's layer of one token in one launch, in halves. Where an output is not its state itself,
-// the state is copied first.
+// A decoder's layer of one token in one launch, in halves: behind all that is ahead of it in the
+// stream, or beginning while that ends. Where an output is not its state itself, the state is
+// copied first.
 namespace paceline::kernels::cuda {
 namespace {
 
@@ -100,6 +101,10 @@ DecoderLayer layer_of(const Call& call) {
       .activation = state.activation,
       .start = {.value = state.start},
       .memory = state.memory.get()};
+  layer.weights_last = true;
+  for (const std::size_t weight : {wq, wk, wv, wo, wg, wu, wd}) {
+    layer.weights_last = layer.weights_last && (call.lasting_inputs >> weight & 1) != 0;
+  }
   if (call.late == nullptr) return layer;
   layer.late = call.late->values;
   if (call.late->start >= 0) layer.start.late = call.late->values + call.late->start;
@@ -134,6 +139,7 @@ void bind(const Call& call) {
   state.hold(decoder_layer_bytes(layer));
 }
 
+template <bool is_early>
 void run(const Call& call) {
   const auto& state = call.state<LayerState>();
   DecoderLayer layer = layer_of(call);
@@ -149,7 +155,7 @@ void run(const Call& call) {
                 place_of(call));
     check_launch("decoder_layer_cuda");
   }
-  launch_decoder_layer(layer, state.blocks, place_of(call));
+  launch_decoder_layer(layer, state.blocks, is_early, place_of(call));
   check_launch("decoder_layer_cuda");
 }
 
@@ -157,17 +163,24 @@ std::unique_ptr<Prepared> prepare_layer(const Attributes& attributes, const Reso
   return std::make_unique<LayerState>(attributes);
 }
 
-}  // namespace
-
-Kernel decoder_layer_cuda() {
-  return {
+template <bool is_early>
+Kernel member(const char* name) {
+  Kernel kernel{
       .info = cuda_info("decoder_layer", {Dtype::f16, Dtype::bf16}, {Strides::dense},
-                        Precision::approximates, 0.6),
+                        Precision::approximates, is_early ? 0.61 : 0.6),
       .prepare = prepare_layer,
       .bind = bind,
-      .run = run,
+      .run = run<is_early>,
       .takes_late_dims = true,
   };
+  kernel.info.name = name;
+  return kernel;
+}
+
+}  // namespace
+
+std::vector<Kernel> decoder_layer_cuda() {
+  return {member<false>("behind"), member<true>("early")};
 }
 
 }  // namespace paceline::kernels::cuda

@@ -82,14 +82,14 @@ class Layers {
     return bench_.time() / of_.layers;
   }
 
-  double in_one_launch() {
+  double in_one_launch(const char* kernel) {
     for (const Weights& w : weights_) {
       std::vector<TensorView> inputs = {x_,           w.norm, w.q,    w.k,      w.v,
                                         table_,       table_, w.keys, w.values, w.out,
                                         w.inner_norm, w.gate, w.up,   w.down};
       if (of_.has_norms) inputs.insert(inputs.end(), {w.q_norm, w.k_norm});
-      if (!bench_.enqueue("decoder_layer_cuda", {{"start", Dim(context_ - 1)}, {"scale", scale()}},
-                          inputs, {out_, w.keys, w.values}, 0)) {
+      if (!bench_.enqueue(kernel, {{"start", Dim(context_ - 1)}, {"scale", scale()}}, inputs,
+                          {out_, w.keys, w.values}, 0b11111000011110)) {
         return -1;
       }
     }
@@ -138,7 +138,9 @@ int main_of() {
     for (const std::int64_t context : {1024, 4096}) {
       Layers layers(model, context);
       for (int turn = 0; turn < 2; ++turn) {
-        layers.print("one launch", layers.in_one_launch());
+        for (const char* kernel : {"decoder_layer_cuda.behind", "decoder_layer_cuda.early"}) {
+          layers.print(kernel, layers.in_one_launch(kernel));
+        }
         for (const char* member : {"sixteen", "two_wide"}) {
           const std::string attention = fmt::format("attention_split_cuda.{}", member);
           layers.print("six steps, " + attention, layers.in_six_steps(attention));

@@ -3,6 +3,8 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <string>
+#include <tuple>
 
 #include "tests/gpu/large_operands.h"
 
@@ -84,20 +86,25 @@ void expect_close(const Tensor& got, const Tensor& wanted, std::string_view what
   EXPECT_LE(error.elementwise, 10 * bound) << what;
 }
 
-class DecoderLayerOnGpu : public testing::TestWithParam<Dtype> {
+// Of a kernel and a dtype.
+class DecoderLayerOnGpu : public testing::TestWithParam<std::tuple<std::string, Dtype>> {
  protected:
   void SetUp() override {
     if (const auto absence = kernels::cuda_absence()) GTEST_SKIP() << *absence;
   }
 
+  const Kernel& kernel() const {
+    return *cuda_kernel("decoder_layer_cuda." + std::get<0>(GetParam()));
+  }
+  Dtype dtype() const { return std::get<1>(GetParam()); }
+
   void check(const Shape& s, std::int64_t context) const {
     SCOPED_TRACE(fmt::format("{} heads of {} on {}, {} and {} wide, {} keys", s.heads, s.head_width,
                              s.groups, s.width, s.inner, context));
-    const std::vector<Tensor> inputs = inputs_of(GetParam(), s, context + 3);
+    const std::vector<Tensor> inputs = inputs_of(dtype(), s, context + 3);
     const Attributes attributes = attributes_of(s, context - 1);
     const auto wanted = test::reference_outputs(layer_op(), attributes, inputs);
-    const auto got = test::run_kernel_on_device(*cuda_kernel("decoder_layer_cuda"), layer_op(),
-                                                attributes, views_of(inputs));
+    const auto got = test::run_kernel_on_device(kernel(), layer_op(), attributes, views_of(inputs));
     EXPECT_TRUE(got.is_repeatable);
     EXPECT_FALSE(got.wrote_outside);
     for (std::size_t i = 0; i < 3; ++i) {
@@ -148,12 +155,11 @@ TEST_P(DecoderLayerOnGpu, TakesTheWidthsOfSevenBillion) {
 }
 
 TEST_P(DecoderLayerOnGpu, RefusesMoreTokensAndOddWidths) {
-  const Kernel& kernel = *cuda_kernel("decoder_layer_cuda");
   for (const auto& [shape, batch] :
        {std::pair<Shape, int>{{}, 2}, {{.width = 252}, 1}, {{.head_width = 96, .pairs = 48}, 1}}) {
-    const std::vector<Tensor> inputs = inputs_of(GetParam(), shape, 4, batch);
+    const std::vector<Tensor> inputs = inputs_of(dtype(), shape, 4, batch);
     EXPECT_THROW(
-        test::run_kernel_on_device(kernel, layer_op(), attributes_of(shape, 1), views_of(inputs)),
+        test::run_kernel_on_device(kernel(), layer_op(), attributes_of(shape, 1), views_of(inputs)),
         Error);
   }
 }
@@ -161,7 +167,7 @@ TEST_P(DecoderLayerOnGpu, RefusesMoreTokensAndOddWidths) {
 // Device memory of a captured layer, whose start moves from token to token.
 class CapturedLayer {
  public:
-  CapturedLayer(const Shape& shape, const std::vector<Tensor>& inputs)
+  CapturedLayer(const Kernel& kernel, const Shape& shape, const std::vector<Tensor>& inputs)
       : runtime_(*kernels::device_runtime()), queue_(runtime_.open_queue(0)) {
     runtime_.make_current(0);
     for (const Tensor& tensor : inputs) {
@@ -173,14 +179,14 @@ class CapturedLayer {
                 inputs_[8]};
     table_ = on_device(start_);
     late_.values = reinterpret_cast<const std::int64_t*>(table_.get());
-    const Kernel& kernel = *cuda_kernel("decoder_layer_cuda");
     prepared_ = kernel.prepare(attributes_of(shape, 0), {.device = {DeviceKind::cuda, 0}});
     const Call call{.inputs = inputs_,
                     .outputs = outputs_,
                     .prepared = prepared_.get(),
                     .stream = queue_->stream(),
                     .fault = queue_->fault(),
-                    .late = &late_};
+                    .late = &late_,
+                    .lasting_inputs = 0b11111000011110};
     kernel.bind(call);
     queue_->begin_capture();
     kernel.run(call);
@@ -231,10 +237,10 @@ class CapturedLayer {
 TEST_P(DecoderLayerOnGpu, FollowsATokenToTheNextWhenItsCaptureIsReplayed) {
   const Shape shape;
   constexpr std::int64_t capacity = 90;
-  std::vector<Tensor> inputs = inputs_of(GetParam(), shape, capacity);
-  CapturedLayer captured(shape, inputs);
+  std::vector<Tensor> inputs = inputs_of(dtype(), shape, capacity);
+  CapturedLayer captured(kernel(), shape, inputs);
   for (const std::int64_t start : std::vector<std::int64_t>{0, 1, 40, 41, capacity - 1}) {
-    inputs[0] = drawn(GetParam(), inputs[0].extents(), 1000 + start);
+    inputs[0] = drawn(dtype(), inputs[0].extents(), 1000 + start);
     captured.give(inputs[0]);
     captured.replay(start);
     const auto wanted = test::reference_outputs(layer_op(), attributes_of(shape, start), inputs);
@@ -250,8 +256,13 @@ TEST_P(DecoderLayerOnGpu, FollowsATokenToTheNextWhenItsCaptureIsReplayed) {
   EXPECT_FALSE(captured.finish().has_value());
 }
 
-INSTANTIATE_TEST_SUITE_P(Halves, DecoderLayerOnGpu, testing::Values(Dtype::f16, Dtype::bf16),
-                         [](const auto& info) { return std::string(to_string(info.param)); });
+INSTANTIATE_TEST_SUITE_P(Halves, DecoderLayerOnGpu,
+                         testing::Combine(testing::Values("behind", "early"),
+                                          testing::Values(Dtype::f16, Dtype::bf16)),
+                         [](const auto& info) {
+                           return std::get<0>(info.param) + "_" +
+                                  std::string(to_string(std::get<1>(info.param)));
+                         });
 
 }  // namespace
 }  // namespace paceline

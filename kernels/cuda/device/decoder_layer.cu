@@ -192,17 +192,11 @@ __global__ void __launch_bounds__(block_threads, 1)
   __shared__ std::uint64_t full[slots_max], empty[slots_max];
   __shared__ float squares[warps];
   __shared__ Halves halves;
+  prefetch_slots(p, Ring{memory, full, empty, p.slots});
+  wait_for_earlier();
   const Ring ring{memory, full, empty, p.slots};
-  if (threadIdx.x == consumers) {
-    for (int i = 0; i < p.slots; ++i) {
-      open_barrier(&full[i], 1);
-      open_barrier(&empty[i], warps);
-    }
-    show_barriers();
-  }
-  __syncthreads();
-  if (threadIdx.x >= consumers) {
-    bring_weights(p, ring);
+  if (brings()) {
+    bring_weights(p, ring, p.weights_last ? p.slots : 0, INT32_MAX);
     return;
   }
   std::uint32_t* control = static_cast<std::uint32_t*>(p.memory);
@@ -226,34 +220,39 @@ __global__ void __launch_bounds__(block_threads, 1)
 }
 
 template <typename T, int width, int together>
-void start_layer(const DecoderLayer& layer, std::int32_t blocks, const LaunchPlace& place) {
+void start_layer(const DecoderLayer& layer, std::int32_t blocks, bool is_early,
+                 const LaunchPlace& place) {
   const auto kernel = decode_layer<T, width, together>;
   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, layer.shared_bytes);
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeCooperative;
-  attribute.val.cooperative = 1;
+  cudaLaunchAttribute attributes[2] = {};
+  attributes[0].id = cudaLaunchAttributeCooperative;
+  attributes[0].val.cooperative = 1;
+  attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attributes[1].val.programmaticStreamSerializationAllowed = 1;
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(static_cast<unsigned>(blocks));
   config.blockDim = dim3(block_threads);
   config.dynamicSmemBytes = static_cast<std::size_t>(layer.shared_bytes);
   config.stream = place.stream;
-  config.attrs = &attribute;
-  config.numAttrs = 1;
+  config.attrs = attributes;
+  config.numAttrs = is_early ? 2 : 1;
   cudaLaunchKernelEx(&config, kernel, layer,
                      FaultPlace{static_cast<Fault*>(place.fault), place.step});
 }
 
 template <typename T, int width>
-void start_together(const DecoderLayer& layer, std::int32_t blocks, const LaunchPlace& place) {
-  if (layer.heads_together == 1) return start_layer<T, width, 1>(layer, blocks, place);
-  if (layer.heads_together == 2) return start_layer<T, width, 2>(layer, blocks, place);
-  start_layer<T, width, 4>(layer, blocks, place);
+void start_together(const DecoderLayer& layer, std::int32_t blocks, bool is_early,
+                    const LaunchPlace& place) {
+  if (layer.heads_together == 1) return start_layer<T, width, 1>(layer, blocks, is_early, place);
+  if (layer.heads_together == 2) return start_layer<T, width, 2>(layer, blocks, is_early, place);
+  start_layer<T, width, 4>(layer, blocks, is_early, place);
 }
 
 template <typename T>
-void start_typed(const DecoderLayer& layer, std::int32_t blocks, const LaunchPlace& place) {
-  layer.head_width == 64 ? start_together<T, 64>(layer, blocks, place)
-                         : start_together<T, 128>(layer, blocks, place);
+void start_typed(const DecoderLayer& layer, std::int32_t blocks, bool is_early,
+                 const LaunchPlace& place) {
+  layer.head_width == 64 ? start_together<T, 64>(layer, blocks, is_early, place)
+                         : start_together<T, 128>(layer, blocks, is_early, place);
 }
 
 std::int32_t attention_bytes(const DecoderLayer& p) {
@@ -304,10 +303,10 @@ bool plan_decoder_layer(DecoderLayer& p, std::int32_t blocks, std::int32_t share
 
 std::int64_t decoder_layer_bytes(const DecoderLayer& layer) { return Words(layer).bytes(layer); }
 
-void launch_decoder_layer(const DecoderLayer& layer, std::int32_t blocks,
+void launch_decoder_layer(const DecoderLayer& layer, std::int32_t blocks, bool is_early,
                           const LaunchPlace& place) {
-  layer.dtype == Element::f16 ? start_typed<__half>(layer, blocks, place)
-                              : start_typed<__nv_bfloat16>(layer, blocks, place);
+  layer.dtype == Element::f16 ? start_typed<__half>(layer, blocks, is_early, place)
+                              : start_typed<__nv_bfloat16>(layer, blocks, is_early, place);
 }
 
 }  // namespace paceline::kernels::cuda

@@ -24,6 +24,7 @@ struct DecoderLayer {
   const void *cosines = nullptr, *sines = nullptr;
   const void *wo = nullptr, *inner_norm = nullptr, *wg = nullptr, *wu = nullptr, *wd = nullptr;
   const void *q_norm = nullptr, *k_norm = nullptr;  // Of heads; null: not normed.
+  bool weights_last = false;  // Nobody writes the products' while kernels of the stream may run.
   void *out = nullptr, *keys = nullptr, *values = nullptr;
   float epsilon = 0, weight_offset = 0, scale = 1, softcap = 0;
   std::int64_t window = 0;  // 0: none.
@@ -53,7 +54,9 @@ std::int64_t decoder_layer_bytes(const DecoderLayer& layer);
 
 // One block a multiprocessor, all of them there at the same time (a cooperative launch). Weights
 // stream through shared memory ahead of what uses them, as far as a ring of slots goes; what blocks
-// have for each other goes through marked words.
-void launch_decoder_layer(const DecoderLayer& layer, std::int32_t blocks, const LaunchPlace& place);
+// have for each other goes through marked words. `is_early`: it may begin while the kernel ahead of
+// it in the stream ends.
+void launch_decoder_layer(const DecoderLayer& layer, std::int32_t blocks, bool is_early,
+                          const LaunchPlace& place);
 
 }  // namespace paceline::kernels::cuda

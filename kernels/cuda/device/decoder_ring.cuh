@@ -69,11 +69,13 @@ __device__ __forceinline__ void expect_bytes(std::uint64_t* barrier, int bytes) 
       : "memory");
 }
 
-// All weights of this block, one warp. A slot has eight weight rows, or a chunk of each.
-__device__ inline void bring_weights(const DecoderLayer& p, const Ring& ring) {
+// Of this block's weights, those of slots `from_slot` to `to_slot`, in the order in which they are
+// needed; one warp. A slot has eight weight rows, or a chunk of each.
+__device__ inline void bring_weights(const DecoderLayer& p, const Ring& ring, int from_slot,
+                                     int to_slot) {
   const int lane = threadIdx.x % 32;
   const std::uint64_t policy = passing_policy();
-  int slot = 0, round = 0;
+  int number = 0, slot = 0, round = 0;
   for (int n = 0; n < 4; ++n) {
     const DecoderProduct& product = p.products[n];
     const int weights = n == 2 ? 2 : 1;
@@ -81,22 +83,41 @@ __device__ inline void bring_weights(const DecoderLayer& p, const Ring& ring) {
     for (int unit = first_unit(product); unit < product.units; unit += gridDim.x) {
       for (int c = 0; c < product.chunks; ++c) {
         const int bytes = 2 * min(chunk, product.depth - c * chunk);
-        for (int w = 0; w < weights; ++w) {
-          if (round > 0) await(&ring.empty[slot], (round - 1) % 2);
-          const char* from = weight_of(p, n, unit, w == 1) + std::int64_t{2} * c * chunk;
-          char* to = ring.slots + slot * slot_bytes;
-          if (lane == 0) expect_bytes(&ring.full[slot], unit_columns * bytes);
-          __syncwarp();
-          if (product.chunks == 1) {
-            if (lane == 0) bring(to, from, unit_columns * bytes, &ring.full[slot], policy);
-          } else if (lane < unit_columns) {
-            bring(to + lane * bytes, from + lane * row_bytes, bytes, &ring.full[slot], policy);
+        for (int w = 0; w < weights; ++w, ++number) {
+          if (number == to_slot) return;
+          if (number >= from_slot) {
+            if (round > 0) await(&ring.empty[slot], (round - 1) % 2);
+            const char* from = weight_of(p, n, unit, w == 1) + std::int64_t{2} * c * chunk;
+            char* to = ring.slots + slot * slot_bytes;
+            if (lane == 0) expect_bytes(&ring.full[slot], unit_columns * bytes);
+            __syncwarp();
+            if (product.chunks == 1) {
+              if (lane == 0) bring(to, from, unit_columns * bytes, &ring.full[slot], policy);
+            } else if (lane < unit_columns) {
+              bring(to + lane * bytes, from + lane * row_bytes, bytes, &ring.full[slot], policy);
+            }
           }
           if (++slot == ring.count) slot = 0, ++round;
         }
       }
     }
   }
+}
+
+__device__ __forceinline__ bool brings() { return threadIdx.x >= consumers; }
+
+// Before anything else of the stream is over: barriers, and weights that last,
+// as many as there is room for. All threads.
+__device__ __forceinline__ void prefetch_slots(const DecoderLayer& p, const Ring& ring) {
+  if (threadIdx.x == consumers) {
+    for (int i = 0; i < p.slots; ++i) {
+      open_barrier(&ring.full[i], 1);
+      open_barrier(&ring.empty[i], warps);
+    }
+    show_barriers();
+  }
+  __syncthreads();
+  if (brings() && p.weights_last) bring_weights(p, ring, 0, ring.count);
 }
 
 // Where the consumers stand in the ring.
