@@ -134,16 +134,16 @@ int main_of() {
   }
   const Model models[] = {{"qwen3-0.6b", 28, 1024, 16, 8, 128, 3072, true},
                           {"7b", 8, 4096, 32, 8, 128, 14336, false}};
-  for (const Model& model : models) {
-    for (const std::int64_t context : {1024, 4096}) {
-      Layers layers(model, context);
-      for (int turn = 0; turn < 2; ++turn) {
-        for (const char* kernel : {"decoder_layer_cuda.behind", "decoder_layer_cuda.early"}) {
+  for (const char* kernel : {"decoder_layer_cuda.behind", "decoder_layer_cuda.early"}) {
+    for (const Model& model : models) {
+      for (const std::int64_t context : {1024, 4096}) {
+        Layers layers(model, context);
+        for (int turn = 0; turn < 2; ++turn) {
           layers.print(kernel, layers.in_one_launch(kernel));
-        }
-        for (const char* member : {"sixteen", "two_wide"}) {
-          const std::string attention = fmt::format("attention_split_cuda.{}", member);
-          layers.print("six steps, " + attention, layers.in_six_steps(attention));
+          for (const char* member : {"sixteen", "two_wide"}) {
+            const std::string attention = fmt::format("attention_split_cuda.{}", member);
+            layers.print("six steps, " + attention, layers.in_six_steps(attention));
+          }
         }
       }
     }
