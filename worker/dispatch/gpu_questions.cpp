@@ -24,10 +24,11 @@ std::vector<TensorView> views_of(std::span<const OperandType> types, std::size_t
   return views;
 }
 
-// What a generated kernel takes its description says, and its `bind` compiles.
-bool may_refuse(const Kernel& kernel) {
+// Generated kernels and cuDNN's compile in `bind`: asking them takes longer than it may save.
+bool may_be_asked(const Kernel& kernel) {
   return kernel.info.device == DeviceKind::cuda && kernel.bind != nullptr &&
-         kernel.crossing == Kernel::Crossing::none && kernel.info.op != "fused";
+         kernel.crossing == Kernel::Crossing::none && kernel.info.op != "fused" &&
+         kernel.info.library != "cudnn";
 }
 
 }  // namespace
@@ -58,7 +59,7 @@ GpuQuestions::GpuQuestions(std::span<const Kernel> kernels, kernels::DeviceRunti
                            int device)
     : runtime_(runtime), device_(device) {
   for (const Kernel& kernel : kernels) {
-    if (may_refuse(kernel)) kernels_.emplace(kernel.info.name, &kernel);
+    if (may_be_asked(kernel)) kernels_.emplace(kernel.info.name, &kernel);
   }
 }
 

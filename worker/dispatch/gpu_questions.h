@@ -29,7 +29,7 @@ class GpuQuestions {
  private:
   kernels::DeviceRuntime& runtime_;
   const int device_;
-  std::map<std::string_view, const Kernel*> kernels_;  // Those that can refuse.
+  std::map<std::string_view, const Kernel*> kernels_;  // Those that can be asked.
   std::unique_ptr<kernels::DeviceQueue> queue_;        // Made for the first question.
 };
 
