@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""gpu_against_torch.py BENCH_GPU matmul|attention|decode_attention|chains|elementwise|rows [--rounds N] [--json FILE]
+"""gpu_against_torch.py BENCH_GPU matmul|attention|decode_attention|chains|elementwise|rows|convolutions [--rounds N] [--json FILE]
 
 Times Paceline's kernels on cuda:0 against PyTorch's for the same workloads, in alternating turns of one run: each
 round is a sample of ours (program bench_gpu), then one of PyTorch's, both as captured graphs of many calls. `chains` are
@@ -78,6 +78,27 @@ def matmul_cases():
         a = torch.randn(m, k, device="cuda", dtype=NAMES[dtype])
         b = torch.randn(k, n, device="cuda", dtype=NAMES[dtype])
         yield f"{dtype} {m}x{k}x{n}", text, (lambda a=a, b=b: torch.matmul(a, b)), 2 * m * k * n, None
+
+
+# Layers of ResNet-50 and MobileNet with their bias, as x lies: channels first.
+def convolution_cases():
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = False
+    shapes = [(32, 3, 224, 64, 7, 2, 3, 1), (32, 64, 56, 64, 1, 1, 0, 1), (32, 64, 56, 64, 3, 1, 1, 1),
+              (32, 256, 56, 128, 1, 1, 0, 1), (32, 128, 28, 128, 3, 1, 1, 1), (32, 256, 14, 256, 3, 1, 1, 1),
+              (32, 512, 7, 2048, 1, 1, 0, 1), (32, 96, 56, 96, 3, 1, 1, 96), (1, 256, 14, 256, 3, 1, 1, 1)]
+    for dtype in ("bf16", "f16", "f32"):
+        for b, c, size, m, k, stride, pad, groups in shapes:
+            out = (size + 2 * pad - k) // stride + 1
+            text = (f"conv({dtype}[{b},{c},{size},{size}], {dtype}[{m},{c // groups},{k},{k}], {dtype}[{m}], "
+                    f"dilations=[1, 1], groups={groups}, pads_high=[{pad}, {pad}], pads_low=[{pad}, {pad}], "
+                    f"strides=[{stride}, {stride}]) -> {dtype}[{b},{m},{out},{out}]")
+            x = torch.randn(b, c, size, size, device="cuda", dtype=NAMES[dtype])
+            w = torch.randn(m, c // groups, k, k, device="cuda", dtype=NAMES[dtype])
+            bias = torch.randn(m, device="cuda", dtype=NAMES[dtype])
+            function = lambda x=x, w=w, bias=bias, s=stride, p=pad, g=groups: F.conv2d(x, w, bias, s, p, 1, g)
+            flops = 2 * b * m * (c // groups) * k * k * out * out
+            yield f"{dtype} {b}x{c}x{size} {m} {k}x{k}/{stride} g{groups}", text, function, flops, None
 
 
 def attention_case(heads, groups, queries, keys, width, causal):
@@ -201,7 +222,8 @@ def rows_cases():
 
 
 CASES = {"matmul": matmul_cases, "attention": attention_cases, "decode_attention": decode_attention_cases,
-         "chains": chain_cases, "elementwise": elementwise_cases, "rows": rows_cases}
+         "chains": chain_cases, "elementwise": elementwise_cases, "rows": rows_cases,
+         "convolutions": convolution_cases}
 
 
 def spread(values):
