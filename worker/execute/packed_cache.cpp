@@ -1,21 +1,20 @@
 #include "worker/execute/packed_cache.h"
 
-#include <oneapi/tbb/parallel_for.h>
-#include <oneapi/tbb/task_arena.h>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
-#include <cstring>
 #include <fstream>
+#include <optional>
 #include <span>
 #include <system_error>
 
 #include "common/base/error.h"
+#include "common/base/file.h"
 #include "common/base/log.h"
-#include "worker/execute/read_ahead.h"
+#include "worker/execute/packed_file.h"
+#include "worker/execute/pages.h"
 
 namespace paceline {
 
@@ -24,47 +23,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* extension = ".packed";
+// Whatever the cores: the disk then need not wait for sums.
+constexpr int readers_min = 3;
 
-// One page before the elements, which so begin on one.
-struct Header {
-  char magic[16] = "paceline packed";
-  std::uint64_t version = 1;
-  Digest what;
-  std::int64_t bytes = 0;
-  std::uint64_t sum = 0;
-};
-constexpr std::int64_t header_bytes = 4096;
-static_assert(sizeof(Header) <= header_bytes);
-
-// FNV-1a over 64-bit words, in eight lanes so that it keeps up with memory: tells damage, not
-// malice.
-std::uint64_t sum_of(std::span<const std::byte> bytes) {
-  constexpr std::uint64_t prime = 0x100000001b3, start = 0xcbf29ce484222325;
-  std::array<std::uint64_t, 8> lanes;
-  for (std::size_t i = 0; i < lanes.size(); ++i) lanes[i] = start + i;
-  std::size_t at = 0;
-  for (; at + sizeof lanes <= bytes.size(); at += sizeof lanes) {
-    std::array<std::uint64_t, 8> words;
-    std::memcpy(words.data(), bytes.data() + at, sizeof words);
-    for (std::size_t i = 0; i < lanes.size(); ++i) lanes[i] = (lanes[i] ^ words[i]) * prime;
-  }
-  std::uint64_t sum = start;
-  for (; at < bytes.size(); ++at) sum = (sum ^ static_cast<std::uint64_t>(bytes[at])) * prime;
-  for (const std::uint64_t lane : lanes) sum = (sum ^ lane) * prime;
-  return sum;
-}
-
-// Why a file is not what it should be, or null.
-const char* fault_of(std::span<const std::byte> file, const Digest& what, std::int64_t bytes) {
-  if (static_cast<std::int64_t>(file.size()) != header_bytes + bytes) return "another size";
-  Header header;
-  std::memcpy(static_cast<void*>(&header), file.data(), sizeof header);
-  const Header wanted;
-  if (std::memcmp(header.magic, wanted.magic, sizeof wanted.magic) != 0) return "no packed weight";
-  if (header.version != wanted.version) return "another version";
-  if (header.what != what || header.bytes != bytes) return "another weight";
-  if (header.sum != sum_of(file.subspan(header_bytes))) return "damaged";
-  return nullptr;
+std::int64_t file_bytes(std::int64_t elements) {
+  return static_cast<std::int64_t>(packed_file::header_bytes) + elements;
 }
 
 struct CachedFile {
@@ -99,16 +62,74 @@ void warn(const fs::path& path, const char* reason) {
   log::warning("packed-weight-ignored", {{"path", path.string()}, {"reason", reason}});
 }
 
-// Null when there is none.
-std::shared_ptr<const MappedFile> open(const fs::path& path) {
+// One that may be what is wanted, while it is being read.
+struct Opened {
+  const PackedCache::Wanted& wanted;
+  std::shared_ptr<const MappedFile> file;
+  std::vector<std::uint64_t> sums;  // By piece.
+
+  std::span<const std::byte> elements() const {
+    return file->bytes().subspan(packed_file::header_bytes);
+  }
+  // A piece of the elements; the first with the page before them.
+  std::span<const std::byte> bytes_of(std::size_t piece) const {
+    const auto bytes = packed_file::piece(elements(), piece);
+    if (piece > 0) return bytes;
+    return file->bytes().first(packed_file::header_bytes + bytes.size());
+  }
+  void read(std::size_t piece) {  // Afterwards it is resident.
+    read_pages(bytes_of(piece));
+    sums[piece] = packed_file::sum_of(packed_file::piece(elements(), piece));
+  }
+  const char* fault() const {  // Once all of it was read.
+    return packed_file::fault_of(file->bytes(), wanted.what, elements().size(), sums);
+  }
+};
+
+// nullopt when there is none, or one of another size.
+std::optional<Opened> open(const fs::path& path, const PackedCache::Wanted& wanted) {
   std::error_code failed;
-  if (!fs::exists(path, failed)) return nullptr;
+  if (!fs::exists(path, failed)) return std::nullopt;
   try {
-    return MappedFile::open(path);
+    const auto file = MappedFile::open(path);
+    const auto bytes = static_cast<std::size_t>(wanted.bytes);
+    if (file->bytes().size() == packed_file::header_bytes + bytes) {
+      return Opened{wanted, file, std::vector<std::uint64_t>(packed_file::piece_count(bytes))};
+    }
+    warn(path, "another size");
   } catch (const Error& error) {
     warn(path, error.what());
-    return nullptr;
   }
+  return std::nullopt;
+}
+
+// In this order: one thread asks for pieces, so that the disk always has several to bring, others
+// wait for them and sum.
+void read_all(std::span<std::optional<Opened>> files, int threads) {
+  struct Piece {
+    Opened* file;
+    std::size_t index;
+  };
+  std::vector<Piece> pieces;
+  for (std::optional<Opened>& file : files) {
+    if (!file) continue;
+    for (std::size_t i = 0; i < file->sums.size(); ++i) pieces.push_back({&*file, i});
+  }
+  std::atomic<std::size_t> next = 0;
+  const auto read = [&] {
+    for (std::size_t i = next++; i < pieces.size(); i = next++) {
+      pieces[i].file->read(pieces[i].index);
+    }
+  };
+  std::vector<std::jthread> others;
+  if (pieces.size() > 1) {
+    others.emplace_back([&] {
+      for (const Piece& piece : pieces) request_pages(piece.file->bytes_of(piece.index));
+    });
+  }
+  const auto readers = std::min<std::size_t>(threads, pieces.size());
+  for (std::size_t i = 1; i < readers; ++i) others.emplace_back(read);
+  read();
 }
 
 }  // namespace
@@ -140,50 +161,40 @@ fs::path PackedCache::path_of(const Digest& what) const {
 }
 
 PreparedTensors::Bytes PackedCache::find(const Digest& what, std::int64_t bytes) const {
-  return check(open(path_of(what)), {what, bytes});
+  const Wanted wanted{what, bytes};
+  return find({&wanted, 1}, 1).front();
 }
 
 std::vector<PreparedTensors::Bytes> PackedCache::find(std::span<const Wanted> all,
-                                                      Pool& threads) const {
-  std::vector<std::shared_ptr<const MappedFile>> files;
-  std::vector<std::span<const std::byte>> ranges;
-  for (const Wanted& wanted : all) {
-    files.push_back(open(path_of(wanted.what)));
-    if (files.back()) ranges.push_back(files.back()->bytes());
-  }
-  const ReadAhead read_ahead(std::move(ranges), {.window_bytes = bytes_max_, .stays = true});
+                                                      int threads) const {
+  std::vector<std::optional<Opened>> files;
+  for (const Wanted& wanted : all) files.push_back(open(path_of(wanted.what), wanted));
+  read_all(files, std::max(threads, readers_min));
   std::vector<PreparedTensors::Bytes> found(all.size());
-  std::atomic<std::size_t> next = 0;
-  threads.execute([&] {
-    tbb::parallel_for(0, tbb::this_task_arena::max_concurrency(), [&](int) {
-      for (std::size_t i = next++; i < all.size(); i = next++) found[i] = check(files[i], all[i]);
-    });
-  });
-  return found;
-}
-
-PreparedTensors::Bytes PackedCache::check(const std::shared_ptr<const MappedFile>& file,
-                                          const Wanted& wanted) const {
-  if (!file) return nullptr;
-  if (const char* fault = fault_of(file->bytes(), wanted.what, wanted.bytes)) {
-    warn(file->path(), fault);
-    return nullptr;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!files[i]) continue;
+    const auto& file = files[i]->file;
+    if (const char* fault = files[i]->fault()) {
+      warn(file->path(), fault);
+      continue;
+    }
+    std::error_code failed;
+    fs::last_write_time(file->path(), fs::file_time_type::clock::now(), failed);
+    use(all[i].what, all[i].bytes);
+    found[i] = std::make_shared<const AlignedBytes>(file, files[i]->elements());
   }
-  std::error_code failed;
-  fs::last_write_time(file->path(), fs::file_time_type::clock::now(), failed);
-  use(wanted.what, wanted.bytes);
-  return std::make_shared<const AlignedBytes>(file, file->bytes().subspan(header_bytes));
+  return found;
 }
 
 void PackedCache::use(const Digest& what, std::int64_t bytes) const {
   const std::lock_guard lock(mutex_);
-  if (used_.insert(what).second) used_bytes_ += header_bytes + bytes;
+  if (used_.insert(what).second) used_bytes_ += file_bytes(bytes);
 }
 
 // Requires the lock.
 bool PackedCache::fits(const Entry& entry) {
   if (used_.contains(entry.what)) return true;
-  const std::int64_t bytes = header_bytes + entry.bytes->size();
+  const std::int64_t bytes = file_bytes(entry.bytes->size());
   if (bytes > bytes_max_ - used_bytes_) return false;
   used_.insert(entry.what);
   used_bytes_ += bytes;
@@ -250,12 +261,11 @@ void PackedCache::write(const Entry& entry) const {
   const fs::path path = path_of(entry.what);
   const std::span<const std::byte> elements(entry.bytes->data(),
                                             static_cast<std::size_t>(entry.bytes->size()));
-  const Header header{.what = entry.what, .bytes = entry.bytes->size(), .sum = sum_of(elements)};
-  std::array<char, header_bytes> page{};
-  std::memcpy(page.data(), &header, sizeof header);
+  const auto header =
+      packed_file::header(entry.what, elements.size(), packed_file::sums_of(elements));
   const fs::path unfinished = path.string() + "." + Digest::random().to_string();
   std::ofstream out(unfinished, std::ios::binary);
-  out.write(page.data(), page.size());
+  out.write(reinterpret_cast<const char*>(header.data()), header.size());
   out.write(reinterpret_cast<const char*>(elements.data()),
             static_cast<std::streamsize>(elements.size()));
   out.close();

@@ -12,8 +12,6 @@
 #include <vector>
 
 #include "common/base/digest.h"
-#include "common/base/file.h"
-#include "worker/execute/pool.h"
 #include "worker/execute/prepared.h"
 
 namespace paceline {
@@ -37,12 +35,13 @@ class PackedCache {
   // `bytes` as they were computed, mapped from the file and checked against its sum; null when
   // there are none.
   PreparedTensors::Bytes find(const Digest& what, std::int64_t bytes) const;
-  // As find() each, by all threads, while a thread of its own reads the files in this order.
+  // As find() each, by so many threads or more, which read the files in this order. All of them are
+  // resident afterwards.
   struct Wanted {
     Digest what;
     std::int64_t bytes = 0;
   };
-  std::vector<PreparedTensors::Bytes> find(std::span<const Wanted> all, Pool& threads) const;
+  std::vector<PreparedTensors::Bytes> find(std::span<const Wanted> all, int threads) const;
   // Writes them in the background, one after the other, at a low priority, and returns at once.
   struct Entry {
     Digest what;
@@ -59,8 +58,6 @@ class PackedCache {
   std::filesystem::path path_of(const Digest& what) const;
 
  private:
-  PreparedTensors::Bytes check(const std::shared_ptr<const MappedFile>& file,
-                               const Wanted& wanted) const;
   bool fits(const Entry& entry);
   void start_writing();
   void write_all();  // What the writer does, until there is nothing left to write.

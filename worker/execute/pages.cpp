@@ -31,15 +31,27 @@ void prefer_large_pages(std::span<const std::byte> bytes) {
   advise_within(bytes, large_page_bytes, MADV_HUGEPAGE);
 }
 
-void read_pages(std::span<const std::byte> bytes) {
+namespace {
+
+// Of all pages that `bytes` touch.
+bool advise_around(std::span<const std::byte> bytes, int advice) {
   const std::uintptr_t page = page_bytes();
   const auto address = reinterpret_cast<std::uintptr_t>(bytes.data());
   const std::uintptr_t start = address / page * page;
+  return ::madvise(reinterpret_cast<void*>(start), address + bytes.size() - start, advice) == 0;
+}
+
+}  // namespace
+
+void read_pages(std::span<const std::byte> bytes) {
   if (bytes.empty()) return;
-  const auto advise = [&](int advice) {
-    return ::madvise(reinterpret_cast<void*>(start), address + bytes.size() - start, advice) == 0;
-  };
-  if (!advise(MADV_POPULATE_READ)) advise(MADV_WILLNEED);  // Linux has it since 5.14.
+  if (!advise_around(bytes, MADV_POPULATE_READ)) {  // Linux has it since 5.14.
+    advise_around(bytes, MADV_WILLNEED);
+  }
+}
+
+void request_pages(std::span<const std::byte> bytes) {
+  if (!bytes.empty()) advise_around(bytes, MADV_WILLNEED);
 }
 
 FileMappings::FileMappings() {
@@ -53,7 +65,10 @@ FileMappings::FileMappings() {
     const int read = std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %lu", &start,
                                  &end, access, &inode);
     if (read == 4 && access[0] == 'r' && access[1] == '-' && inode != 0) {
-      ranges_.emplace_back(start, end);
+      // Advice may have parted a mapping.
+      const bool continues = !ranges_.empty() && ranges_.back().second == start;
+      if (continues) ranges_.back().second = end;
+      if (!continues) ranges_.emplace_back(start, end);
     }
   }
 }
@@ -69,8 +84,16 @@ void FileMappings::forget(std::span<const std::byte> bytes) const {
   if (contain(bytes)) advise_within(bytes, page_bytes(), MADV_DONTNEED);
 }
 
+void FileMappings::forget_for_few(std::span<const std::byte> bytes) const {
+  if (!contain(bytes)) return;
+  advise_within(bytes, page_bytes(), MADV_DONTNEED);
+  advise_within(bytes, page_bytes(), MADV_RANDOM);
+}
+
 void FileMappings::read(std::span<const std::byte> bytes) const {
-  if (contain(bytes)) read_pages(bytes);
+  if (!contain(bytes)) return;
+  advise_within(bytes, page_bytes(), MADV_NORMAL);
+  read_pages(bytes);
 }
 
 }  // namespace paceline

@@ -17,6 +17,9 @@ void prefer_large_pages(std::span<const std::byte> bytes);
 // what is mapped of them later costs next to nothing.
 void read_pages(std::span<const std::byte> bytes);
 
+// Has them brought into the page cache, in the background.
+void request_pages(std::span<const std::byte> bytes);
+
 // The read-only file mappings of this process, as they stand when it is made. Immutable; any
 // thread.
 class FileMappings {
@@ -26,6 +29,9 @@ class FileMappings {
   // Takes the whole pages of a range within such a mapping out of this process's resident memory:
   // they come back from the file when somebody reads them. Does nothing to other memory.
   void forget(std::span<const std::byte> bytes) const;
+  // As forget(); each page then comes back alone, without those around it, until read() is called:
+  // for what is read here and there.
+  void forget_for_few(std::span<const std::byte> bytes) const;
   // As read_pages(); does nothing to other memory.
   void read(std::span<const std::byte> bytes) const;
 

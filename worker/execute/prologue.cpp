@@ -86,13 +86,9 @@ class Prologue {
       if (plan_.prepared[i].device != Device{}) continue;
       lacking_.emplace_back(i, *names[i]);
     }
-    // The largest first, since who checks it works longest.
-    std::ranges::stable_sort(lacking_, [&](const auto& a, const auto& b) {
-      return bytes_of(a.first) > bytes_of(b.first);
-    });
     std::vector<PackedCache::Wanted> wanted;
     for (const auto& [buffer, what] : lacking_) wanted.push_back({what, bytes_of(buffer)});
-    const auto found = setting_.cache->find(wanted, setting_.threads);
+    const auto found = setting_.cache->find(wanted, setting_.resources.threads);
     for (std::size_t i = 0; i < found.size(); ++i) memory_[lacking_[i].first] = found[i];
     std::erase_if(lacking_, [&](const auto& lacking) {
       const PreparedTensors::Bytes& found = memory_[lacking.first];
@@ -160,10 +156,10 @@ class Prologue {
     const std::int64_t bytes = largest_live_bytes(needed);
     if (bytes <= bytes_max) return;
     if (device != Device{}) {
-      throw exhausted("the weights need {} bytes on {} and may use {} (it has {} in all): run them "
-                      "on the CPU",
-                      bytes, device.to_string(), bytes_max,
-                      setting_.runtime->memory(device.index).total_bytes);
+      throw exhausted(
+          "the weights need {} bytes on {} and may use {} (it has {} in all): run them "
+          "on the CPU",
+          bytes, device.to_string(), bytes_max, setting_.runtime->memory(device.index).total_bytes);
     }
     throw exhausted(
         "preparing the weights needs {} bytes and may use {}: allow more memory, or compile "

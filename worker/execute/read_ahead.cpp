@@ -21,17 +21,17 @@ ReadAhead::ReadAhead(std::vector<std::span<const std::byte>> ranges, Options opt
   for (const auto& range : ranges_) {
     starts_.push_back(starts_.back() + static_cast<std::int64_t>(range.size()));
   }
-  if (starts_.back() > 0) thread_ = std::thread([this] { read_all(); });
+  if (starts_.back() == 0) return;
+  for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { read_all(); });
 }
 
 ReadAhead::~ReadAhead() {
-  if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
     is_stopped_ = true;
   }
-  moved_.notify_one();
-  thread_.join();
+  moved_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
 }
 
 void ReadAhead::reached(std::size_t count) {
@@ -39,25 +39,28 @@ void ReadAhead::reached(std::size_t count) {
     const std::lock_guard lock(mutex_);
     reached_bytes_ = starts_[count];
   }
-  moved_.notify_one();
+  moved_.notify_all();
 }
 
-bool ReadAhead::wait_for_room(std::int64_t bytes) {
+std::span<const std::byte> ReadAhead::next_piece() {
   std::unique_lock lock(mutex_);
-  moved_.wait(lock, [&] { return is_stopped_ || bytes - reached_bytes_ <= options_.window_bytes; });
-  return !is_stopped_;
+  while (range_ < ranges_.size() && at_ == ranges_[range_].size()) {
+    ++range_;
+    at_ = 0;
+  }
+  if (range_ == ranges_.size()) return {};
+  const std::size_t bytes = std::min(piece_bytes, ranges_[range_].size() - at_);
+  const auto piece = ranges_[range_].subspan(at_, bytes);
+  at_ += bytes;
+  const std::int64_t end = starts_[range_] + static_cast<std::int64_t>(at_);
+  moved_.wait(lock, [&] { return is_stopped_ || end - reached_bytes_ <= options_.window_bytes; });
+  return is_stopped_ ? std::span<const std::byte>() : piece;
 }
 
 void ReadAhead::read_all() {
-  const FileMappings mappings;
-  for (std::size_t i = 0; i < ranges_.size(); ++i) {
-    for (std::size_t at = 0; at < ranges_[i].size(); at += piece_bytes) {
-      const std::size_t bytes = std::min(piece_bytes, ranges_[i].size() - at);
-      if (!wait_for_room(starts_[i] + static_cast<std::int64_t>(at + bytes))) return;
-      const auto piece = ranges_[i].subspan(at, bytes);
-      mappings.read(piece);
-      if (!options_.stays) mappings.forget(piece);
-    }
+  for (auto piece = next_piece(); !piece.empty(); piece = next_piece()) {
+    mappings_.read(piece);
+    if (!options_.stays) mappings_.forget(piece);
   }
 }
 
@@ -71,6 +74,13 @@ std::unique_ptr<ReadAhead> read_ahead_of(const std::map<std::string, Tensor, std
   return std::make_unique<ReadAhead>(
       std::move(ranges),
       ReadAhead::Options{.window_bytes = available_memory_bytes() / 2, .stays = stays});
+}
+
+void forget(const std::map<std::string, Tensor, std::less<>>& weights) {
+  const FileMappings mappings;
+  for (const auto& [name, weight] : weights) {
+    mappings.forget({weight.as<const std::byte>(), weight.size_bytes()});
+  }
 }
 
 }  // namespace paceline

@@ -18,8 +18,8 @@
 namespace paceline {
 
 // Reads ranges of mapped files before somebody touches them, in the order in which that will
-// happen: a thread of its own does, so that the disk and whoever computes from what it read work at
-// the same time. One thread calls.
+// happen: threads of its own do, so that the disk has several requests at a time and whoever
+// computes from what they read need not wait. One thread calls.
 class ReadAhead {
  public:
   struct Options {
@@ -28,6 +28,7 @@ class ReadAhead {
     std::int64_t window_bytes = std::int64_t{512} << 20;
     // What was read stays in this process's resident memory, not in the page cache alone.
     bool stays = false;
+    int threads = 2;  // Of its own; they wait for the disk for most of the time.
   };
 
   // Bytes of no mapped file are passed over. Keeps none of the ranges mapped.
@@ -43,21 +44,27 @@ class ReadAhead {
 
  private:
   void read_all();
-  bool wait_for_room(std::int64_t bytes);  // False: it is to stop.
+  // The next one once there is room for it; empty: it is to stop.
+  std::span<const std::byte> next_piece();
 
   const std::vector<std::span<const std::byte>> ranges_;
   const Options options_;
+  const FileMappings mappings_;
   std::vector<std::int64_t> starts_;  // By range, the bytes before it; then those of all.
-  std::mutex mutex_;                  // Guards all below.
+  std::mutex mutex_;                  // Guards all below, but for the threads.
   std::condition_variable moved_;
   std::int64_t reached_bytes_ = 0;
+  std::size_t range_ = 0;  // That of the next piece, which starts `at_` bytes into it.
+  std::size_t at_ = 0;
   bool is_stopped_ = false;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 // Has weights read before it is known what will be done with them: in the order in which they lie
 // in their files, and no more of them than half of the memory that there is. `stays` as in Options.
 std::unique_ptr<ReadAhead> read_ahead_of(const std::map<std::string, Tensor, std::less<>>& weights,
                                          bool stays = false);
+// Takes the pages of weights that lie in mapped files out of this process's resident memory.
+void forget(const std::map<std::string, Tensor, std::less<>>& weights);
 
 }  // namespace paceline

@@ -57,7 +57,7 @@ void Sources::check_weight(std::int32_t index, const Bindings& bindings) const {
 }
 
 void Sources::drop(std::int32_t node, const FileMappings& mappings) {
-  rest(node, mappings);
+  mappings.forget(bytes(node));
   tensors_.erase(node);
   addresses_[node] = nullptr;
 }

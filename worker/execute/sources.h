@@ -30,8 +30,10 @@ class Sources {
   void check_weight(std::int32_t node, const Bindings& bindings) const;
   // Lets go of a weight that nobody reads any more.
   void drop(std::int32_t node, const FileMappings& mappings);
-  // Takes a weight out of resident memory until somebody reads it.
-  void rest(std::int32_t node, const FileMappings& mappings) const { mappings.forget(bytes(node)); }
+  // Takes a weight out of resident memory until somebody reads some of it.
+  void rest(std::int32_t node, const FileMappings& mappings) const {
+    mappings.forget_for_few(bytes(node));
+  }
   // The elements of a weight or constant.
   std::span<const std::byte> bytes(std::int32_t node) const;
   // Of inputs and states on a device: as the dims are bound now, and as they stand allocated.

@@ -78,12 +78,22 @@ WeightFiles::WeightFiles() {
   while (std::getline(maps, text)) {
     const std::optional<Line> line = parse(text);
     if (!line) continue;
+    // Advice may have parted a mapping.
+    const bool continues =
+        !mappings_.empty() && mappings_.back().end == line->start &&
+        mappings_.back().inode == line->inode && mappings_.back().path == line->path &&
+        mappings_.back().offset_of(line->start) == static_cast<std::int64_t>(line->offset);
+    if (continues) {
+      mappings_.back().end = line->end;
+      continue;
+    }
     const std::optional<struct stat> status = status_of(*line);
     if (!status) continue;
     Mapping& mapping = mappings_.emplace_back();
     mapping.start = line->start;
     mapping.end = line->end;
     mapping.path = line->path;
+    mapping.inode = line->inode;
     mapping.offset = static_cast<std::int64_t>(line->offset);
     if (is_one_device(*line, *status)) mapping.file = digest_of(*line, *status);
   }
@@ -101,7 +111,7 @@ std::optional<Digest> WeightFiles::identity(std::span<const std::byte> bytes) co
   }
   return Hasher("mapped weight/1")
       .add(*found->file)
-      .add(found->offset + static_cast<std::int64_t>(start - found->start))
+      .add(found->offset_of(start))
       .add(bytes.size())
       .finish();
 }

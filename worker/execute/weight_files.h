@@ -25,9 +25,14 @@ class WeightFiles {
  private:
   struct Mapping {
     std::uintptr_t start = 0, end = 0;
+    std::uint64_t inode = 0;
     std::string path;
     std::optional<Digest> file;  // None where mapping and file system disagree about the device.
     std::int64_t offset = 0;     // In the file, of `start`.
+
+    std::int64_t offset_of(std::uintptr_t address) const {
+      return offset + static_cast<std::int64_t>(address - start);
+    }
   };
 
   std::vector<Mapping> mappings_;

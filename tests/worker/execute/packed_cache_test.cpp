@@ -14,6 +14,7 @@
 #include "tests/support/random_graph.h"
 #include "tests/support/scratch.h"
 #include "worker/compile/compile.h"
+#include "worker/execute/pages.h"
 #include "worker/execute/session.h"
 #include "worker/execute/weight_files.h"
 
@@ -185,9 +186,8 @@ TEST(PackedCache, FindsManyAtOnceAndNamesWhatLacks) {
   }
   write_at(cache.path_of(wanted[28].what), 4096 + 27'000, 'x');
   write_at(cache.path_of(wanted[28].what), 4096 + 27'001, 'x');
-  Pool threads(2);
   const PackedCache next(scratch / "packed");
-  const auto found = next.find(wanted, threads);
+  const auto found = next.find(wanted, 2);
   ASSERT_EQ(found.size(), wanted.size());
   for (int i = 0; i < 30; ++i) {
     if (i % 3 == 0 || i == 28) {
@@ -197,7 +197,34 @@ TEST(PackedCache, FindsManyAtOnceAndNamesWhatLacks) {
       EXPECT_TRUE(are_equal(*found[i], *bytes_of(100'000 * i, i))) << i;
     }
   }
-  EXPECT_TRUE(next.find({}, threads).empty());
+  EXPECT_TRUE(next.find({}, 2).empty());
+}
+
+TEST(PackedCache, ChecksEveryPieceOfALargeFile) {
+  const Scratch scratch;
+  PackedCache cache(scratch / "packed");
+  const std::int64_t count = (9 << 20) + 17;  // Two whole pieces and a part.
+  const auto bytes = bytes_of(count, 5);
+  const fs::path path = cache.path_of(digest("a"));
+  for (const std::int64_t at : {std::int64_t{0}, std::int64_t{4} << 20, (std::int64_t{8} << 20) - 1,
+                                std::int64_t{9} << 20, count - 1}) {
+    keep(cache, digest("a"), bytes);
+    const auto found = cache.find(digest("a"), count);
+    ASSERT_THAT(found, NotNull());
+    EXPECT_TRUE(are_equal(*found, *bytes));
+    write_at(path, 4096 + at, static_cast<char>(~static_cast<char>(bytes->data()[at])));
+    EXPECT_THAT(PackedCache(scratch / "packed").find(digest("a"), count), IsNull()) << at;
+  }
+}
+
+// What a killed program leaves is under another name, whatever its length.
+TEST(PackedCache, TakesNothingHalfWritten) {
+  const Scratch scratch;
+  PackedCache cache(scratch / "packed");
+  keep(cache, digest("a"), bytes_of(3000, 2));
+  const fs::path path = cache.path_of(digest("a"));
+  fs::rename(path, path.string() + "." + Digest::random().to_string());
+  EXPECT_THAT(cache.find(digest("a"), 3000), IsNull());
 }
 
 TEST(PackedCache, KeepsNothingWhereItCannotWrite) {
@@ -310,6 +337,21 @@ TEST(WeightFiles, NameBytesOfMappedFilesAlone) {
   EXPECT_NE(files.identity(one->bytes().first(8)), files.identity(one->bytes().subspan(8, 8)));
   const std::vector<std::byte> own(100);
   EXPECT_EQ(files.identity(own), std::nullopt);
+}
+
+TEST(WeightFiles, NameBytesOfAMappingThatAdviceParted) {
+  const Scratch scratch;
+  write_file_atomically(scratch / "w", std::string(1 << 20, '\7'));
+  const auto file = MappedFile::open(scratch / "w");
+  const auto whole = file->bytes(), part = whole.subspan(100'000, 200'000);
+  const auto name = WeightFiles().identity(whole), name_of_part = WeightFiles().identity(part);
+  ASSERT_TRUE(name && name_of_part);
+  FileMappings().forget_for_few(part);
+  EXPECT_EQ(WeightFiles().identity(whole), name);
+  EXPECT_EQ(WeightFiles().identity(part), name_of_part);
+  EXPECT_EQ(part[99'999], std::byte{7});
+  FileMappings().read(whole);  // Which is in one mapping for it, too.
+  EXPECT_EQ(WeightFiles().identity(whole), name);
 }
 
 TEST(WeightFiles, TellAFileFromOneThatWasCopiedOverItWithItsTime) {
