@@ -28,8 +28,8 @@ struct Estimate {
   double high_s = 0;
   Origin origin = Origin::roofline;
   double noise_floor = 0;
-  double error_relative = 0;  // Of the kernel on this workload, where measured.
-  bool stale = false;         // Measured under another driver, OS or kernel version.
+  double error_relative = 0;           // Of the kernel on this workload, where measured.
+  bool stale = false;                  // Measured under another driver, OS or kernel version.
   std::vector<MeasurementId> records;  // Behind a measurement.
 };
 
@@ -38,6 +38,9 @@ struct Choice {
   std::int32_t node = -1;
   std::string kernel;
   Device device;
+  // One thread computes it: beside the others of its bundle, as far as none of them needs another.
+  // -1: all threads do. Of the CPU alone.
+  std::int32_t bundle = -1;
 };
 
 // Every choice that turns a graph into work. `graph` is already rewritten.

@@ -40,6 +40,7 @@ std::string instruction_text(std::string_view verb, const Plan::Instruction& ins
                   fmt::join(instruction.inputs, ","), attributes_text(instruction.attributes),
                   fmt::join(instruction.outputs, ","));
   if (instruction.workspace >= 0) text += fmt::format(" workspace {}", instruction.workspace);
+  if (instruction.bundle >= 0) text += fmt::format(" bundle {}", instruction.bundle);
   return text + "\n";
 }
 
@@ -151,6 +152,7 @@ class PlanReader {
     reader_.expect("->");
     instruction.outputs = indices_below(plan_.tensors.size());
     if (reader_.accept_word("workspace")) instruction.workspace = index_below(workspace_count);
+    if (reader_.accept_word("bundle")) instruction.bundle = reader_.index();
     return instruction;
   }
 

@@ -55,9 +55,12 @@ struct Plan {
     std::string kernel;
     Attributes attributes;
     Device device;
-    std::vector<std::int32_t> inputs;   // Of Plan::tensors.
+    std::vector<std::int32_t> inputs;  // Of Plan::tensors.
     std::vector<std::int32_t> outputs;
-    std::int32_t workspace = -1;        // Of Plan::slots; in the prologue of Plan::prepared.
+    std::int32_t workspace = -1;  // Of Plan::slots; in the prologue of Plan::prepared.
+    // As Choice::bundle: consecutive instructions of one bundle run side by side, each by one
+    // thread, but for those that share memory that one of them writes: these in order.
+    std::int32_t bundle = -1;
   };
 
   struct Output {
@@ -86,7 +89,7 @@ struct Plan {
 struct MemoryNeed {
   std::int64_t arena_bytes = 0;
   std::int64_t largest_live_bytes = 0;  // No arena can be smaller.
-  std::int64_t weight_bytes = 0;  // Of weights that runs read.
+  std::int64_t weight_bytes = 0;        // Of weights that runs read.
   std::int64_t state_bytes = 0;
   std::int64_t prepared_bytes = 0;  // Resident after the prologue.
   std::int64_t prologue_bytes = 0;  // The most that the prologue holds at once, that included.

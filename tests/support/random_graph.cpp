@@ -228,4 +228,14 @@ Path plain_path(const Graph& graph, const OpSet& ops, std::span<const Kernel> ke
   return path;
 }
 
+Path in_random_bundles(Path path, std::uint64_t seed) {
+  Random random(seed);
+  std::int32_t bundle = 0;
+  for (Choice& choice : path.choices) {
+    if (random.below(4) == 0) ++bundle;
+    if (random.below(5) > 0) choice.bundle = bundle;
+  }
+  return path;
+}
+
 }  // namespace paceline::test

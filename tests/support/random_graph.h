@@ -22,4 +22,7 @@ std::map<std::string, Tensor> random_tensors(const Graph& graph, NodeKind kind,
 // The first plain kernel for each op that is no view.
 Path plain_path(const Graph& graph, const OpSet& ops, std::span<const Kernel> kernels);
 
+// The path with most of its nodes in bundles of neighbours, whatever these need of each other.
+Path in_random_bundles(Path path, std::uint64_t seed);
+
 }  // namespace paceline::test

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "worker/compile/bundles.h"
+
 namespace paceline {
 
 namespace {
@@ -40,12 +42,18 @@ std::vector<Block> lives_of(const Plan& plan, std::span<const std::int64_t> byte
     const Plan::Tensor& tensor = plan.tensors[index];
     if (tensor.storage == Plan::Storage::slot) use(lives[tensor.index], at);
   };
-  const auto end = static_cast<std::int32_t>(plan.instructions.size());
-  for (std::int32_t at = 0; at < end; ++at) {
-    const Plan::Instruction& instruction = plan.instructions[at];
+  const auto use_all = [&](const Plan::Instruction& instruction, std::int32_t at) {
     for (const std::int32_t tensor : instruction.inputs) use_tensor(tensor, at);
     for (const std::int32_t tensor : instruction.outputs) use_tensor(tensor, at);
     if (instruction.workspace >= 0) use(lives[instruction.workspace], at);
+  };
+  const auto end = static_cast<std::int32_t>(plan.instructions.size());
+  for (std::int32_t first = 0, next = 0; first < end; first = next) {
+    next = end_of_bundle(plan, first);
+    for (std::int32_t at = first; at < next; ++at) {
+      use_all(plan.instructions[at], first);
+      use_all(plan.instructions[at], next - 1);
+    }
   }
   for (const Plan::Output& output : plan.outputs) use_tensor(output.tensor, end);
   for (Block& life : lives) {

@@ -28,7 +28,8 @@ struct ArenaLayout {
 };
 ArenaLayout lay_out(std::span<const Plan::Slot> slots, std::span<const std::int64_t> bytes);
 
-// From which instruction to which each slot is in use; outputs are until the end.
+// From which instruction to which each slot is in use; outputs are until the end. What an
+// instruction of a bundle uses is in use as long as the bundle runs.
 std::vector<Block> lives_of(const Plan& plan, std::span<const std::int64_t> bytes);
 std::vector<std::int64_t> slot_bytes(const Plan& plan, const Bindings& bindings);
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <deque>
+#include <utility>
 
 #include "common/base/error.h"
 #include "common/graph/node_forms.h"
@@ -44,7 +45,8 @@ class Lowering {
         statics_(has_prologue ? static_nodes(graph_, ops)
                               : std::vector<bool>(graph_.nodes().size())),
         groups_(graph_, ops, statics_),
-        order_(order_nodes(graph_, ops, groups_, sample)),
+        bundles_(bundles_of(path)),
+        order_(order_nodes(graph_, ops, groups_, sample, bundles_)),
         first_(first_of_form(graph_)),
         position_(graph_.nodes().size(), -1),
         choices_(graph_.nodes().size()),
@@ -69,6 +71,18 @@ class Lowering {
   }
 
  private:
+  // By node; empty where there are none.
+  static std::vector<std::int32_t> bundles_of(const Path& path) {
+    std::vector<std::int32_t> bundles;
+    for (const Choice& choice : path.choices) {
+      if (choice.bundle < 0) continue;
+      bundles.resize(path.graph.nodes().size(), -1);
+      bundles[choice.node] = choice.bundle;
+    }
+    return bundles;
+  }
+  std::int32_t bundle_of(std::int32_t node) const { return bundles_.empty() ? -1 : bundles_[node]; }
+
   void take(const Choice& choice) {
     choices_.at(choice.node) = &choice;
     if (choice.device.kind == DeviceKind::cpu) return;
@@ -275,9 +289,13 @@ class Lowering {
                                   .kernel = kernel.info.name,
                                   .attributes = std::move(attributes),
                                   .device = device(kernel.info.device)};
-    Draft::Operands operands{.inputs = {from}, .outputs = {to}};
     const Plan::Storage storage = draft_.buffers[to.buffer].storage;
-    operands.workspace = workspace(kernel, {from}, instruction.attributes, storage);
+    const bool is_in_bundle =
+        storage != Plan::Storage::prepared && kernel.info.device == DeviceKind::cpu;
+    if (is_in_bundle) instruction.bundle = bundle_;
+    Draft::Operands operands{.inputs = {from}, .outputs = {to}};
+    operands.workspace =
+        workspace(kernel, {from}, instruction.attributes, storage, instruction.bundle);
     steps_for(storage).push_back({std::move(instruction), std::move(operands), &kernel});
   }
 
@@ -300,12 +318,13 @@ class Lowering {
   }
 
   std::int32_t workspace(const Kernel& kernel, const std::vector<Place>& inputs,
-                         const Attributes& attributes, Plan::Storage written) {
+                         const Attributes& attributes, Plan::Storage written, std::int32_t bundle) {
     if (!kernel.workspace_bytes) return -1;
     std::vector<TensorType> types;
     for (const Place& input : inputs) types.push_back({input.dtype, input.strided.shape});
     Resources resources = resources_;
     resources.device = device(kernel.info.device);
+    if (bundle >= 0) resources.threads = 1;
     const Dim bytes = kernel.workspace_bytes({types, attributes}, resources);
     if (bytes == 0) return -1;
     const bool is_prepared = written == Plan::Storage::prepared;
@@ -318,6 +337,8 @@ class Lowering {
     const Node& node = graph_.node(index);
     const Kernel& kernel = kernel_of(index);
     const DeviceKind on = kernel.info.device;
+    // What has to be copied for it is of its bundle.
+    const std::int32_t before = std::exchange(bundle_, statics_[index] ? -1 : bundle_of(index));
     Draft::Operands operands;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       Place place = locate(node.inputs[i], on);
@@ -328,14 +349,16 @@ class Lowering {
     }
     const auto storage = statics_[index] ? Plan::Storage::prepared : Plan::Storage::slot;
     place_outputs(index, operands, storage, on);
-    operands.workspace = workspace(kernel, operands.inputs, node.attributes, storage);
+    operands.workspace = workspace(kernel, operands.inputs, node.attributes, storage, bundle_);
     steps_for(storage).push_back({{.node = index,
                                    .op = node.op,
                                    .kernel = kernel.info.name,
                                    .attributes = node.attributes,
-                                   .device = device(on)},
+                                   .device = device(on),
+                                   .bundle = bundle_},
                                   std::move(operands),
                                   &kernel});
+    bundle_ = before;
   }
 
   void place_outputs(std::int32_t index, Draft::Operands& operands, Plan::Storage storage,
@@ -345,8 +368,7 @@ class Lowering {
     for (std::int32_t output = 0; output < static_cast<std::int32_t>(node.outputs.size());
          ++output) {
       const std::optional<int> over = overwritten(index, op, output, operands);
-      const Place place =
-          over ? operands.inputs[*over] : new_output({index, output}, storage, on);
+      const Place place = over ? operands.inputs[*over] : new_output({index, output}, storage, on);
       places_.set({index, output}, on, place);
       operands.outputs.push_back(place);
     }
@@ -402,6 +424,9 @@ class Lowering {
     if (groups_.is_pinned(group)) return false;
     for (const std::int32_t reader : groups_.readers(group)) {
       if (position_[reader] > position_[index]) return false;
+      // Beside each other, one would have to wait for the other.
+      const bool is_beside = bundle_ >= 0 && bundle_of(reader) == bundle_ && reader != index;
+      if (is_beside && storage == Plan::Storage::slot) return false;
     }
     const Place& place = operands.inputs[input];
     if (draft_.buffers[place.buffer].storage != storage) return false;
@@ -458,11 +483,13 @@ class Lowering {
   const bool has_prologue_;
   const std::vector<bool> statics_;  // By node.
   const Groups groups_;
+  const std::vector<std::int32_t> bundles_;  // By node; none: empty.
   const std::vector<std::int32_t> order_;
   const std::vector<std::int32_t> first_;  // Of the form, by node.
   std::vector<std::int32_t> position_;     // In `order_`, by node.
   std::vector<const Choice*> choices_;     // By node.
   std::optional<Device> accelerator_;      // The one besides the CPU that the path uses.
+  std::int32_t bundle_ = -1;               // Of the node that is being lowered.
   Draft draft_;
   Places places_;
   struct View {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "common/base/error.h"
@@ -55,6 +56,22 @@ Edges edges_of(const Graph& graph, const OpSet& ops, const Groups& groups) {
     }
   }
   return edges;
+}
+
+// A bundle begins when all that its nodes need from outside has run.
+void hold_together(Edges& edges, std::span<const std::int32_t> bundles) {
+  std::map<std::int32_t, std::set<Node32>> members, before;
+  for (Node32 n = 0; n < std::ssize(bundles); ++n) {
+    if (bundles[n] >= 0) members[bundles[n]].insert(n);
+    for (const Node32 next : edges.after[n]) {
+      if (bundles[next] >= 0 && bundles[next] != bundles[n]) before[bundles[next]].insert(n);
+    }
+  }
+  for (const auto& [bundle, sources] : before) {
+    for (const Node32 source : sources) {
+      for (const Node32 member : members.at(bundle)) edges.add_softly(source, member);
+    }
+  }
 }
 
 // What work nodes allocate and read, under the sample bindings; by node.
@@ -155,8 +172,9 @@ struct Order {
 // Kahn's algorithm. A soft edge gives way when nothing else is ready.
 class Scheduling {
  public:
-  Scheduling(const Groups& groups, Edges edges, LiveBytes live)
-      : edges_(std::move(edges)), live_(std::move(live)) {
+  Scheduling(const Groups& groups, Edges edges, LiveBytes live,
+             std::span<const std::int32_t> bundles)
+      : edges_(std::move(edges)), live_(std::move(live)), bundles_(bundles) {
     for (Node32 i = 0; i < static_cast<Node32>(edges_.hard.size()); ++i) {
       if (groups.is_work(i) && edges_.hard[i] == 0) offer(i);
     }
@@ -180,12 +198,22 @@ class Scheduling {
   Node32 take(bool greedy) {
     std::set<Node32>& from = ready_.empty() ? held_ : ready_;
     auto best = from.begin();
-    if (greedy) {
+    const auto next = of_open_bundle(from);
+    if (next != from.end()) {
+      best = next;
+    } else if (greedy) {
       best = std::min_element(from.begin(), from.end(), [&](Node32 a, Node32 b) {
         return live_.growth(a) < live_.growth(b);
       });
     }
+    if (!bundles_.empty()) open_bundle_ = bundles_[*best];
     return from.extract(best).value();
+  }
+
+  // Who has begun one ends it.
+  std::set<Node32>::iterator of_open_bundle(const std::set<Node32>& nodes) const {
+    if (open_bundle_ < 0) return nodes.end();
+    return std::ranges::find_if(nodes, [&](Node32 n) { return bundles_[n] == open_bundle_; });
   }
 
   void finish(Node32 node) {
@@ -199,6 +227,8 @@ class Scheduling {
 
   Edges edges_;
   LiveBytes live_;
+  const std::span<const std::int32_t> bundles_;  // By node; none: empty.
+  std::int32_t open_bundle_ = -1;                // Of the node that ran last.
   std::set<Node32> ready_;
   std::set<Node32> held_;  // Ready but for soft edges.
 };
@@ -206,11 +236,13 @@ class Scheduling {
 }  // namespace
 
 std::vector<std::int32_t> order_nodes(const Graph& graph, const OpSet& ops, const Groups& groups,
-                                      const Bindings& sample) {
-  const Edges edges = edges_of(graph, ops, groups);
+                                      const Bindings& sample,
+                                      std::span<const std::int32_t> bundles) {
+  Edges edges = edges_of(graph, ops, groups);
+  hold_together(edges, bundles);
   const Needs needs(graph, ops, groups, sample);
-  Order given = Scheduling(groups, edges, LiveBytes(needs)).run(false);
-  Order greedy = Scheduling(groups, edges, LiveBytes(needs)).run(true);
+  Order given = Scheduling(groups, edges, LiveBytes(needs), bundles).run(false);
+  Order greedy = Scheduling(groups, edges, LiveBytes(needs), bundles).run(true);
   const bool clearly_lower = static_cast<double>(greedy.peak_bytes) <
                              peak_ratio_max * static_cast<double>(given.peak_bytes);
   return clearly_lower ? greedy.nodes : given.nodes;

@@ -223,6 +223,7 @@ class PlanValidator {
     check(instruction.workspace < 0 ||
               plan_.slots[instruction.workspace].device == instruction.device,
           "a workspace lies on its instruction's device");
+    check(instruction.bundle < 0 || instruction.device == Device{}, "bundles run on the CPU");
     for (const std::int32_t input : instruction.inputs) check_written(input, instruction.op);
     for (std::size_t i = 0; i < instruction.outputs.size(); ++i) check_output(instruction, i);
   }

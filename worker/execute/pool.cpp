@@ -31,11 +31,17 @@ Pool::Pool(int threads) : Pool(threads, cpus_for_pool(threads)) {}
 
 Pool::Pool(int threads, const std::vector<int>& cpus)
     : arena_(threads), team_(std::make_unique<kernels::cpu::Team>(threads)) {
+  for (int i = 0; i < threads; ++i) {
+    teams_of_one_.push_back(std::make_unique<kernels::cpu::Team>(1));
+  }
   if (cpus.size() < usable_cpus().size()) keeper_ = std::make_unique<Keeper>(arena_, cpus);
 }
 
 Pool::~Pool() {
-  arena_.execute([&] { team_ = nullptr; });
+  arena_.execute([&] {
+    team_ = nullptr;
+    teams_of_one_.clear();
+  });
 }
 
 }  // namespace paceline

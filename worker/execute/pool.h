@@ -2,6 +2,7 @@
 
 #include <oneapi/tbb/task_arena.h>
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -33,11 +34,24 @@ class Pool {
     });
   }
 
+  // body(i) for each i below `count`, side by side, each by one thread of the pool, and all that it
+  // calls by that thread too. Within execute(), by who called it.
+  template <typename Body>
+  void side_by_side(std::int64_t count, const Body& body) {
+    const auto alone = [&](std::int64_t i) {
+      const int thread = tbb::this_task_arena::current_thread_index();
+      const kernels::cpu::Team::Lead lead(*teams_of_one_[static_cast<std::size_t>(thread)]);
+      body(i);
+    };
+    count == 1 ? alone(0) : team_->run(count, alone);
+  }
+
  private:
   class Keeper;
 
   tbb::task_arena arena_;
   std::unique_ptr<kernels::cpu::Team> team_;
+  std::vector<std::unique_ptr<kernels::cpu::Team>> teams_of_one_;  // By thread of the arena.
   std::unique_ptr<Keeper> keeper_;  // Null: its threads may run anywhere.
 };
 

@@ -1,6 +1,7 @@
 #include "worker/execute/runner.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -20,6 +21,9 @@ Runner::Runner(const Plan& plan, const Steps& steps, Pool& threads, const Runner
     segment.end = i + 1;
     segment.can_be_captured = segment.can_be_captured && may_be_captured(instruction);
     segment_of_.push_back(static_cast<std::int32_t>(segments_.size() - 1));
+  }
+  for (Bundle& bundle : bundles_of(plan)) {
+    segments_[segment_of_[bundle.first]].bundles.push_back(std::move(bundle));
   }
 }
 
@@ -83,10 +87,27 @@ void Runner::run_segments() {
 }
 
 void Runner::run_host(const Segment& segment) {
-  const std::span<const Step> steps =
-      steps_.all().subspan(segment.first, segment.end - segment.first);
-  threads_.execute([steps] {
-    for (const Step& step : steps) step.run(step.call);
+  threads_.execute([&] {
+    std::int32_t at = segment.first;
+    for (const Bundle& bundle : segment.bundles) {
+      run_steps(at, bundle.first);
+      run_bundle(bundle);
+      at = bundle.end;
+    }
+    run_steps(at, segment.end);
+  });
+}
+
+void Runner::run_steps(std::int32_t first, std::int32_t end) const {
+  for (const Step& step : steps_.all().subspan(first, end - first)) step.run(step.call);
+}
+
+void Runner::run_bundle(const Bundle& bundle) {
+  threads_.side_by_side(std::ssize(bundle.lanes), [&](std::int64_t lane) {
+    for (const std::int32_t at : bundle.lanes[lane]) {
+      const Step& step = steps_.all()[at];
+      step.run(step.call);
+    }
   });
 }
 
@@ -149,8 +170,9 @@ void Runner::time_host(const Segment& segment, std::vector<std::vector<double>>&
   threads_.execute([&] {
     for (std::int32_t i = segment.first; i < segment.end; ++i) {
       const Step& step = steps_.all()[i];
+      const auto run = [&](std::int64_t) { step.run(step.call); };
       const std::int64_t start_ns = monotonic_ns();
-      step.run(step.call);
+      plan_.instructions[i].bundle < 0 ? run(0) : threads_.side_by_side(1, run);
       seconds[i].push_back(static_cast<double>(monotonic_ns() - start_ns) * 1e-9);
     }
   });

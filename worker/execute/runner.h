@@ -8,6 +8,7 @@
 
 #include "common/graph/plan.h"
 #include "kernels/device_runtime.h"
+#include "worker/compile/bundles.h"
 #include "worker/execute/late_table.h"
 #include "worker/execute/pool.h"
 #include "worker/execute/steps.h"
@@ -22,9 +23,10 @@ struct RunnerDevice {
   const LateTable* late = nullptr;  // Null: no kernel reads numbers late.
 };
 
-// Runs steps in maximal segments of one device: the host's within the pool, a device's on its
-// queue, at first one by one, from the second run on as a captured graph for as long as none of its
-// steps changes. A host segment starts when the device is done. Borrows everything. One thread.
+// Runs steps in maximal segments of one device: the host's within the pool, one by one, and those of
+// a bundle side by side; a device's on its queue, at first one by one, from the second run on as a
+// captured graph for as long as none of its steps changes. A host segment starts when the device is
+// done. Borrows everything. One thread.
 class Runner {
  public:
   Runner(const Plan& plan, const Steps& steps, Pool& threads, const RunnerDevice& device);
@@ -34,7 +36,7 @@ class Runner {
   void all_changed();
   // Everything is done when it returns, or throws: `invalid` for data that a kernel refuses.
   void run();
-  // Adds the seconds of each step of one run, of which nothing is captured.
+  // Adds the seconds of each step of one run, of which nothing is captured or side by side.
   void time_once(std::vector<std::vector<double>>& seconds);
   // Seconds, `repeats` times, of the device's segments as captured graphs of those steps alone that
   // `keeps` accepts, each behind a queue that is kept busy. What is left out leaves its results as
@@ -51,11 +53,14 @@ class Runner {
     bool can_be_captured = true;
     bool has_run = false;  // With the steps' arguments as they are.
     std::unique_ptr<kernels::DeviceGraph> graph;
+    std::vector<Bundle> bundles;  // Of the host.
   };
 
   bool may_be_captured(const Plan::Instruction& instruction) const;
   void run_segments();
   void run_host(const Segment& segment);
+  void run_steps(std::int32_t first, std::int32_t end) const;
+  void run_bundle(const Bundle& bundle);
   void run_device(Segment& segment);
   void capture(Segment& segment);
   void enqueue(const Segment& segment) const;

@@ -27,7 +27,7 @@ Steps::Steps(const Plan& plan, std::span<const Kernel> kernels, const Resources&
     steps_.push_back({.run = loaded.kernel->run,
                       .call = {.inputs = all.first(instruction.inputs.size()),
                                .outputs = all.subspan(instruction.inputs.size()),
-                               .threads = resources.threads,
+                               .threads = resources_of(instruction).threads,
                                .lasting_inputs = lasting_inputs_of(instruction)}});
     loaded_.push_back(std::move(loaded));  // The elements of a moved vector stay in place.
   }
@@ -50,6 +50,7 @@ std::uint32_t Steps::lasting_inputs_of(const Plan::Instruction& instruction) con
 Resources Steps::resources_of(const Plan::Instruction& instruction) const {
   Resources resources = resources_;
   resources.device = instruction.device;
+  if (instruction.bundle >= 0) resources.threads = 1;
   return resources;
 }
 

@@ -31,6 +31,7 @@ tensor slot 0: f32[N,4] strides [4,1] offset [0]
 tensor slot 0: f32[4,N] strides [1,4] offset [-2*N+3]
 run h: exp = "exp.fast" on cpu ([0]) -> [1] workspace 1
 run y: neg = neg_plain on cuda:1 ([1]) -> [1]
+run h: exp = "exp.fast" on cpu ([0]) -> [1] workspace 1 bundle 3
 run y: softmax = softmax_plain on cpu ([1], axis=-1) -> [2]
 output "z z" = 2
 )");
@@ -89,11 +90,20 @@ TEST(PlanText, RefusesIndicesThatNameNothing) {
 }
 
 TEST(PathText, ReadsBackToTheSameTextAndId) {
-  const std::string text = std::string("path {\n") + graph_lines +
-                           "choose h = \"exp.fast\" on cpu\nchoose y = neg_plain on cuda:1\n}\n";
+  const std::string text =
+      std::string("path {\n") + graph_lines +
+      "choose h = \"exp.fast\" on cpu bundle 2\nchoose y = neg_plain on cuda:1\n}\n";
   const Path path = parse_path(text, ops::all_ops());
   EXPECT_EQ(to_text(path), text);
   EXPECT_EQ(parse_path(to_text(path), ops::all_ops()).id(), path.id());
+}
+
+TEST(PathText, RefusesBundlesOnOtherDevices) {
+  const std::string text = std::string("path {\n") + graph_lines +
+                           "choose h = e on cpu bundle 0\nchoose y = n on cuda:0 bundle 0\n}\n";
+  EXPECT_THAT([&] { parse_path(text, ops::all_ops()); },
+              Throws<Error>(
+                  Property(&Error::what, HasSubstr("line 9, column 24: bundles run on the CPU"))));
 }
 
 TEST(PathId, DependsOnKernelsAndDevicesButNotOnTheOrderOfChoices) {
@@ -105,6 +115,7 @@ TEST(PathId, DependsOnKernelsAndDevicesButNotOnTheOrderOfChoices) {
   EXPECT_NE(path("choose h = a on cpu"), path("choose h = b on cpu"));
   EXPECT_NE(path("choose h = a on cpu"), path("choose h = a on cuda:0"));
   EXPECT_NE(path("choose h = a on cpu"), path("choose y = a on cpu"));
+  EXPECT_NE(path("choose h = a on cpu"), path("choose h = a on cpu bundle 0"));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 namespace paceline {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Property;
 using ::testing::SizeIs;
@@ -28,6 +29,22 @@ TEST(Order, RefusesBytesThatOverflow) {
                 Throws<Error>(Property(&Error::what, HasSubstr("overflow 64 bits"))))
         << bits;
   }
+}
+
+// The nodes of a bundle wait for all that the bundle needs, and then stand together.
+TEST(Order, KeepsABundleTogether) {
+  const Graph graph = parse_graph(
+      "graph \"g\" { input x: f32[N] a = neg(x) b = exp(a) c = exp(x) d = neg(c) e = add(b, d) "
+      "output y = e }",
+      ops::all_ops());
+  const Groups groups(graph, ops::all_ops(), std::vector<bool>(graph.nodes().size()));
+  const auto order = [&](const std::vector<std::int32_t>& bundles) {
+    return order_nodes(graph, ops::all_ops(), groups, {{"N", 4}}, bundles);
+  };
+  EXPECT_THAT(order({}), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(order({-1, -1, 0, -1, 0, -1}), ElementsAre(1, 3, 2, 4, 5));
+  EXPECT_THAT(order({-1, 0, 1, 0, 1, -1}), ElementsAre(1, 3, 2, 4, 5));
+  EXPECT_THAT(order({-1, 0, -1, -1, 0, 0}), SizeIs(5));  // Not to be had in one piece.
 }
 
 }  // namespace
