@@ -4,32 +4,11 @@
 
 #include "kernels/cuda/device/attention_parts.cuh"
 #include "kernels/cuda/device/attention_shares.cuh"
-#include "kernels/cuda/device/decoder_ring.cuh"
+#include "kernels/cuda/device/decoder_heads.cuh"
 
 // Attention of one token inside a layer's launch: each block has some of the keys of some heads
-// that share them, and what blocks found is added up elsewhere, by warps.
+// that share them, and what blocks found is added up by warps elsewhere: decoder_combine.cuh.
 namespace paceline::kernels::cuda::decoder {
-
-// Marked words, one after the other in the launcher's memory behind its first bytes.
-struct Words {
-  static constexpr std::int64_t first_bytes = 256;
-  std::uint32_t *control, *heads, *attended, *middle, *inner;
-  std::uint64_t *sums, *scales;  // [head][split][head_width] and [head][split][2].
-
-  __host__ __device__ explicit Words(const DecoderLayer& p)
-      : control(static_cast<std::uint32_t*>(p.memory)),
-        heads(control + first_bytes / 4),
-        attended(heads + (p.heads + 2 * p.groups) * p.head_width),
-        middle(attended + p.heads * p.head_width),
-        inner(middle + p.width),
-        sums(reinterpret_cast<std::uint64_t*>(inner + p.inner)),
-        scales(sums + static_cast<std::int64_t>(p.heads) * p.splits * p.head_width) {}
-
-  __host__ __device__ std::int64_t bytes(const DecoderLayer& p) const {
-    const std::uint64_t* end = scales + static_cast<std::int64_t>(p.heads) * p.splits * 2;
-    return reinterpret_cast<const char*>(end) - reinterpret_cast<const char*>(control);
-  }
-};
 
 // What the block's warps have for each other.
 template <int width, int together>
@@ -39,62 +18,6 @@ struct AttentionScratch {
   float sums[warps][together][width];
   float2 scales[warps][together];
 };
-
-// One row of a head from words: normed, turned, rounded as a step of its own would; by a warp.
-template <typename T, int width>
-__device__ __forceinline__ void prepare_row(const DecoderLayer& p, const std::uint32_t* words,
-                                            const void* norm, bool is_turned, std::uint32_t launch,
-                                            float* before, float* row) {
-  const int lane = threadIdx.x % 32, first = 4 * lane;
-  const bool has_own = first < width;
-  const T* cosines = static_cast<const T*>(p.cosines);
-  const T* sines = static_cast<const T*>(p.sines);
-  if (p.late_cosines >= 0) cosines += p.late[p.late_cosines];
-  if (p.late_sines >= 0) sines += p.late[p.late_sines];
-  float weight[4] = {}, cosine[4], sine[4];
-  int partner[4];
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const int at = first + i;
-    cosine[i] = 1, sine[i] = 0, partner[i] = at;
-    if (!has_own) continue;
-    if (norm != nullptr) weight[i] = widen(static_cast<const T*>(norm)[at]) + p.weight_offset;
-    if (!is_turned || at >= 2 * p.pairs) continue;
-    const bool is_first = p.is_interleaved ? at % 2 == 0 : at < p.pairs;
-    const int pair = p.is_interleaved ? at / 2 : is_first ? at : at - p.pairs;
-    partner[i] = p.is_interleaved ? at ^ 1 : is_first ? at + p.pairs : at - p.pairs;
-    cosine[i] = widen(cosines[pair]);
-    sine[i] = widen(sines[pair]);
-    if (is_first) sine[i] = -sine[i];
-  }
-  float own[4] = {};
-  if (has_own) {
-    uint4 loaded = load_words(words + first);
-    for (Patience patience; !is_marked(loaded, launch); loaded = load_words(words + first)) {
-      patience.take_turn();
-    }
-    own[0] = half_of<T>(loaded.x), own[1] = half_of<T>(loaded.y);
-    own[2] = half_of<T>(loaded.z), own[3] = half_of<T>(loaded.w);
-  }
-  __syncwarp();
-  if (norm != nullptr) {
-    const float squares =
-        warp_sum(own[0] * own[0] + own[1] * own[1] + (own[2] * own[2] + own[3] * own[3]));
-    const float scale = rsqrtf(squares * (1.f / width) + p.epsilon);
-#pragma unroll
-    for (int i = 0; i < 4; ++i) own[i] = widen(narrow<T>(own[i] * scale * weight[i]));
-  }
-  if (has_own) *reinterpret_cast<float4*>(before + first) = {own[0], own[1], own[2], own[3]};
-  __syncwarp();
-  if (!has_own) return;
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    if (partner[i] != first + i) {
-      own[i] = widen(narrow<T>(own[i] * cosine[i] + before[partner[i]] * sine[i]));
-    }
-  }
-  *reinterpret_cast<float4*>(row + first) = {own[0], own[1], own[2], own[3]};
-}
 
 // Which keys and heads a block has. Keys before the token's own lie in the cache.
 struct AttentionShare {
@@ -349,78 +272,6 @@ __device__ __noinline__ void attend(const DecoderLayer& p, const Words& words, c
   if (at == 0) {
     store_float(words.scales + 2 * place, best, launch);
     store_float(words.scales + 2 * place + 1, total, launch);
-  }
-}
-
-// Adds up what blocks found, sixteen numbers of a head at a time, each such unit by one warp of the
-// launch. Sixteen splits are waited for together: a lane has eight of them for its number.
-template <typename T>
-__device__ __noinline__ void combine(const DecoderLayer& p, const Words& words,
-                                     std::uint32_t launch) {
-  constexpr int numbers = 16, at_once = 16, own = at_once / 2;
-  const int lane = threadIdx.x % 32, number = lane % numbers, half = lane / numbers;
-  const int units_of_head = p.head_width / numbers, units = p.heads * units_of_head;
-  const int unit_step = static_cast<int>(gridDim.x) * warps;
-  for (int unit = static_cast<int>(blockIdx.x + gridDim.x * (threadIdx.x / 32)); unit < units;
-       unit += unit_step) {
-    const int head = unit / units_of_head, first = unit % units_of_head * numbers;
-    const std::int64_t place = static_cast<std::int64_t>(head) * p.splits;
-    const std::uint64_t* sums = words.sums + place * p.head_width + first + number;
-    const std::uint64_t* scales = words.scales + 2 * place;
-    float best = -INFINITY, total = 0, sum = 0;
-    for (int base = 0; base < p.splits; base += at_once) {
-      std::uint64_t found[own], scale[2];
-      bool is_there;
-      Patience patience;
-      do {
-        patience.take_turn();
-        is_there = true;
-#pragma unroll
-        for (int j = 0; j < own; ++j) {
-          const int split = base + 2 * j + half;
-          if (split < p.splits) {
-            found[j] = load_float(sums + static_cast<std::int64_t>(split) * p.head_width);
-          }
-        }
-#pragma unroll
-        for (int j = 0; j < 2; ++j) {
-          if (base + number < p.splits) scale[j] = load_float(scales + 2 * (base + number) + j);
-        }
-#pragma unroll
-        for (int j = 0; j < own; ++j) {
-          if (base + 2 * j + half < p.splits) is_there = is_there && is_marked(found[j], launch);
-        }
-        if (base + number < p.splits) {
-          is_there = is_there && is_marked(scale[0], launch) && is_marked(scale[1], launch);
-        }
-      } while (!is_there);
-      __syncwarp();
-      const bool has_split = base + number < p.splits;
-      const float largest = has_split ? float_of(scale[0]) : -INFINITY;
-      float now = largest;
-#pragma unroll
-      for (int s = numbers / 2; s > 0; s /= 2) now = fmaxf(now, __shfl_xor_sync(~0u, now, s));
-      now = fmaxf(now, best);
-      const float shift = shift_of(now);
-      const float before = power_of_two(best - shift);
-      const float factor = power_of_two(largest - shift);
-      float share = has_split ? factor * float_of(scale[1]) : 0.f;
-#pragma unroll
-      for (int s = numbers / 2; s > 0; s /= 2) share += __shfl_xor_sync(~0u, share, s);
-      total = total * before + share;
-      sum *= before;
-#pragma unroll
-      for (int j = 0; j < own; ++j) {
-        const float of_split = __shfl_sync(~0u, factor, 2 * j + half);
-        if (base + 2 * j + half < p.splits) sum = fmaf(of_split, float_of(found[j]), sum);
-      }
-      best = now;
-    }
-    sum += __shfl_xor_sync(~0u, sum, numbers);
-    if (half == 0) {
-      store_word(words.attended + head * p.head_width + first + number,
-                 marked_half(narrow<T>(sum / total), launch));
-    }
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/device/decoder_attention.cuh"
+#include "kernels/cuda/device/decoder_combine.cuh"
 #include "kernels/cuda/device/fault.h"
 #include "kernels/cuda/device/final_activation.cuh"
 
