@@ -18,7 +18,6 @@
 #include "worker/compile/compile.h"
 #include "worker/dispatch/first_plan.h"
 #include "worker/dispatch/planner.h"
-#include "worker/execute/pages.h"
 #include "worker/execute/read_ahead.h"
 #include "worker/execute/session.h"
 #include "worker/measure/interleave.h"
@@ -143,10 +142,7 @@ class Run {
   void stop_reading(Chosen& chosen) const {
     if (!chosen.ahead) return;
     chosen.ahead = nullptr;
-    const FileMappings mappings;
-    for (const auto& [name, weight] : model_.weights) {
-      mappings.forget({weight.as<const std::byte>(), weight.size_bytes()});
-    }
+    forget(model_.weights);
   }
 
   void run_first(Session& session, StartReport& start) const {

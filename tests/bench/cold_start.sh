@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# From `paceline run` to the first result, beside the time to read the model's files, and what was
+# From `paceline run` (or `generate`) to the first result, beside the time to read the model's files, and what was
 # resident at most, beside the size of the weights.
 #
 # usage: cold_start.sh MODEL... [option...]
 #   --bind "B=1 N=8"       (that)
+#   --tokens 1,2,3         `generate` from these in place of `run`
+#   --new K                (8) tokens that it generates
 #   --threads T            (2)
 #   --rounds K             (5)
 #   --touch M              (4500) MB of memory to touch before each sample; 0: none
 #   --work FOLDER          for stores and caches of this measurement (a temporary one)
 # MODEL is a .gguf or .onnx file or a Hugging Face directory (make_large_models.py writes some). A
-# round times, in turn: reading the files with dd, a first run (no plan, no packed weight known), and
+# round times, in turn: reading the files with cat, a first run (no plan, no packed weight known), and
 # a second run; each with the files it reads out of the page cache (posix_fadvise), then each with
 # them in it. Before each, memory is touched and given back: a virtual machine's host takes back what
 # was free for long, and to have it again would count as the program's. The very first run on a
@@ -19,10 +21,12 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 paceline=${PACELINE:-$here/../../build/release/bin/paceline}
-models=() bind="B=1 N=8" threads=2 rounds=5 touch=4500 work=
+models=() bind="B=1 N=8" tokens= new=8 threads=2 rounds=5 touch=4500 work=
 while [ $# -gt 0 ]; do
   case $1 in
     --bind) bind=$2; shift ;;
+    --tokens) tokens=$2; shift ;;
+    --new) new=$2; shift ;;
     --threads) threads=$2; shift ;;
     --rounds) rounds=$2; shift ;;
     --touch) touch=$2; shift ;;
@@ -74,13 +78,15 @@ read_all() {
   local start end
   touch_memory
   start=$(date +%s.%N)
-  for file in "$@"; do dd if="$file" of=/dev/null bs=16M status=none; done
+  cat "$@" > /dev/null
   end=$(date +%s.%N)
   awk -v start="$start" -v end="$end" 'BEGIN {printf "{\"seconds\": %.4f}\n", end - start}'
 }
 run() {
   touch_memory
-  "$paceline" run "$1" "${bindings[@]}" --random 1 --threads "$threads" --json 2>/dev/null
+  local what=(run "$1" "${bindings[@]}" --random 1)
+  if [ -n "$tokens" ]; then what=(generate "$1" --tokens "$tokens" --max-new "$new"); fi
+  "$paceline" "${what[@]}" --threads "$threads" --json 2>/dev/null
 }
 note() {  # KIND STATE; the JSON of one sample on standard input.
   python3 -c 'import json, sys

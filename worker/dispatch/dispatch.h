@@ -125,6 +125,8 @@ class GraphDispatcher {
   Decision decide(const Graph& graph, const Bindings& bindings);
   // The same by what is known, without measuring.
   Decision known_best(const Graph& graph, const Bindings& bindings, OnMiss on_miss);
+  // Calibrated where there is a store to keep it; else nominal, which ranks and promises nothing.
+  Roofline roofline(DeviceKind device);
   // Whether kernels of several kinds of devices are allowed.
   bool is_mixed() const;
 
@@ -194,8 +196,6 @@ class GraphDispatcher {
   AskedKernels* asked();
   // Of the kernels' devices.
   Rooflines rooflines();
-  // Calibrated where there is a store to keep it; else nominal, which ranks and promises nothing.
-  Roofline roofline(DeviceKind device);
 
   const OpSet& ops_;
   std::span<const Kernel> kernels_;

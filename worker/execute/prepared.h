@@ -2,6 +2,8 @@
 
 #include <map>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "common/base/digest.h"
 #include "worker/execute/memory.h"
@@ -17,9 +19,13 @@ class PreparedTensors {
 
   Bytes find(const Digest& what) const;  // Null when nobody holds it.
   void keep(const Digest& what, const Bytes& bytes);
+  // Holds of these what somebody holds, in place of what the last call named: it stays while its
+  // session goes and the next one comes.
+  void hold(std::span<const Digest> all);
 
  private:
   std::map<Digest, std::weak_ptr<const AlignedBytes>> all_;
+  std::vector<Bytes> held_;
 };
 
 // Where the buffers that runs read came from.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "worker/execute/prepared_names.h"
 
 namespace paceline {
 
@@ -73,6 +74,19 @@ TensorView VariantSession::output(std::string_view name) const {
 }
 
 void VariantSession::clear_states() { options_.states->clear(); }
+
+void VariantSession::close() {
+  for (std::optional<Session>& session : sessions_) session.reset();
+  is_bound_ = false;
+}
+
+void VariantSession::close_for(VariantSession& next, const Bindings& bindings) {
+  PreparedTensors& shared = *next.options_.prepared;
+  shared.hold(names_among_sessions(next.variants_.all[next.variants_.select(bindings)].plan));
+  close();
+  next.reserve(bindings);
+  shared.hold({});
+}
 
 Session& VariantSession::session() {
   check_bound();

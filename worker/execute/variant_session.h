@@ -26,6 +26,11 @@ class VariantSession {
   void run();
   TensorView output(std::string_view name) const;
   void clear_states();
+  // Lets go of all memory but the states. The next bind makes what it needs anew.
+  void close();
+  // close(), but for prepared tensors that both share: `next`, which serves `bindings` next, has
+  // them.
+  void close_for(VariantSession& next, const Bindings& bindings);
 
   const Graph& graph() const { return variants_.all.front().plan.graph; }
   std::size_t variant() const { return current_; }  // The one that serves the last bindings.

@@ -90,11 +90,20 @@ Generated Generator::generate(std::span<const std::int64_t> prompt,
   capacity_ =
       std::max(capacity_, static_cast<std::int64_t>(prompt.size()) + options.new_tokens_max);
   const Bindings longest = {{"B", 1}, {"N", 1}, {"past", capacity_}, {"capacity", capacity_}};
-  std::visit([&](auto* session) { session->reserve(longest); }, token_session_);
+  const auto reserve = [&] {
+    std::visit([&](auto* session) { session->reserve(longest); }, token_session_);
+  };
+  // Of two sessions, that of the tokens is not touched before the prompt is done.
+  bool is_reserved = prompt_session_ == token_session_;
+  if (is_reserved) reserve();
   Generated result;
   std::vector<std::int64_t> next(prompt.begin(), prompt.end());
   std::int64_t past = 0;
   for (std::int64_t i = 0; i < options.new_tokens_max && !result.ended; ++i) {
+    if (!is_reserved && next.size() == 1) {
+      reserve();
+      is_reserved = true;
+    }
     const std::int64_t token = run(next, past, sampler);
     past += static_cast<std::int64_t>(next.size());
     next.assign(1, token);

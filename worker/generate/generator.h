@@ -56,8 +56,8 @@ struct Generated {
 // the whole prompt, then one run each token; nothing is planned between them, and nothing built but
 // what a variant computes from weights alone, when it is first bound. Whole prompts and single
 // tokens may have plans of their own, since other kernels win there: two sessions that share their
-// states. Where the best plan depends on how long a prompt is, its session has variants. Borrows
-// the sessions. One thread.
+// states; that of the tokens is first called once the prompt is done. Where the best plan depends
+// on how long a prompt is, its session has variants. Borrows the sessions. One thread.
 class Generator {
  public:
   using AnySession = std::variant<Session*, VariantSession*>;

@@ -23,13 +23,14 @@ class FirstPlanTest : public ::testing::Test {
 
   // Of a plan that prepares its weight.
   std::optional<Plan> first_plan(const Graph& graph, double predicted_s, double standing_s,
-                                 std::int64_t width = 8192) {
+                                 std::int64_t width = 8192, std::int64_t runs = 1) {
     const Graph prepares = prepare(product(width, true), ops::all_ops(), kernels_);
     GraphDispatcher dispatcher(ops::all_ops(), kernels_, nullptr, {});
     const Path path = dispatcher.decide(prepares, bindings_).path;
     const Planned planned{.plan = compile(path, ops::all_ops(), kernels_, bindings_, {}),
                           .summary = {.predicted_s = predicted_s, .standing_s = standing_s}};
-    return paceline::first_plan(planned, graph, bindings_, dispatcher, ops::all_ops(), kernels_);
+    return paceline::first_plan(planned, graph, bindings_, dispatcher, ops::all_ops(), kernels_,
+                                runs);
   }
 
   const std::vector<Kernel>& kernels_ = kernels::all_kernels();
@@ -44,6 +45,18 @@ TEST_F(FirstPlanTest, ReadsTheWeightsAsTheyLieWherePackingTakesLongerThanItSaves
 
 TEST_F(FirstPlanTest, IsNotNeededWhereOneRunSavesMoreThanPackingTakes) {
   EXPECT_FALSE(first_plan(product(8192, false), 0.01, 1.0));
+}
+
+TEST_F(FirstPlanTest, ServesAsManyRunsAsSaveLessThanPackingTakes) {
+  EXPECT_TRUE(first_plan(product(8192, false), 0.01, 0.02, 8192, 5));
+  EXPECT_FALSE(first_plan(product(8192, false), 0.01, 0.02, 8192, 100));
+}
+
+TEST(PackingTime, FollowsTheBandwidth) {
+  const Roofline slow{.bytes_per_s = 1e10}, quick{.bytes_per_s = 4e10};
+  EXPECT_GT(packing_s(1 << 30, slow), 0.1);
+  EXPECT_DOUBLE_EQ(packing_s(1 << 30, slow), 4 * packing_s(1 << 30, quick));
+  EXPECT_DOUBLE_EQ(packing_s(1 << 30, slow), 2 * packing_s(1 << 29, slow));
 }
 
 TEST_F(FirstPlanTest, IsNotNeededForWhatIsPackedAtOnce) {

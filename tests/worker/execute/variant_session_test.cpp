@@ -107,6 +107,38 @@ TEST_F(Variants, PrepareTheSameTensorOnce) {
   EXPECT_EQ(session_.output("minus_w").data, first.data);
 }
 
+TEST_F(Variants, LetGoOfAllButStatesWhenClosed) {
+  bind(2);
+  set_x(2);
+  session_.set_input("k", floats({10, 20}));
+  session_.run();
+  session_.close();
+  EXPECT_THAT([&] { session_.run(); },
+              Throws<Error>(Property(&Error::what, HasSubstr("bind the symbols"))));
+  bind(2);
+  EXPECT_THAT([&] { session_.run(); },
+              Throws<Error>(Property(&Error::what, HasSubstr("was not set"))));
+  set_x(2);
+  session_.set_input("k", floats({1, 1}));
+  session_.run();
+  EXPECT_THAT(elements(session_.output("sum")), ElementsAre(10, 19));
+}
+
+TEST_F(Variants, PassOnWhatTheNextSharesWhenClosedForIt) {
+  const auto prepared = std::make_shared<PreparedTensors>();
+  const auto session = [&] {
+    return VariantSession(two_ways(), ops::all_ops(), kernels::all_kernels(),
+                          {{"w", floats({1, 2})}}, {.prepared = prepared});
+  };
+  VariantSession one = session(), two = session();
+  one.bind({{"N", 2}});
+  const void* shared = one.output("minus_w").data;
+  one.close_for(two, {{"N", 9}});
+  two.bind({{"N", 9}});
+  EXPECT_EQ(two.output("minus_w").data, shared);
+  EXPECT_EQ(two.session().prepared().shared.buffers, 1);
+}
+
 TEST_F(Variants, RefuseRunsAfterAFailedBind) {
   bind(2);
   set_x(2);

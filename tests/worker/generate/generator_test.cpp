@@ -104,6 +104,34 @@ TEST(Generator, StartsAnewForEveryPrompt) {
             first.tokens);
 }
 
+// What tokens need may be prepared once the prompt is done, and what it needed let go of.
+TEST(Generator, TouchesTheTokensSessionAfterThePrompt) {
+  Recorded recorded("llama");
+  const auto states = std::make_shared<States>();
+  const auto session = [&] {
+    return VariantSession(one_plan(recorded.session.plan()), ops::all_ops(), kernels::all_kernels(),
+                          recorded.model.weights, {.states = states});
+  };
+  VariantSession prompt = session(), token = session();
+  Generator generator(&prompt, &token, {recorded.model.vocabulary, {}, std::nullopt});
+  const Bindings one = {{"B", 1}, {"N", 1}, {"past", 40}, {"capacity", 64}};
+  bool was_touched = false;
+  GenerateOptions options{.new_tokens_max = 24};
+  options.on_token = [&, is_first = true](std::int64_t) mutable {
+    if (!is_first) return;
+    is_first = false;
+    try {
+      token.session();
+      was_touched = true;
+    } catch (const Error&) {
+    }
+    prompt.close_for(token, one);
+  };
+  EXPECT_THAT(generator.generate(recorded.tokens(0, 40), options).tokens,
+              ElementsAreArray(recorded.tokens(40, 64)));
+  EXPECT_FALSE(was_touched);
+}
+
 TEST(Generator, StopsAfterAnEndToken) {
   Recorded recorded("llama");
   recorded.model.end_tokens = {99, recorded.tokens(42, 43)[0]};
