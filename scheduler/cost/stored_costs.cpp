@@ -168,6 +168,27 @@ const Calibration& StoredCosts::calibration(int kernel, const Roofline& roofline
   return at->second;
 }
 
+namespace {
+
+// Fewer bits in the arithmetic gain nothing where memory is the bound, and where all operands are
+// of one type and lie as they are, they are converted on every call: products of one row took five
+// times as long as those that read the weights once.
+constexpr double converting_efficiency_max = 0.1;
+
+double efficiency(const KernelInfo& kernel, const Workload& workload, const WorkSize& work,
+                  const Roofline& roofline) {
+  const bool converts =
+      kernel.precision == Precision::narrows && roofline.device == DeviceKind::cpu &&
+      std::ranges::all_of(workload.inputs, [&](const OperandType& input) {
+        return input.dtype == workload.inputs.front().dtype && input.packing.empty();
+      });
+  return converts && is_bound_by_memory(work, roofline)
+             ? std::min(kernel.expected_efficiency, converting_efficiency_max)
+             : kernel.expected_efficiency;
+}
+
+}  // namespace
+
 std::optional<Estimate> StoredCosts::from_roofline(const KernelInfo& kernel, int number,
                                                    const Workload& workload) {
   const auto found = rooflines_.find(kernel.device);
@@ -182,7 +203,8 @@ std::optional<Estimate> StoredCosts::from_roofline(const KernelInfo& kernel, int
                     .origin = Origin::roofline};
   }
   if (!options_.expects) return std::nullopt;
-  const double seconds = bound_s(*work, roofline) / kernel.expected_efficiency + roofline.call_s;
+  const double seconds =
+      bound_s(*work, roofline) / efficiency(kernel, workload, *work, roofline) + roofline.call_s;
   return Estimate{.seconds = seconds,
                   .low_s = seconds / roofline_spread,
                   .high_s = seconds * roofline_spread,

@@ -27,10 +27,21 @@ std::optional<WorkSize> work_of(const OpSet& ops, const Workload& workload) {
                                size_bytes(types.front().dtype) <= 2};
 }
 
-double bound_s(const WorkSize& work, const Roofline& roofline) {
+namespace {
+
+double arithmetic_s(const WorkSize& work, const Roofline& roofline) {
   const bool has_tensor_cores = roofline.device == DeviceKind::cuda && work.is_narrow;
-  const double flops_per_s = roofline.flops_per_s * (has_tensor_cores ? tensor_core_gain : 1);
-  return std::max(work.flops / flops_per_s, work.bytes / roofline.bytes_per_s);
+  return work.flops / (roofline.flops_per_s * (has_tensor_cores ? tensor_core_gain : 1));
+}
+
+}  // namespace
+
+double bound_s(const WorkSize& work, const Roofline& roofline) {
+  return std::max(arithmetic_s(work, roofline), work.bytes / roofline.bytes_per_s);
+}
+
+bool is_bound_by_memory(const WorkSize& work, const Roofline& roofline) {
+  return work.bytes / roofline.bytes_per_s > arithmetic_s(work, roofline);
 }
 
 }  // namespace paceline

@@ -24,5 +24,7 @@ inline constexpr double tensor_core_gain = 16;
 
 // The least time by the peaks of a device, without a call.
 double bound_s(const WorkSize& work, const Roofline& roofline);
+// Moving the operands takes longer than the arithmetic.
+bool is_bound_by_memory(const WorkSize& work, const Roofline& roofline);
 
 }  // namespace paceline

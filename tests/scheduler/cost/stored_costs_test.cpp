@@ -255,6 +255,22 @@ KernelInfo product_kernel(std::string name = "matmul_some") {
   return kernel;
 }
 
+// Of one row, where memory is the bound, it would convert the weights for nothing.
+TEST(StoredCosts, ExpectLittleOfFewerBitsWhereMemoryIsTheBound) {
+  KernelInfo narrow = product_kernel("matmul_narrow"), wide = product_kernel("matmul_wide");
+  narrow.precision = Precision::narrows;
+  narrow.expected_efficiency = 0.9;
+  wide.expected_efficiency = 0.25;
+  const auto seconds = [](const KernelInfo& kernel, const Workload& workload) {
+    return costs({}).estimate(kernel, workload)->seconds;
+  };
+  EXPECT_GT(seconds(narrow, product(1, 1024, 1024)), 2 * seconds(wide, product(1, 1024, 1024)));
+  EXPECT_LT(seconds(narrow, product(512, 1024, 1024)), seconds(wide, product(512, 1024, 1024)) / 2);
+  Workload packed = product(1, 1024, 1024);  // For whoever reads it: converted once.
+  packed.inputs[1].packing = "panels";
+  EXPECT_LT(seconds(narrow, packed), seconds(wide, packed));
+}
+
 // A kernel whose time is a power law of M, N and K, measured on a lattice of them.
 struct Lattice {
   std::vector<Workload> workloads;
