@@ -12,6 +12,8 @@ struct Form {
   bool (*takes)(const AttentionArguments&);
   void (*launch)(const AttentionArguments&, const LaunchPlace&);
   double expected_efficiency;
+  // Boxes need maps of keys whose number the host knows: where it changes, they are made anew.
+  bool takes_late_dims = true;
 };
 
 template <bool by_boxes, int groups>
@@ -23,9 +25,9 @@ constexpr Form forms[] = {
     {"mma", takes_attention_mma, launch_attention_mma, 0.4},
     {"wgmma", takes_attention_wgmma, launch_attention_wgmma, 0.35},
     {"turns", takes_attention_wgmma, launch_turns<false, 2>, 0.45},
-    {"boxes", takes_attention_wgmma, launch_turns<true, 2>, 0.5},
+    {"boxes", takes_attention_wgmma, launch_turns<true, 2>, 0.5, false},
     {"turns_of_one", takes_attention_wgmma, launch_turns<false, 1>, 0.44},
-    {"boxes_of_one", takes_attention_wgmma, launch_turns<true, 1>, 0.49},
+    {"boxes_of_one", takes_attention_wgmma, launch_turns<true, 1>, 0.49, false},
 };
 
 template <int form>
@@ -42,7 +44,7 @@ Kernel member() {
             forms[form].launch(attention_arguments(call), place_of(call));
             check_launch("attention_tiles_cuda");
           },
-      .takes_late_dims = true,
+      .takes_late_dims = forms[form].takes_late_dims,
   };
   kernel.info.name = forms[form].name;
   return kernel;
