@@ -1,3 +1,4 @@
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "ops-tools/explanation.h"
@@ -48,6 +49,17 @@ nlohmann::json to_json(const SearchAccount& search) {
                              {"seconds", search.seconds}};
   if (search.paths.exact) document["paths"] = *search.paths.exact;
   return document;
+}
+
+// Of a path, those of each bundle.
+nlohmann::json nodes_side_by_side(const Path& path) {
+  std::map<std::int32_t, std::vector<std::int32_t>> nodes;
+  for (const Choice& choice : path.choices) {
+    if (choice.bundle >= 0) nodes[choice.bundle].push_back(choice.node);
+  }
+  nlohmann::json bundles = nlohmann::json::array();
+  for (const auto& [bundle, members] : nodes) bundles.push_back(members);
+  return bundles;
 }
 
 nlohmann::json to_json(const PathMeasurement& row) {
@@ -106,6 +118,7 @@ nlohmann::json to_json(const Explanation& explanation) {
                              {"measured", decision.measured},
                              {"estimated", decision.estimated},
                              {"nodes", nodes},
+                             {"bundles", nodes_side_by_side(decision.path)},
                              {"timed", nlohmann::json::array()}};
   for (const PathMeasurement& row : dispatched.timed) document["timed"].push_back(to_json(row));
   if (dispatched.search) document["search"] = to_json(*dispatched.search);

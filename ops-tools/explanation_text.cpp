@@ -135,6 +135,22 @@ void print_rules(const Dispatched& dispatched) {
   print_line(fmt::format("rules: {}", fmt::join(texts, ", ")), 2);
 }
 
+// Equal bundles, layers repeat, are shown once.
+void print_bundles(const Path& path) {
+  std::map<std::int32_t, std::vector<std::string>> ops;  // By bundle.
+  for (const Choice& choice : path.choices) {
+    if (choice.bundle >= 0) ops[choice.bundle].push_back(path.graph.node(choice.node).op);
+  }
+  std::map<std::string, int> counts;
+  for (const auto& [bundle, names] : ops) {
+    const char* how = names.size() == 1 ? "by one thread" : "side by side, each by one thread";
+    ++counts[fmt::format("{}: {}", how, fmt::join(names, ", "))];
+  }
+  for (const auto& [text, count] : counts) {
+    print_line(count > 1 ? fmt::format("{}   x{}", text, count) : text, 2);
+  }
+}
+
 std::string name_of(const PathMeasurement& row, const Dispatched& dispatched) {
   const bool is_chosen = row.path == dispatched.decision.path.id();
   const bool is_earlier = row.finished != dispatched.timed.front().finished;
@@ -218,6 +234,7 @@ void print(const Explanation& explanation, bool every_node) {
   print_nodes(explanation, every_node);
   print_whole(explanation);
   print_rules(explanation.dispatched);
+  print_bundles(explanation.dispatched.decision.path);
   if (explanation.dispatched.search) print_search(*explanation.dispatched.search);
   print_timed(explanation.dispatched);
   if (explanation.dispatched.ranges) print_ranges(*explanation.dispatched.ranges);

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes a ResNet-50-shaped and a MobileNetV2-shaped ONNX file with seeded random weights.
+"""Writes ResNet-50-, MobileNetV2- and GoogLeNet-shaped ONNX files with seeded random weights.
 
     /usr/bin/python3 tests/bench/make_vision_models.py FOLDER [--size 224] [--batch-norm]
 
@@ -112,6 +112,32 @@ def mobilenet_v2(net):
     return net.classify(net.relu6(net.conv(x, channels, 1280, 1)), 1280)
 
 
+def googlenet(net):
+    """Szegedy et al. 2014, without its normalisations of neighbouring channels and helper outputs."""
+    def conv(x, channels, filters, size, stride=1):
+        return net.relu(net.conv(x, channels, filters, size, stride))
+
+    def pool(x, stride):
+        return net.node("MaxPool", [x], kernel_shape=[3, 3], strides=[stride, stride], pads=[1] * 4)
+
+    x = pool(conv("x", 3, 64, 7, 2), 2)
+    x = pool(conv(conv(x, 64, 64, 1), 64, 192, 3), 2)
+    channels = 192
+    for one, narrow3, three, narrow5, five, pooled, halves in (
+            (64, 96, 128, 16, 32, 32, False), (128, 128, 192, 32, 96, 64, True),
+            (192, 96, 208, 16, 48, 64, False), (160, 112, 224, 24, 64, 64, False),
+            (128, 128, 256, 24, 64, 64, False), (112, 144, 288, 32, 64, 64, False),
+            (256, 160, 320, 32, 128, 128, True), (256, 160, 320, 32, 128, 128, False),
+            (384, 192, 384, 48, 128, 128, False)):
+        branches = [conv(x, channels, one, 1), conv(conv(x, channels, narrow3, 1), narrow3, three, 3),
+                    conv(conv(x, channels, narrow5, 1), narrow5, five, 5),
+                    conv(pool(x, 1), channels, pooled, 1)]
+        x = net.node("Concat", branches, axis=1)
+        channels = one + three + five + pooled
+        x = pool(x, 2) if halves else x
+    return net.classify(x, channels)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
@@ -120,7 +146,8 @@ def main():
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     suffix = "_batch_norm" if arguments.batch_norm else ""
-    for seed, (name, build) in enumerate((("resnet50", resnet50), ("mobilenet_v2", mobilenet_v2))):
+    models = (("resnet50", resnet50), ("mobilenet_v2", mobilenet_v2), ("googlenet", googlenet))
+    for seed, (name, build) in enumerate(models):
         net = Net(20261121 + seed, arguments.batch_norm)
         build(net)
         net.save(arguments.folder / f"{name}{suffix}.onnx", arguments.size)

@@ -77,14 +77,16 @@ void fill(Store& store, const GraphDispatcher& dispatcher, const wire::Lease& le
   if (lease.roofline) store.put(*lease.roofline);
 }
 
-// What the store holds beyond what the lease brought.
+// What the store holds beyond what the lease brought, of the lease's threads: what one thread takes
+// beside others is for the study alone.
 void take_new(Store& store, const wire::Lease& lease, wire::Result& result) {
   std::set<MeasurementId> known;
   for (const Measurement& measurement : lease.known) known.insert(measurement.id);
   std::set<WorkloadId> measured;
   store.for_each_batch([&](const Store::Batch& batch) {
     for (const Measurement& measurement : batch.measurements) {
-      if (known.contains(measurement.id)) continue;
+      const bool is_of_lane = measurement.environment == result.environment.id();
+      if (known.contains(measurement.id) || !is_of_lane) continue;
       Measurement& added = result.measurements.emplace_back(measurement);
       added.campaign = lease.campaign;
       added.task = lease.task;

@@ -412,7 +412,11 @@ std::vector<Timing> GraphDispatcher::timings_for(std::span<const Workload> workl
                                                  .regime = regime,
                                                  .machine_model_key = machine_.model_key()});
   adopt(timings);
-  // What took eight threads says nothing of one, but on a GPU.
+  drop_other_threads(timings);
+  return timings;
+}
+
+void GraphDispatcher::drop_other_threads(std::vector<Timing>& timings) const {
   const std::set<std::string_view> of_gpu = gpu_kernels();
   std::map<EnvironmentId, bool> fits = {{environment_.id(), true}};
   std::erase_if(timings, [&](const Timing& timing) {
@@ -424,7 +428,6 @@ std::vector<Timing> GraphDispatcher::timings_for(std::span<const Workload> workl
     }
     return !at->second;
   });
-  return timings;
 }
 
 std::set<std::string_view> GraphDispatcher::gpu_kernels() const {
@@ -481,9 +484,11 @@ std::vector<Workload> GraphDispatcher::add_neighbours(std::span<const Workload> 
   std::set<WorkloadId> known;
   for (const Timing& timing : timings) known.insert(timing.workload);
   std::set<WorkloadId> found;
-  for (Timing& timing : store_->timings({.ops = {ops.begin(), ops.end()},
-                        .regime = options_.regime,
-                        .machine_model_key = machine_.model_key()})) {
+  std::vector<Timing> neighbours = store_->timings({.ops = {ops.begin(), ops.end()},
+                                                    .regime = options_.regime,
+                                                    .machine_model_key = machine_.model_key()});
+  drop_other_threads(neighbours);
+  for (Timing& timing : neighbours) {
     found.insert(timing.workload);
     if (!known.contains(timing.workload)) timings.push_back(std::move(timing));
   }

@@ -192,6 +192,8 @@ class GraphDispatcher {
   std::set<std::string_view> gpu_kernels() const;
   // A GPU's timings under an environment that differs in the CPU's threads count as of ours.
   void adopt(std::vector<Timing>& timings);
+  // What took eight threads says nothing of one, but on a GPU.
+  void drop_other_threads(std::vector<Timing>& timings) const;
   // Where kernels of a GPU that is here are allowed; else null.
   AskedKernels* asked();
   // Of the kernels' devices.

@@ -147,6 +147,9 @@ class Reporter {
       instruction.rules = {"copied for " + plan_.graph.node(made.node).op};
     } else {
       if (!dispatched_.rules.empty()) instruction.rules = dispatched_.rules[made.node];
+      if (made.bundle >= 0) {
+        instruction.rules.push_back(fmt::format("by one thread, bundle {}", made.bundle));
+      }
       const auto decision = decisions_.find(made.node);
       if (decision != decisions_.end())
         instruction.rivals = rivals_of(*decision->second, dispatcher_);

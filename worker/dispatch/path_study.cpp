@@ -11,6 +11,7 @@
 #include "common/base/time.h"
 #include "common/graph/text/names.h"
 #include "scheduler/fleet/workloads.h"
+#include "worker/dispatch/branches_form.h"
 #include "worker/measure/raised_graph.h"
 #include "worker/probe/probe.h"
 
@@ -31,6 +32,9 @@ paths::PricingOptions lean(paths::PricingOptions pricing) {
 
 // Searching anew takes longer than most measurements.
 constexpr int looked_at_least = 8;
+
+// Finalists that take part with branches side by side, too.
+constexpr std::size_t side_by_side_max = 4;
 
 // Of the tolerance: the error of the whole may be several times what its steps' errors say.
 constexpr double careful_shares[] = {0.25, 1};
@@ -64,7 +68,9 @@ class Study {
       measure(finder_.copies(path));
     }
     finder_.price(hopeful);
-    return candidates_of(settle());
+    std::vector<PathCandidate> candidates = candidates_of(settle());
+    add_side_by_side(candidates);
+    return candidates;
   }
 
   PathStudy run(RaceData data) {
@@ -94,9 +100,11 @@ class Study {
   }
 
  private:
-  int measure(std::span<const Workload> workloads) {
-    const Regime regimes[] = {dispatcher_.options().regime};
-    const int measured = dispatcher_.measure_missing(
+  int measure(std::span<const Workload> workloads) { return measure(dispatcher_, workloads); }
+
+  int measure(GraphDispatcher& dispatcher, std::span<const Workload> workloads) {
+    const Regime regimes[] = {dispatcher.options().regime};
+    const int measured = dispatcher.measure_missing(
         workloads, regimes, [&](int done, int total, const Workload& workload) {
           note_(fmt::format("measured {}/{} {}", done, total, workload.to_text()));
         });
@@ -276,6 +284,37 @@ class Study {
       candidates.push_back({std::move(path.path), path.predicted_s});
     }
     return candidates;
+  }
+
+  // What the graph as it stands and the best are with branches side by side, each by one thread:
+  // nothing but the whole tells what that is worth.
+  void add_side_by_side(std::vector<PathCandidate>& candidates) {
+    if (dispatcher_.options().threads == 1 || dispatcher_.is_mixed()) return;
+    GraphDispatcher::Options options = dispatcher_.options();
+    options.threads = 1;
+    options.choose.on_miss = OnMiss::estimate;
+    GraphDispatcher alone(ops_, kernels_, &store_, options);
+    BranchesForm form(dispatcher_, alone, ops_, bindings_);
+    // In order of the times predicted, but the graph as it stands first.
+    std::vector<const PathCandidate*> order;
+    for (const PathCandidate& candidate : candidates) order.push_back(&candidate);
+    std::sort(order.begin() + 1, order.end(), [](const PathCandidate* a, const PathCandidate* b) {
+      return a->predicted_s < b->predicted_s;
+    });
+    order.resize(std::min(order.size(), side_by_side_max));
+    std::vector<PathCandidate> more;
+    for (const PathCandidate* candidate : order) {
+      try {
+        measure(alone, form.to_measure(candidate->path));
+        auto found = form.of({candidate->path, candidate->predicted_s, {}});
+        if (found) more.push_back({std::move(found->path), found->predicted_s});
+      } catch (const Error& error) {
+        // A kernel that nobody could measure yet, and that may drop bits.
+        if (error.kind() != ErrorKind::unsupported) throw;
+      }
+    }
+    note_(fmt::format("{} paths with branches side by side", more.size()));
+    std::ranges::move(more, std::back_inserter(candidates));
   }
 
   GraphDispatcher& dispatcher_;

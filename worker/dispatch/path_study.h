@@ -25,7 +25,7 @@ struct PathStudyOptions {
 
 struct PathStudy {
   // The graph as it stands first, then rivals, then what runs where nothing was measured, then by
-  // predicted time.
+  // predicted time; then what some of these are with branches side by side.
   std::vector<PathMeasurement> rows;
   // Of the second sitting, in which what was faster has to be so again: what a dispatch goes by.
   std::vector<PathMeasurement> confirmed;
