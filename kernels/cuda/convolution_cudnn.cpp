@@ -14,15 +14,16 @@
 #include "kernels/cuda/support/info.h"
 #include "kernels/cuda/support/launch_check.h"
 
-// Convolutions by cuDNN, with the bias, the residual and relu in the same step where there is a
-// bias; other activations are a pass over the results. Members `.h0`, `.h1`, ... take the first,
-// second, ... engine of its heuristic that gives the same bytes each time; those of f32 leave the
-// tensor cores alone, `.tf32_*` multiply in 10 bits on them. A shape with fewer engines is
-// `unsupported` in `bind`.
+// Convolutions by cuDNN, with the bias and the residual in the same step where there is a bias;
+// activations are a pass over the results, since the library does not say what its relu makes of
+// NaN. Members `.h0`, `.h1`, ... take the first, second, ... engine of its heuristic that gives the
+// same bytes each time; those of f32 leave the tensor cores alone, `.tf32_*` multiply in 10 bits on
+// them. A shape with fewer engines is `unsupported` in `bind`, and so are addresses that 16 bytes
+// do not fit: not all engines heed what the graph says of them.
 namespace paceline::kernels::cuda {
 namespace {
 
-using Activation = cpu::FinalActivation::Kind;
+constexpr std::int64_t alignment = 16;
 
 struct State : Prepared {
   State(const Attributes& attributes, int algorithm, bool is_tf32)
@@ -44,12 +45,11 @@ struct Problem {
   Dtype dtype;
   CudnnGraph::Extents x, weight, out;  // With one, two or three spatial axes, of which none is 1.
   CudnnWindows windows;
-  bool has_bias, adds_residual, has_relu;  // The last two with a bias alone.
-  std::int64_t alignment;
+  bool has_bias, adds_residual;
+  bool is_aligned;  // All addresses, to 16 bytes.
 
   std::vector<std::int64_t> words() const {
-    std::vector<std::int64_t> words = {static_cast<std::int64_t>(dtype), has_bias, adds_residual,
-                                       has_relu, alignment};
+    std::vector<std::int64_t> words = {static_cast<std::int64_t>(dtype), has_bias, adds_residual};
     for (const auto* list :
          {&x, &weight, &out, &windows.strides, &windows.dilations, &windows.low, &windows.high}) {
       words.insert(words.end(), list->begin(), list->end());
@@ -70,10 +70,10 @@ CudnnGraph::Extents dense_strides(const CudnnGraph::Extents& extents) {
 CudnnGraph describe(const Problem& p) {
   CudnnGraph graph;
   const auto operand = [&](const CudnnGraph::Extents& extents) {
-    return graph.operand(p.dtype, extents, dense_strides(extents), p.alignment);
+    return graph.operand(p.dtype, extents, dense_strides(extents), alignment);
   };
   const auto x = operand(p.x), weight = operand(p.weight), out = operand(p.out);
-  int left = int{p.has_bias} + int{p.adds_residual} + int{p.has_relu};
+  int left = int{p.has_bias} + int{p.adds_residual};
   const auto result = [&] { return left-- == 0 ? out : graph.between(CUDNN_DATA_FLOAT, p.out); };
   auto value = result();
   graph.convolution(x, weight, value, p.windows);
@@ -81,18 +81,13 @@ CudnnGraph describe(const Problem& p) {
   CudnnGraph::Extents one(p.out.size(), 1);
   one[1] = p.out[1];
   const auto bias = operand(one);
-  const auto apply = [&](cudnnPointwiseMode_t mode, std::optional<CudnnGraph::Tensor> with) {
+  const auto add = [&](CudnnGraph::Tensor added) {
     const auto next = result();
-    if (with) {
-      graph.pointwise(mode, CUDNN_DATA_FLOAT, value, *with, next);
-    } else {
-      graph.pointwise(mode, CUDNN_DATA_FLOAT, value, next);
-    }
+    graph.pointwise(CUDNN_POINTWISE_ADD, CUDNN_DATA_FLOAT, value, added, next);
     value = next;
   };
-  if (p.adds_residual) apply(CUDNN_POINTWISE_ADD, operand(p.out));
-  apply(CUDNN_POINTWISE_ADD, bias);
-  if (p.has_relu) apply(CUDNN_POINTWISE_RELU_FWD, std::nullopt);
+  if (p.adds_residual) add(operand(p.out));
+  add(bias);
   return graph;
 }
 
@@ -108,26 +103,25 @@ Convolution arguments(const Call& call) {
   return of;
 }
 
-std::int64_t alignment_of(std::initializer_list<const void*> addresses) {
-  std::uintptr_t bits = 16;
-  for (const void* address : addresses) bits |= reinterpret_cast<std::uintptr_t>(address);
-  return std::int64_t{1} << std::countr_zero(bits);
+bool are_aligned(std::initializer_list<const void*> addresses) {
+  return std::ranges::all_of(addresses, [](const void* address) {
+    return reinterpret_cast<std::uintptr_t>(address) % alignment == 0;
+  });
 }
 
 bool is_trivial(const WindowAxis& axis) {
   return axis.in == 1 && axis.kernel == 1 && axis.out == 1 && axis.low == 0 && axis.high == 0;
 }
 
-Problem problem_of(const Convolution& of, const State& state, Dtype dtype) {
+Problem problem_of(const Convolution& of, Dtype dtype) {
   Problem p{.dtype = dtype,
             .x = {of.x.extents[0], of.x.extents[1]},
             .weight = {of.weight.extents[0], of.weight.extents[1]},
             .out = {of.out.extents[0], of.out.extents[1]},
             .has_bias = of.bias != nullptr,
             .adds_residual = of.residual.data != nullptr,
-            .has_relu = of.bias != nullptr && state.activation.kind == Activation::relu,
-            .alignment =
-                alignment_of({of.x.data, of.weight.data, of.out.data, of.bias, of.residual.data})};
+            .is_aligned =
+                are_aligned({of.x.data, of.weight.data, of.out.data, of.bias, of.residual.data})};
   // Two axes at least, as the library wants them.
   for (int i = is_trivial(of.axes[0]) ? 1 : 0; i < 3; ++i) {
     const WindowAxis& axis = of.axes[i];
@@ -179,7 +173,9 @@ std::int64_t workspace_limit(const Call& call, const Attributes& attributes) {
       "cuDNN has no engine {}{} for a convolution of {} with {} channels by {} "
       "filters{}",
       state.is_tf32 ? "tf32_" : "", state.algorithm, to_string(p.dtype), p.x[1], p.weight[0],
-      p.adds_residual && !p.has_bias ? ", a residual and no bias" : "");
+      !p.is_aligned                    ? ", at addresses that 16 bytes do not fit"
+      : p.adds_residual && !p.has_bias ? ", a residual and no bias"
+                                       : "");
 }
 
 template <bool has_residual>
@@ -189,9 +185,9 @@ void bind(const Call& call) {
   state.engines.reset();
   const Convolution of = arguments<has_residual>(call);
   if (call.outputs[0].element_count() == 0) return;
-  const Problem p = problem_of(of, state, call.inputs[0].dtype);
+  const Problem p = problem_of(of, call.inputs[0].dtype);
   const bool is_empty = std::ranges::count(p.x, 0) + std::ranges::count(p.weight, 0) > 0;
-  if (is_empty || (p.adds_residual && !p.has_bias)) refuse(p, state);
+  if (is_empty || !p.is_aligned || (p.adds_residual && !p.has_bias)) refuse(p, state);
   using Cores = CudnnLimits::Cores;
   const CudnnLimits limits{.workspace_bytes = workspace_limit<has_residual>(call, state.attributes),
                            .cores = p.dtype != Dtype::f32 ? Cores::any
@@ -214,10 +210,8 @@ void run(const Call& call) {
   if (!state.call) return;
   state.call->run(state.handle);
   Convolution of = arguments<has_residual>(call);
-  const bool is_finished = of.finish.kind == AfterConvolution::none ||
-                           (of.bias != nullptr && of.finish.kind == AfterConvolution::relu);
-  of.bias = nullptr;
-  if (!is_finished) launch_finish(of, place_of(call));
+  of.bias = nullptr;  // It is in the results already.
+  if (of.finish.kind != AfterConvolution::none) launch_finish(of, place_of(call));
   check_launch("convolution_cudnn");
 }
 
