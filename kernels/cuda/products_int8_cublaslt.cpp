@@ -146,7 +146,7 @@ template <bool has_residual>
 Kernel member(const char* op, int algorithm) {
   Kernel kernel{
       .info = cuda_info(op, {Dtype::f32, Dtype::f16, Dtype::bf16}, {Strides::dense},
-                        Precision::narrows, 1.2 / (1 + algorithm)),
+                        Precision::narrows, 0.3 / (1 + algorithm)),
       .workspace_bytes = workspace_bytes,
       .prepare = [algorithm](const Attributes& attributes,
                              const Resources&) -> std::unique_ptr<Prepared> {

@@ -4,6 +4,7 @@
 //
 //   choose WORKLOAD   checks and times every kernel of cuda:0 that takes it; the quickest is chosen
 //   cold WORKLOAD     checks and times them on operands that no cache holds; nothing is chosen
+//   narrow WORKLOAD   checks and times those that compute in fewer bits, too; nothing is chosen
 //   chain BODY        the same for the one node that a graph of that text becomes when it is fused
 //   time              one more sample of the chosen kernel, in seconds a call
 //
@@ -69,26 +70,28 @@ class Server {
       if (!chosen_) throw invalid("`choose WORKLOAD` comes before `time`");
       return {{"seconds", chosen_->time()}};
     }
-    constexpr std::string_view choose = "choose ", chain = "chain ", cold = "cold ";
+    constexpr std::string_view choose = "choose ", chain = "chain ", cold = "cold ",
+                               narrow = "narrow ";
     if (line.starts_with(chain)) return choose_for(fused_workload(line.substr(chain.size())));
     const auto workload = [&](std::string_view request) {
       return parse_workload(line.substr(request.size()), ops::all_ops());
     };
     if (line.starts_with(cold)) return times_of(workload(cold), Regime::cold);
+    if (line.starts_with(narrow)) return times_of(workload(narrow), Regime::hot, true);
     if (!line.starts_with(choose)) throw invalid("no such request: {}", line);
     return choose_for(workload(choose));
   }
 
  private:
   // The quickest of all kernels as "kernel", and the median or the failure of each.
-  static nlohmann::json times_of(const Workload& workload, Regime regime) {
+  static nlohmann::json times_of(const Workload& workload, Regime regime, bool narrows = false) {
     const std::vector<Kernel>& kernels = all_kernels_there();
     SittingRequest request{.workload = workload,
                            .regimes = {regime},
                            .budget = {.time = std::chrono::milliseconds(200), .blocks_max = 8}};
     for (const Kernel& kernel : kernels) {
       // As PyTorch does, f32 is multiplied in f32.
-      if (kernel.info.precision == Precision::narrows) continue;
+      if (!narrows && kernel.info.precision == Precision::narrows) continue;
       if (!refusal(kernel.info, workload)) request.kernels.push_back(kernel.info.name);
     }
     nlohmann::json all = nlohmann::json::object();
