@@ -64,6 +64,7 @@ stage_session() { "$bin/gpu_tests" --gtest_filter='*Session*:*Model*:*Golden*'; 
 against_torch() { python3 "$root/tests/bench/gpu_against_torch.py" "$bin/bench_gpu" "$1" --json "$out/$1.jsonl"; }
 stage_matmul() { against_torch matmul; }
 stage_attention() { against_torch attention; against_torch decode_attention; }
+stage_convolutions() { against_torch convolutions; }
 stage_chains() { against_torch chains; }
 stage_elementwise() { against_torch elementwise; }
 stage_rows() { against_torch rows; }
