@@ -70,6 +70,12 @@ class GpuMeasurer : public testing::Test {
     return task;
   }
 
+  // Other tests beside this one are work of others.
+  static bool is_shared(const Measurement& row) {
+    return row.outcome == Outcome::polluted &&
+           row.reason.find("another process used the GPU") != std::string::npos;
+  }
+
   static std::vector<Measurement> measure(const MeasureTask& task,
                                           std::vector<std::string> child = {}) {
     return Measurer({.child_command = std::move(child), .roofline = Roofline{}}).measure(task);
@@ -82,6 +88,7 @@ TEST_F(GpuMeasurer, TimesOnEveryGpu) {
     wanted.devices.cuda = device;
     const std::vector<Measurement> rows = measure(wanted);
     ASSERT_EQ(rows.size(), 1u);
+    if (is_shared(rows[0])) GTEST_SKIP() << rows[0].reason;
     EXPECT_EQ(rows[0].outcome, Outcome::ok) << device << ": " << rows[0].reason;
   }
 }
@@ -110,7 +117,7 @@ TEST_F(GpuMeasurer, AnIllegalAccessCostsOneMeasurement) {
   };
   ASSERT_NE(of(Outcome::crashed), rows.end());
   EXPECT_THAT(of(Outcome::crashed)->reason, HasSubstr("context"));
-  EXPECT_NE(of(Outcome::ok), rows.end());
+  EXPECT_TRUE(of(Outcome::ok) != rows.end() || std::ranges::any_of(rows, is_shared));
 }
 
 // In a process of its own, whose context goes.
