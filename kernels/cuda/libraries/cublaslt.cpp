@@ -4,27 +4,16 @@
 
 #include <map>
 #include <mutex>
-#include <optional>
+#include <string>
 
 #include "common/base/error.h"
-#include "kernels/cuda/libraries/find_library.h"
+#include "kernels/cuda/libraries/loaded_library.h"
 #include "kernels/cuda/runtime/errors.h"
 
 namespace paceline::kernels::cuda {
 namespace {
 
-struct Loaded {
-  std::optional<CublasLt> functions;
-  CudaLibrary library{.name = "cublaslt"};
-};
-
-template <typename Function>
-void find(const OpenedLibrary& library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(symbol_of(library, name));
-}
-
-CublasLt functions_of(const OpenedLibrary& library) {
-  CublasLt made{};
+std::string find_all(const OpenedLibrary& library, CublasLt& made) {
   find(library, "cublasLtCreate", made.create);
   find(library, "cublasLtMatmul", made.matmul);
   find(library, "cublasLtMatmulDescCreate", made.desc_create);
@@ -37,31 +26,16 @@ CublasLt functions_of(const OpenedLibrary& library) {
   find(library, "cublasLtMatmulPreferenceDestroy", made.preference_destroy);
   find(library, "cublasLtMatmulPreferenceSetAttribute", made.preference_set);
   find(library, "cublasLtMatmulAlgoGetHeuristic", made.heuristic);
-  return made;
+  decltype(&cublasLtGetVersion) version_of = nullptr;
+  find(library, "cublasLtGetVersion", version_of);
+  return version_text(version_of());
 }
 
-Loaded load() {
-  Loaded loaded;
-  const OpenedLibrary opened = open_library("libcublasLt.so.13");
-  loaded.library.path = opened.path;
-  loaded.library.absence = opened.absence;
-  if (opened.handle == nullptr) return loaded;
-  try {
-    loaded.functions = functions_of(opened);
-    decltype(&cublasLtGetVersion) version_of = nullptr;
-    find(opened, "cublasLtGetVersion", version_of);
-    const std::size_t version = version_of();  // 130101 is 13.1.1.
-    loaded.library.version =
-        fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
-  } catch (const Error& error) {
-    loaded.functions.reset();
-    loaded.library.absence = error.what();
-  }
-  return loaded;
-}
+using Loaded = LoadedLibrary<CublasLt>;
 
 const Loaded& loaded() {
-  static const Loaded* one = new Loaded(load());  // Outlives whoever still runs a kernel.
+  static const Loaded* one = new Loaded(load_library<CublasLt>(
+      "cublaslt", "libcublasLt.so.13", find_all));  // Outlives whoever still runs a kernel.
   return *one;
 }
 

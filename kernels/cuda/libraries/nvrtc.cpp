@@ -2,10 +2,10 @@
 
 #include <array>
 #include <memory>
-#include <optional>
+#include <string>
 
 #include "common/base/error.h"
-#include "kernels/cuda/libraries/find_library.h"
+#include "kernels/cuda/libraries/loaded_library.h"
 
 namespace paceline::kernels::cuda {
 namespace {
@@ -21,18 +21,7 @@ struct Nvrtc {
   decltype(&nvrtcGetCUBIN) code;
 };
 
-struct Loaded {
-  std::optional<Nvrtc> functions;
-  CudaLibrary library{.name = "nvrtc"};
-};
-
-template <typename Function>
-void find(const OpenedLibrary& library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(symbol_of(library, name));
-}
-
-Nvrtc functions_of(const OpenedLibrary& library) {
-  Nvrtc made{};
+std::string find_all(const OpenedLibrary& library, Nvrtc& made) {
   find(library, "nvrtcVersion", made.version);
   find(library, "nvrtcCreateProgram", made.create);
   find(library, "nvrtcDestroyProgram", made.destroy);
@@ -41,29 +30,16 @@ Nvrtc functions_of(const OpenedLibrary& library) {
   find(library, "nvrtcGetProgramLog", made.log);
   find(library, "nvrtcGetCUBINSize", made.code_size);
   find(library, "nvrtcGetCUBIN", made.code);
-  return made;
+  int major = 0, minor = 0;
+  made.version(&major, &minor);
+  return fmt::format("{}.{}", major, minor);
 }
 
-Loaded load() {
-  Loaded loaded;
-  const OpenedLibrary opened = open_library("libnvrtc.so.13");
-  loaded.library.path = opened.path;
-  loaded.library.absence = opened.absence;
-  if (opened.handle == nullptr) return loaded;
-  try {
-    loaded.functions = functions_of(opened);
-    int major = 0, minor = 0;
-    loaded.functions->version(&major, &minor);
-    loaded.library.version = fmt::format("{}.{}", major, minor);
-  } catch (const Error& error) {
-    loaded.functions.reset();
-    loaded.library.absence = error.what();
-  }
-  return loaded;
-}
+using Loaded = LoadedLibrary<Nvrtc>;
 
 const Loaded& loaded() {
-  static const Loaded* one = new Loaded(load());  // The thread that compiles may outlive main().
+  static const Loaded* one = new Loaded(load_library<Nvrtc>(
+      "nvrtc", "libnvrtc.so.13", find_all));  // The thread that compiles may outlive main().
   return *one;
 }
 
