@@ -1,6 +1,5 @@
 #include "kernels/cuda/device/attention_mma.h"
 #include "kernels/cuda/device/attention_turns.h"
-#include "kernels/cuda/device/attention_wgmma.h"
 #include "kernels/cuda/support/attention_refusal.h"
 #include "kernels/cuda/support/decode_call.h"
 
@@ -10,7 +9,7 @@ namespace paceline::kernels::cuda {
 namespace {
 
 bool has_few_rows(const AttentionArguments& p) {
-  return p.groups > 0 && p.heads / p.groups * p.queries <= split_rows_max;
+  return p.groups > 0 && p.heads / p.groups * p.queries <= ring_rows_max;
 }
 
 void bind(const Call& call) {
@@ -22,12 +21,12 @@ void run(const Call& call) {
   const AttentionArguments p = attention_arguments(call);
   float* partials = static_cast<float*>(call.workspace);
   int* counters = call.state<DecodeState>().counters.get();
-  if (has_few_rows(p) && takes_attention_split(p)) {
-    launch_attention_split(p, {}, partials, counters, place_of(call));
+  if (has_few_rows(p) && takes_attention_ring(p)) {
+    launch_attention_ring(p, {}, partials, counters, place_of(call));
   } else if (has_few_rows(p) && takes_attention_decode(p)) {
     launch_attention_decode(p, partials, counters, place_of(call));
-  } else if (takes_attention_wgmma(p)) {
-    launch_attention_turns(p, true, 2, place_of(call));
+  } else if (takes_attention_turns(p)) {
+    launch_attention_turns(p, true, place_of(call));
   } else if (takes_attention_mma(p)) {
     launch_attention_mma(p, place_of(call));
   } else {

@@ -12,11 +12,9 @@ struct Form {
 };
 
 constexpr Form forms[] = {
-    {"quick", {4, 1, 16, 160}},        {"quick_eight", {4, 1, 8, 160}},
-    {"eight", {8, 1, 8, 80}},          {"sixteen", {8, 2, 16, 160}},
-    {"sixteen_deep", {4, 3, 16, 264}}, {"alone", {8, 3, 1, 132}},
-    {"alone_wide", {4, 3, 1, 264}},    {"alone_last", {8, 3, 1, 132, false}},
-    {"alone_even", {8, 2, 1, 128}},    {"wide_last", {4, 3, 1, 264, false}},
+    {"eight", {8, 1, 8, 80}},
+    {"alone", {8, 2, 1, 128}},
+    {"thin", {4, 1, 1, 128}},
 };
 
 void bind(const Call& call) {

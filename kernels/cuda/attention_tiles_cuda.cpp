@@ -1,6 +1,5 @@
 #include "kernels/cuda/device/attention_mma.h"
 #include "kernels/cuda/device/attention_turns.h"
-#include "kernels/cuda/device/attention_wgmma.h"
 #include "kernels/cuda/support/attention_refusal.h"
 
 // Attention of many queries in halves, a tile of them on the tensor cores at a time.
@@ -16,18 +15,15 @@ struct Form {
   bool takes_late_dims = true;
 };
 
-template <bool by_boxes, int groups>
+template <bool by_boxes>
 void launch_turns(const AttentionArguments& p, const LaunchPlace& place) {
-  launch_attention_turns(p, by_boxes, groups, place);
+  launch_attention_turns(p, by_boxes, place);
 }
 
 constexpr Form forms[] = {
     {"mma", takes_attention_mma, launch_attention_mma, 0.4},
-    {"wgmma", takes_attention_wgmma, launch_attention_wgmma, 0.35},
-    {"turns", takes_attention_wgmma, launch_turns<false, 2>, 0.45},
-    {"boxes", takes_attention_wgmma, launch_turns<true, 2>, 0.5, false},
-    {"turns_of_one", takes_attention_wgmma, launch_turns<false, 1>, 0.44},
-    {"boxes_of_one", takes_attention_wgmma, launch_turns<true, 1>, 0.49, false},
+    {"turns", takes_attention_turns, launch_turns<false>, 0.45},
+    {"boxes", takes_attention_turns, launch_turns<true>, 0.5, false},
 };
 
 template <int form>
@@ -52,8 +48,6 @@ Kernel member() {
 
 }  // namespace
 
-std::vector<Kernel> attention_tiles_cuda() {
-  return {member<0>(), member<1>(), member<2>(), member<3>(), member<4>(), member<5>()};
-}
+std::vector<Kernel> attention_tiles_cuda() { return {member<0>(), member<1>(), member<2>()}; }
 
 }  // namespace paceline::kernels::cuda

@@ -140,8 +140,8 @@ int main_of() {
         Layers layers(model, context);
         for (int turn = 0; turn < 2; ++turn) {
           layers.print(kernel, layers.in_one_launch(kernel));
-          for (const char* member : {"sixteen", "two_wide"}) {
-            const std::string attention = fmt::format("attention_split_cuda.{}", member);
+          for (const char* member : {"eight", "alone"}) {
+            const std::string attention = fmt::format("attention_ring_cuda.{}", member);
             layers.print("six steps, " + attention, layers.in_six_steps(attention));
           }
         }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cuda/device/attention_columns.cuh"
 #include "kernels/cuda/device/attention_parts.cuh"
 #include "kernels/cuda/device/attention_shares.cuh"
+#include "kernels/cuda/device/mma.cuh"
 
-// Attention of a warp over sixteen keys at a time, on the tensor cores.
+// Attention of a warp over sixteen keys at a time, on the tensor cores. Scores and results are
+// computed transposed, S' = K Q' and O' = V' P', so that eight rows of queries are the columns of a
+// product and none of the tensor cores' sixteen rows is idle.
 namespace paceline::kernels::cuda {
 
 inline constexpr float attention_log2e = 1.4426950408889634f;
@@ -17,23 +19,6 @@ template <int width, int row_tiles>
 struct Found {
   float largest[row_tiles][2], total[row_tiles][2], sums[row_tiles][width / 16][4];
 };
-
-// Scores of sixteen keys: of key lane / 4 and that plus 8, of the lane's rows. `query`: the lane's
-// 16 bytes of Shared::query.
-template <typename T, int width>
-__device__ void score_keys(const Keys<width>& keys, std::uint32_t query, float (&scores)[4]) {
-  float other[4] = {0, 0, 0, 0};  // Two chains of products wait less than one.
-#pragma unroll
-  for (int i = 0; i < 4; ++i) scores[i] = 0;
-#pragma unroll
-  for (int i = 0; i < width / 32; ++i) {
-    const uint4 &k0 = keys.at[0][i], &k1 = keys.at[1][i], q = load_shared(query + i * 512);
-    multiply_add(scores, {k0.x, k1.x, k0.y, k1.y}, q.x, q.y, T{});
-    multiply_add(other, {k0.z, k1.z, k0.w, k1.w}, q.z, q.w, T{});
-  }
-#pragma unroll
-  for (int i = 0; i < 4; ++i) scores[i] += other[i];
-}
 
 // Exponents of two from sums of products.
 __device__ inline void scale_scores(const AttentionArguments& p, float (&scores)[4]) {
@@ -60,6 +45,13 @@ __device__ inline void hide(const AttentionArguments& p, float (&scores)[4], int
       if (key < first || key >= last) scores[2 * h + r] = -INFINITY;
     }
   }
+}
+
+// A matrix of 8 by 8 halves, two of a row in each lane, to its transpose.
+__device__ inline std::uint32_t transposed(std::uint32_t matrix) {
+  std::uint32_t result;
+  asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(result) : "r"(matrix));
+  return result;
 }
 
 // Scores to weights, packed as the second operand of the values' products.

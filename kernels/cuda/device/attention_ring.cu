@@ -106,14 +106,13 @@ __global__ void __launch_bounds__(32 * warps, row_tiles == 1 ? 16 / warps : 12 /
   const int clusters = splits / cluster;
   constexpr int row_pieces = width / 4;
   const auto write = [&](int i, const Share& share) {
-    const int queries = static_cast<int>(p.queries);
     const int row = block.first_row + i / row_pieces;
-    const int head = block.group * block.heads_per_group + row / queries;
     const float factor = block.keys == 0 ? 0.f : 1 / share.total;
     uint2 packed;
     packed.x = pack_halves(share.sums.x * factor, share.sums.y * factor, T{});
     packed.y = pack_halves(share.sums.z * factor, share.sums.w * factor, T{});
-    T* out = out_row<T>(p, block.batch, head, row % queries) + i % row_pieces * 4;
+    T* out =
+        out_row<T>(p, block.batch, block.head_of(row), block.query_of(row)) + i % row_pieces * 4;
     *reinterpret_cast<uint2*>(out) = packed;
   };
   Share* parts = partials + static_cast<std::int64_t>(block.place) * clusters * Memory::pieces_max;
@@ -151,11 +150,17 @@ __global__ void __launch_bounds__(32 * warps, row_tiles == 1 ? 16 / warps : 12 /
   __syncthreads();
   if (!shared.is_last) return;
   __threadfence();
-  for (int i = own_piece + static_cast<int>(threadIdx.x); i < own_piece + own_pieces;
-       i += 32 * warps) {
-    write(i, add_shares<8>(clusters, [&](int other) {
-            return load_share(parts + static_cast<std::int64_t>(other) * pieces + i);
-          }));
+  // Four lanes add up a piece together, so that what each waits for comes at once.
+  const int part = lane % 4;
+  const unsigned together = 0xfu << (lane - part);
+  for (int i = threadIdx.x / 4; i < own_pieces; i += 8 * warps) {
+    const Share* from = parts + own_piece + i;
+    Share share = add_shares<4>((clusters - part + 3) / 4, [&](int other) {
+      return load_share(from + static_cast<std::int64_t>(4 * other + part) * pieces);
+    });
+#pragma unroll
+    for (int step = 1; step < 4; step *= 2) share = add_of_lane(share, step, together);
+    if (part == 0) write(own_piece + i, share);
   }
   if (threadIdx.x == 0) *counter = 0;
 }
@@ -185,12 +190,8 @@ void launch(const AttentionArguments& p, const RingShape& shape, float* partials
   static_assert(bytes <= 227 * 1024);
   const auto kernel = attend_ring<T, width, row_tiles, warps, stages>;
   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
-  if (splits.cluster > 8) {
-    cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
-  }
   cudaLaunchAttribute attributes[3] = {};
   set_small_grid(attributes);
-  attributes[0].val.programmaticStreamSerializationAllowed = shape.overlaps ? 1 : 0;
   attributes[2].id = cudaLaunchAttributeClusterDimension;
   attributes[2].val.clusterDim.x = static_cast<unsigned>(splits.cluster);
   attributes[2].val.clusterDim.y = attributes[2].val.clusterDim.z = 1;
@@ -248,7 +249,7 @@ bool takes_attention_ring(const AttentionArguments& p) {
 }
 
 std::int64_t ring_counters(const AttentionArguments& p) {
-  return 16 * p.batch * p.groups * splits_of(p, {}).row_chunks;
+  return 8 * p.batch * p.groups * splits_of(p, {}).row_chunks;
 }
 
 void launch_attention_ring(const AttentionArguments& p, const RingShape& shape, float* partials,

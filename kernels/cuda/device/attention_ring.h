@@ -8,17 +8,16 @@ namespace paceline::kernels::cuda {
 // a cluster add up what they found in each other's shared memory, clusters through partials and
 // counters.
 struct RingShape {
-  int warps = 4, stages = 1;  // One of ring_forms.
-  std::int64_t cluster = 16;  // At most; 1, 2, 4, 8 or 16.
-  std::int64_t blocks = 160;  // Of the device, at most, where keys are split at all.
-  bool overlaps = true;       // Begins while the kernel ahead of it ends.
+  int warps = 8, stages = 2;  // One of ring_forms.
+  std::int64_t cluster = 1;   // At most; 1, 2, 4 or 8.
+  std::int64_t blocks = 128;  // Of the device, at most, where keys are split at all.
 };
 
 // Warps of a block, and tiles of keys and values of each that are on their way at a time.
 struct RingForm {
   int warps, stages;
 };
-inline constexpr RingForm ring_forms[] = {{4, 1}, {4, 3}, {8, 1}, {8, 2}, {8, 3}};
+inline constexpr RingForm ring_forms[] = {{4, 1}, {8, 1}, {8, 2}};
 
 // Rows, heads that share keys times queries, of a block at most. Every such block reads the keys.
 inline constexpr std::int64_t ring_rows_max = 16;

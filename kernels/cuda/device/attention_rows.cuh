@@ -16,9 +16,16 @@ inline constexpr int tile_keys = 16;  // Of a warp at a time.
 template <typename T, int row_tiles>
 struct Prefetched {
   static constexpr int rows_max = 8 * row_tiles;
-  int split, splits, place, batch, group, heads_per_group, first_row, row_count, keys, begin, end;
+  int split, splits, place, batch, group, heads_per_group, queries, first_row, row_count, keys;
+  int begin, end;  // Of the keys that some row sees.
   KeyRange of_first, of_last;
   const T *k, *v;
+
+  // Whose a row of the group is. Tokens have one query.
+  __device__ int head_of(int row) const {
+    return group * heads_per_group + (queries == 1 ? row : row / queries);
+  }
+  __device__ int query_of(int row) const { return queries == 1 ? 0 : row % queries; }
 
   // The first key of this warp's tile `i`; tiles go round over the warps of all blocks.
   __device__ int tile(int i, int warps) const {
@@ -38,6 +45,7 @@ __device__ __forceinline__ void prefetch_tiles(const AttentionArguments& p, int 
   const int chunk = block.place % row_chunks, of_batch = block.place / row_chunks;
   block.group = of_batch % groups;
   block.batch = of_batch / groups;
+  block.queries = queries;
   block.heads_per_group = static_cast<int>(p.heads) / groups;
   block.first_row = chunk * Prefetched<T, row_tiles>::rows_max;
   block.row_count =
@@ -73,14 +81,14 @@ struct Queries {
 
   template <typename T>
   __device__ void load(const AttentionArguments& p, const Prefetched<T, row_tiles>& block) {
-    const int lane = threadIdx.x % 32, queries = static_cast<int>(p.queries);
+    const int lane = threadIdx.x % 32;
 #pragma unroll
     for (int tile = 0; tile < row_tiles; ++tile) {
       const int own = 8 * tile + lane / 4;
       const int row = block.first_row + min(own, block.row_count - 1);
-      const int head = block.group * block.heads_per_group + row / queries;
       const T* q = static_cast<const T*>(p.q) + block.batch * p.q_strides[0] +
-                   head * p.q_strides[1] + row % queries * p.q_strides[2] + lane % 4 * 2;
+                   block.head_of(row) * p.q_strides[1] + block.query_of(row) * p.q_strides[2] +
+                   lane % 4 * 2;
 #pragma unroll
       for (int d = 0; d < width / 16; ++d) {
 #pragma unroll

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 // Attention over some of the keys, four numbers of a row's result at a time, and how results over
-// other keys are added up: in registers, from the blocks of a cluster, from memory.
+// other keys are added up.
 namespace paceline::kernels::cuda {
 
 // The largest exponent of two among the scores, the sum of the weights and the values weighed by
@@ -47,36 +47,22 @@ __device__ Share add_shares(int count, Load load) {
   return all;
 }
 
+// This lane's share and that of the lane whose number differs by `step`; of the lanes in
+// `together`.
+__device__ inline Share add_of_lane(const Share& own, int step, unsigned together) {
+  const auto of_other = [&](float value) { return __shfl_xor_sync(together, value, step); };
+  const Share other{
+      {of_other(own.sums.x), of_other(own.sums.y), of_other(own.sums.z), of_other(own.sums.w)},
+      of_other(own.largest),
+      of_other(own.total)};
+  return add_shares<2>(2, [&](int i) { return i == 0 ? own : other; });
+}
+
 // Past the first level of caches.
 __device__ inline Share load_share(const Share* from) {
   const float4* words = reinterpret_cast<const float4*>(from);
   const float4 sums = __ldcg(words), scales = __ldcg(words + 1);
   return {sums, scales.x, scales.y};
-}
-
-// A barrier of all threads of the cluster; what was written to shared memory before is seen after.
-__device__ inline void meet_cluster() {
-  asm volatile(
-      "barrier.cluster.arrive.release;\n"
-      "barrier.cluster.wait.acquire;" ::
-          : "memory");
-}
-
-// What block `rank` of the cluster has where this one has `sums` (four numbers) and `scales`
-// (largest and total).
-__device__ inline Share share_of_block(std::uint32_t sums, std::uint32_t scales, int rank) {
-  Share share;
-  asm volatile(
-      "{\n.reg .b32 at;\n"
-      "mapa.shared::cluster.u32 at, %6, %8;\n"
-      "ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [at];\n"
-      "mapa.shared::cluster.u32 at, %7, %8;\n"
-      "ld.shared::cluster.v2.f32 {%4, %5}, [at];\n}"
-      : "=f"(share.sums.x), "=f"(share.sums.y), "=f"(share.sums.z), "=f"(share.sums.w),
-        "=f"(share.largest), "=f"(share.total)
-      : "r"(sums), "r"(scales), "r"(rank)
-      : "memory");
-  return share;
 }
 
 }  // namespace paceline::kernels::cuda

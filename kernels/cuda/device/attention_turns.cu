@@ -3,6 +3,7 @@
 #include "kernels/cuda/device/attention_barriers.cuh"
 #include "kernels/cuda/device/attention_boxes.cuh"
 #include "kernels/cuda/device/attention_groups.cuh"
+#include "kernels/cuda/device/attention_mma.h"
 #include "kernels/cuda/device/launch.cuh"
 
 namespace paceline::kernels::cuda {
@@ -10,7 +11,8 @@ namespace {
 
 using namespace attention_groups;
 
-constexpr int bringers = 128;                        // Threads of the first warp group.
+constexpr int block_threads = 384;
+constexpr int bringers = 128, takers = 8;  // Threads of the first warp group, warps of the others.
 constexpr int shared_bytes = 5 * tile_bytes + 1024;  // Queries, two of keys, two of values.
 
 struct Barriers {
@@ -25,10 +27,10 @@ struct Block {
   KeyRange of_first, of_last;
   int count;
 
-  __device__ Block(const AttentionArguments& p, int query_tiles, int own_queries) {
+  __device__ Block(const AttentionArguments& p, int query_tiles) {
     // The last queries, which causal ones have most to do for, go first.
     const unsigned others = gridDim.x / query_tiles;
-    first_query = static_cast<std::int64_t>(query_tiles - 1 - blockIdx.x / others) * own_queries;
+    first_query = static_cast<std::int64_t>(query_tiles - 1 - blockIdx.x / others) * tile;
     const std::int64_t place = blockIdx.x % others;
     head = place % p.heads;
     batch = place / p.heads;
@@ -38,7 +40,7 @@ struct Block {
     k = static_cast<const T*>(p.k) + batch * p.k_strides[0] + group * p.k_strides[1];
     v = static_cast<const T*>(p.v) + batch * p.v_strides[0] + group * p.v_strides[1];
     of_first = visible_keys(p, first_query, keys);
-    of_last = visible_keys(p, min(first_query + own_queries, p.queries) - 1, keys);
+    of_last = visible_keys(p, min(first_query + tile, p.queries) - 1, keys);
     begin = of_first.first / tile * tile;
     count = of_last.last > begin ? static_cast<int>((of_last.last - begin + tile - 1) / tile) : 0;
   }
@@ -135,8 +137,7 @@ __device__ void bring_boxes(const BoxMaps& maps, const Block<T>& block, Barriers
   }
 }
 
-// `groups` of warps have 64 queries each. Two take turns: one multiplies while the other weighs.
-template <typename T, int groups>
+template <typename T>
 __device__ void attend(const AttentionArguments& p, const Block<T>& block, Barriers& barriers,
                        std::uint32_t queries_at) {
   const int group = threadIdx.x / 128 - 1, lane = threadIdx.x % 32;
@@ -173,16 +174,16 @@ __device__ void attend(const AttentionArguments& p, const Block<T>& block, Barri
     weigh_keys(0);
     pack_weights<T>(scores, weights);
   }
-  if (groups == 2 && group == 1 && count > 1) give_turn(1);
+  if (group == 1 && count > 1) give_turn(1);
   for (int j = 1; j < count; ++j) {
     await(&barriers.keys_there[j % 2], j / 2 % 2);
-    if (groups == 2) take_turn(1 + group);
+    take_turn(1 + group);
     start_scores<T>(scores, own_queries, keys_at + j % 2 * tile_bytes);
     rescale();
     await(&barriers.values_there[(j - 1) % 2], (j - 1) / 2 % 2);
     start_values<T>(sums, weights, values_at + (j - 1) % 2 * tile_bytes);
     // The second group has no more turns to give once the first has had its last.
-    if (groups == 2 && (group == 0 || j + 1 < count)) give_turn(2 - group);
+    if (group == 0 || j + 1 < count) give_turn(2 - group);
     wait_products<1>();  // Scores are there; the sums are still under way.
     settle(scores);
     if (lane == 0) arrive(&barriers.keys_read[j % 2]);
@@ -202,8 +203,8 @@ __device__ void attend(const AttentionArguments& p, const Block<T>& block, Barri
   write_rows<T>(p, sums, rows, block.batch, block.head, own_query, block.keys != 0);
 }
 
-template <typename T, bool has_boxes, int groups>
-__global__ void __launch_bounds__(bringers + 128 * groups, 1)
+template <typename T, bool has_boxes>
+__global__ void __launch_bounds__(block_threads, 1)
     attend_in_turns(const __grid_constant__ AttentionArguments p,
                     const __grid_constant__ BoxMaps maps, int query_tiles) {
   wait_for_earlier();
@@ -214,56 +215,54 @@ __global__ void __launch_bounds__(bringers + 128 * groups, 1)
     for (int i = 0; i < 2; ++i) {
       open_barrier(&barriers.keys_there[i], has_boxes ? 1 : bringers);
       open_barrier(&barriers.values_there[i], has_boxes ? 1 : bringers);
-      open_barrier(&barriers.keys_read[i], 4 * groups);  // By warp.
-      open_barrier(&barriers.values_read[i], 4 * groups);
+      open_barrier(&barriers.keys_read[i], takers);
+      open_barrier(&barriers.values_read[i], takers);
     }
     show_barriers();
   }
   __syncthreads();
-  const Block<T> block(p, query_tiles, 64 * groups);
+  const Block<T> block(p, query_tiles);
   if (threadIdx.x < bringers) {
-    if constexpr (groups == 2) asm volatile("setmaxnreg.dec.sync.aligned.u32 56;");
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 56;");
     if constexpr (has_boxes) {
       bring_boxes(maps, block, barriers, queries_at);
     } else {
       bring(p, block, barriers, queries_at);
     }
   } else {
-    if constexpr (groups == 2) asm volatile("setmaxnreg.inc.sync.aligned.u32 224;");
-    attend<T, groups>(p, block, barriers, queries_at);
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 224;");
+    attend(p, block, barriers, queries_at);
   }
 }
 
-template <typename T, bool has_boxes, int groups>
+template <typename T, bool has_boxes>
 void launch(const AttentionArguments& p, const BoxMaps& maps, const LaunchPlace& place) {
-  const std::int64_t query_tiles = (p.queries + 64 * groups - 1) / (64 * groups);
+  const std::int64_t query_tiles = (p.queries + tile - 1) / tile;
   const auto blocks = static_cast<unsigned>(p.batch * p.heads * query_tiles);
-  const auto kernel = attend_in_turns<T, has_boxes, groups>;
+  const auto kernel = attend_in_turns<T, has_boxes>;
   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
-  start_kernel(kernel, blocks, bringers + 128 * groups, shared_bytes, place, p, maps,
+  start_kernel(kernel, blocks, block_threads, shared_bytes, place, p, maps,
                static_cast<int>(query_tiles));
 }
 
-template <typename T, int groups>
-void launch_groups(const AttentionArguments& p, bool by_boxes, const LaunchPlace& place) {
-  BoxMaps maps{};
-  if (by_boxes && make_box_maps(maps, p)) return launch<T, true, groups>(p, maps, place);
-  launch<T, false, groups>(p, maps, place);
-}
-
 template <typename T>
-void launch_typed(const AttentionArguments& p, bool by_boxes, int groups,
-                  const LaunchPlace& place) {
-  groups == 1 ? launch_groups<T, 1>(p, by_boxes, place) : launch_groups<T, 2>(p, by_boxes, place);
+void launch_typed(const AttentionArguments& p, bool by_boxes, const LaunchPlace& place) {
+  BoxMaps maps{};
+  if (by_boxes && make_box_maps(maps, p)) return launch<T, true>(p, maps, place);
+  launch<T, false>(p, maps, place);
 }
 
 }  // namespace
 
-void launch_attention_turns(const AttentionArguments& p, bool by_boxes, int groups,
-                            const LaunchPlace& place) {
+bool takes_attention_turns(const AttentionArguments& p) {
+  return takes_attention_mma(p) && p.width == width && p.mask == nullptr && p.softcap == 0 &&
+         p.scale > 0;
+}
+
+void launch_attention_turns(const AttentionArguments& p, bool by_boxes, const LaunchPlace& place) {
   if (p.batch == 0 || p.heads == 0 || p.queries == 0) return;
-  p.dtype == Element::f16 ? launch_typed<__half>(p, by_boxes, groups, place)
-                          : launch_typed<__nv_bfloat16>(p, by_boxes, groups, place);
+  p.dtype == Element::f16 ? launch_typed<__half>(p, by_boxes, place)
+                          : launch_typed<__nv_bfloat16>(p, by_boxes, place);
 }
 
 }  // namespace paceline::kernels::cuda

@@ -7,7 +7,6 @@
 
 #include "kernels/cuda/device/attention_decode.h"
 #include "kernels/cuda/device/attention_ring.h"
-#include "kernels/cuda/device/attention_split.h"
 #include "kernels/cuda/runtime/errors.h"
 #include "kernels/cuda/support/attention_call.h"
 
@@ -36,14 +35,12 @@ struct DecodeState : AttentionState {
 };
 
 inline void hold_counters(const AttentionArguments& p, const Call& call) {
-  call.state<DecodeState>().hold(
-      std::max({decode_counters(p), split_counters(p), ring_counters(p)}));
+  call.state<DecodeState>().hold(std::max(decode_counters(p), ring_counters(p)));
 }
 
 inline Dim decode_workspace_bytes(const OpInputs& in, const Resources&) {
-  static_assert(split_parts_max <= decode_blocks && ring_blocks_max <= decode_blocks);
-  constexpr std::int64_t numbers =
-      std::max({decode_block_rows, 2 * split_rows_max, 2 * ring_rows_max});
+  static_assert(ring_blocks_max <= decode_blocks);
+  constexpr std::int64_t numbers = std::max(decode_block_rows, 2 * ring_rows_max);
   return (in[2].shape[3] + 2) * (decode_blocks * numbers * std::int64_t{sizeof(float)});
 }
 
