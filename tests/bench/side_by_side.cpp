@@ -1,9 +1,11 @@
-// What branches side by side bring: the path that a dispatch takes against the same with bundles,
-// timed whole and interleaved.
+// What branches side by side bring: a path by all threads against the same in the bundles that are
+// best by what its instructions take in it by all threads and by one, interleaved.
 
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -12,10 +14,9 @@
 #include "common/models/model.h"
 #include "common/ops/all_ops.h"
 #include "kernels/all_kernels.h"
-#include "scheduler/fleet/workloads.h"
+#include "scheduler/branches/bundles.h"
 #include "worker/compile/bundles.h"
 #include "worker/compile/compile.h"
-#include "worker/dispatch/branches_form.h"
 #include "worker/dispatch/dispatch.h"
 #include "worker/measure/interleave.h"
 #include "worker/measure/path_race.h"
@@ -29,125 +30,137 @@ struct Arguments {
   std::vector<std::string> bindings;
   int threads = 2;
   double tolerance = 1e-5;
-  double sitting_s = 0.05;
-  double race_s = 4;
+  double seconds = 1.5;
   bool generates = false;
-  bool times_only = false;  // Kernels alone: no race.
 };
 
 class Bench {
  public:
-  Bench(const Arguments& arguments, Store& store)
-      : arguments_(arguments),
-        all_(ops_, kernels_, &store, options(arguments.threads)),
-        one_(ops_, kernels_, &store, options(1)) {
-    for (const std::string& binding : arguments.bindings) {
-      const std::size_t at = binding.find('=');
-      bindings_[binding.substr(0, at)] = std::stoll(binding.substr(at + 1));
-    }
+  Bench(const Arguments& arguments, Store& store) : arguments_(arguments) {
+    GraphDispatcher::Options options;
+    options.threads = arguments.threads;
+    options.choose.tolerance = arguments.tolerance;
+    options.choose.on_miss = OnMiss::estimate;
+    dispatcher_ = std::make_unique<GraphDispatcher>(ops_, kernels_, &store, options);
   }
 
   void run(const std::string& file) {
     const Model model =
         load_model(file, {.form = arguments_.generates ? ModelForm::generate : ModelForm::forward});
     const Graph graph = prepare(model.graph, ops_, kernels_);
-    Bindings bindings;
-    for (const std::string& symbol : graph.symbols()) {
-      const auto given = bindings_.find(symbol);
-      bindings[symbol] = given == bindings_.end() ? 1 : given->second;
-    }
+    bindings_ = bindings_of(graph);
+    data_ = draw_race_data(graph, bindings_, std::max<std::int64_t>(model.vocabulary, 2), 1);
     const std::string name = std::filesystem::path(file).stem();
-    BranchesForm form(all_, one_, ops_, bindings);
-    const Dispatched base = all_.dispatch(graph, bindings);
-    const Path& path = base.decision.path;
-    measure(all_, workloads_of(path.graph, bindings, ops_));
-    measure(one_, form.to_measure(path));
-    const double predicted_s = all_.describe(path, bindings).predicted_s;
-    const auto found = form.of({path, predicted_s, {}});
-    if (!found) {
-      fmt::print("{:<24} {:<9} no bundles by the kernels' times\n", name, to_string(base.basis));
-      return;
-    }
-    fmt::print("{:<24} {:<9} {} predicted {:.1f} -> {:.1f} us", name, to_string(base.basis),
-               shape_of(found->path, bindings), 1e6 * predicted_s, 1e6 * found->predicted_s);
-    arguments_.times_only ? void(fmt::print("\n")) : race(graph, bindings, model, path, *found);
+    const Dispatched chosen = dispatcher_->dispatch(graph, bindings_);
+    compare(name, to_string(chosen.basis), chosen.decision.path);
+    if (chosen.basis == Basis::standing) return;
+    compare(name, "standing", dispatcher_->known_best(graph, bindings_, OnMiss::estimate).path);
   }
 
  private:
-  GraphDispatcher::Options options(int threads) const {
-    GraphDispatcher::Options options;
-    options.threads = threads;
-    options.choose.tolerance = arguments_.tolerance;
-    options.budget.time =
-        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(arguments_.sitting_s));
-    return options;
+  Bindings bindings_of(const Graph& graph) const {
+    Bindings bindings;
+    for (const std::string& symbol : graph.symbols()) bindings[symbol] = 1;
+    for (const std::string& binding : arguments_.bindings) {
+      const std::size_t at = binding.find('=');
+      if (at == std::string::npos) throw invalid("SYMBOL=NUMBER: {}", binding);
+      bindings[binding.substr(0, at)] = std::stoll(binding.substr(at + 1));
+    }
+    return bindings;
   }
 
-  void measure(GraphDispatcher& dispatcher, const std::vector<Workload>& workloads) {
-    const Regime regimes[] = {Regime::hot};
-    dispatcher.measure_missing(workloads, regimes, [](int, int, const Workload&) {});
+  std::unique_ptr<Session> session_of(const Path& path, int threads) const {
+    auto session = std::make_unique<Session>(
+        compile(path, ops_, kernels_, bindings_, Resources{.threads = threads}), ops_, kernels_,
+        data_.weights, Session::Options{.threads = threads});
+    session->bind(bindings_);
+    for (const auto& [name, tensor] : data_.inputs) session->set_input(name, tensor);
+    session->run();
+    return session;
   }
 
-  std::string shape_of(const Path& path, const Bindings& bindings) const {
-    const Plan plan =
-        compile(path, ops_, kernels_, bindings, Resources{.threads = arguments_.threads});
+  // Of nodes, with what is copied for them.
+  static std::map<std::int32_t, double> seconds_by_node(Session& session) {
+    constexpr int warm_ups = 10, repeats = 51;
+    for (int i = 0; i < warm_ups; ++i) session.run();
+    const std::vector<double> seconds = session.profile(repeats);
+    std::map<std::int32_t, double> by_node;
+    for (std::size_t i = 0; i < seconds.size(); ++i) {
+      by_node[session.plan().instructions[i].node] += seconds[i];
+    }
+    return by_node;
+  }
+
+  // "9x4": nine of four lanes.
+  static std::string shape_of(const Plan& plan) {
     std::map<std::size_t, int> by_lanes;
     for (const Bundle& bundle : bundles_of(plan)) ++by_lanes[bundle.lanes.size()];
-    std::string text = fmt::format("{} instructions, bundles:", plan.instructions.size());
-    for (const auto& [lanes, count] : by_lanes) {
-      text += fmt::format(" {} of {} lane{}", count, lanes, lanes == 1 ? "" : "s");
-    }
-    return text;
+    std::string text;
+    for (const auto& [lanes, count] : by_lanes) text += fmt::format(" {}x{}", count, lanes);
+    return text.empty() ? " none" : text;
   }
 
-  void race(const Graph& graph, const Bindings& bindings, const Model& model, const Path& path,
-            const FoundPath& found) const {
-    RaceData data = draw_race_data(graph, bindings, std::max<std::int64_t>(model.vocabulary, 2), 1);
-    const PathRace race(graph, ops_, kernels_, bindings, std::move(data), arguments_.threads);
-    const std::vector<PathCandidate> candidates = {{path, 0}, {found.path, found.predicted_s}};
-    const auto rows = race.run(
-        candidates, arguments_.tolerance,
-        {.seconds = arguments_.race_s, .finalists = 2, .stay = 2, .reference_flops_max = 0}, 1);
-    if (rows[1].outcome != Outcome::ok) {
-      fmt::print(" {}: {}\n", to_string(rows[1].outcome), rows[1].reason);
-      return;
+  void compare(const std::string& name, std::string_view basis, const Path& path) const {
+    const auto before = session_of(path, arguments_.threads);
+    const auto again = session_of(path, arguments_.threads);
+    const auto one_s = seconds_by_node(*session_of(path, 1));
+    std::vector<std::optional<branches::NodeTime>> times(path.graph.nodes().size());
+    double sum_s = 0;
+    for (const auto& [node, seconds] : seconds_by_node(*before)) {
+      times[node] = {.all_s = seconds};
+      if (one_s.contains(node)) times[node]->one_s = one_s.at(node);
+      sum_s += seconds;
     }
-    std::vector<double> before, after;
-    for (const auto& [block, s] : block_medians(rows[0].samples_s, rows[0].blocks))
-      before.push_back(s);
-    for (const auto& [block, s] : block_medians(rows[1].samples_s, rows[1].blocks))
-      after.push_back(s);
-    const Ratio ratio = ratio_of(before, after);
+    const auto bundles = branches::find_bundles(path.graph, times, arguments_.threads);
+    Path in_bundles = path;
+    for (Choice& choice : in_bundles.choices) choice.bundle = bundles.of[choice.node];
+    const auto after = session_of(in_bundles, arguments_.threads);
+    const auto samples = interleaved(*before, *again, *after, sum_s);
+    const Ratio gain = ratio_of(samples[0], samples[2]), pair = ratio_of(samples[0], samples[1]);
     fmt::print(
-        "; timed {:.1f} -> {:.1f} us, {:.3f} times as fast [{:.3f}, {:.3f}], A/A {:.3f}, "
-        "memory {} -> {}, error {:.1g}\n",
-        1e6 * rows[0].summary.median_s, 1e6 * rows[1].summary.median_s, ratio.median, ratio.low,
-        ratio.high, rows[0].noise_floor, rows[0].activation_bytes.value_or(0),
-        rows[1].activation_bytes.value_or(0), rows[1].error_relative);
+        "{:<16} {:<9} {} instructions, bundles{}; by times {:.1f} -> {:.1f} us; whole {:.1f} -> "
+        "{:.1f} us, {:.3f} times as fast [{:.3f}, {:.3f}], A/A {:.3f} [{:.3f}, {:.3f}]; arena {} "
+        "-> {}\n",
+        name, basis, before->instruction_count(), shape_of(after->plan()), 1e6 * sum_s,
+        1e6 * (sum_s - bundles.saved_s), 1e6 * summary_of(samples[0]).median_s,
+        1e6 * summary_of(samples[2]).median_s, gain.median, gain.low, gain.high, pair.median,
+        pair.low, pair.high, memory_need(before->plan(), bindings_).arena_bytes,
+        memory_need(after->plan(), bindings_).arena_bytes);
+  }
+
+  std::vector<std::vector<double>> interleaved(Session& before, Session& again, Session& after,
+                                               double run_s) const {
+    constexpr double block_s = 2e-3;  // Of each.
+    const int calls = std::clamp(static_cast<int>(block_s / run_s), 1, 40);
+    const int blocks =
+        std::clamp(static_cast<int>(arguments_.seconds / (3 * run_s * (calls + 1))), 9, 61);
+    return interleave({{"before", [&] { before.run(); }},
+                       {"again", [&] { again.run(); }},
+                       {"after", [&] { after.run(); }}},
+                      blocks, calls, /*seed=*/7);
   }
 
   const Arguments& arguments_;
   const OpSet& ops_ = ops::all_ops();
   std::span<const Kernel> kernels_ = kernels::all_kernels();
-  GraphDispatcher all_, one_;
+  std::unique_ptr<GraphDispatcher> dispatcher_;
   Bindings bindings_;
+  RaceData data_;
 };
 
 }  // namespace
 }  // namespace paceline
 
 int main(int argc, char** argv) {
-  CLI::App app{"What branches side by side bring, timed whole."};
+  CLI::App app{"A path by all threads against the same with branches side by side."};
   paceline::Arguments arguments;
   app.add_option("MODEL", arguments.models, "Files and folders of models")->required();
-  app.add_option("--store", arguments.store, "For the kernels' times")->capture_default_str();
+  app.add_option("--store", arguments.store, "Whose races are asked")->capture_default_str();
   app.add_option("--bind", arguments.bindings, "SYMBOL=NUMBER; the others are 1");
   app.add_option("--threads", arguments.threads, "Threads")->capture_default_str();
   app.add_option("--tolerance", arguments.tolerance, "Of the path")->capture_default_str();
-  app.add_option("--sitting-seconds", arguments.sitting_s, "A kernel's")->capture_default_str();
-  app.add_option("--race-seconds", arguments.race_s, "For timing whole")->capture_default_str();
+  app.add_option("--seconds", arguments.seconds, "For timing whole")->capture_default_str();
   app.add_flag("--generate", arguments.generates, "The form that generates");
-  app.add_flag("--kernels-alone", arguments.times_only, "Measure kernels, and race nothing");
   CLI11_PARSE(app, argc, argv);
   const auto store = paceline::open_store(arguments.store);
   paceline::Bench bench(arguments, *store);
