@@ -22,7 +22,7 @@ struct AttentionScratch {
 // Which keys and heads a block has. Keys before the token's own lie in the cache.
 struct AttentionShare {
   int group, first_head, head_count, split;
-  std::int64_t begin, end;
+  int begin, end;
   bool has_own_key, is_first_of_group;
 
   __device__ AttentionShare(const DecoderLayer& p, std::int64_t start) {
@@ -35,11 +35,12 @@ struct AttentionShare {
     head_count = min(p.heads_together, shared - own_first);
     is_first_of_group = own_first == 0;
     has_own_key = split == p.splits - 1;
-    const std::int64_t first =
-        p.window > 0 ? max(std::int64_t{0}, start + 1 - p.window) : std::int64_t{0};
-    const std::int64_t each = (start - first + p.splits - 1) / p.splits;
-    begin = min(first + split * each, start);
-    end = min(begin + each, start);
+    const int keys = static_cast<int>(start);
+    const int first =
+        p.window > 0 ? static_cast<int>(max(std::int64_t{0}, start + 1 - p.window)) : 0;
+    const int each = (keys - first + p.splits - 1) / p.splits;
+    begin = static_cast<int>(min(std::int64_t{first} + std::int64_t{split} * each, start));
+    end = min(begin + each, keys);
   }
 };
 
@@ -56,22 +57,22 @@ struct KeyLanes {
   }
   __device__ static int piece() { return static_cast<int>(threadIdx.x) % lanes; }
 
-  __device__ static void load(const char* rows, std::int64_t at, std::int64_t end,
-                              uint4 (&to)[steps]) {
+  __device__ static void load(const char* rows, int at, int end, uint4 (&to)[steps]) {
 #pragma unroll
     for (int s = 0; s < steps; ++s) {
-      const std::int64_t key = at + own() + s * step;
+      const int key = at + own() + s * step;
       to[s] = make_uint4(0, 0, 0, 0);
-      if (key < end) to[s] = load_stream(rows + (key * width + piece() * 8) * 2);
+      if (key < end) to[s] = load_stream(rows + std::int64_t{key} * (width * 2) + piece() * 16);
     }
   }
   // Asks for a block's first keys.
-  __device__ static void expect(const char* rows, std::int64_t at, std::int64_t end) {
+  __device__ static void expect(const char* rows, int at, int end) {
 #pragma unroll
     for (int s = 0; s < steps; ++s) {
-      const std::int64_t key = at + own() + s * step;
+      const int key = at + own() + s * step;
       if (key < end && piece() % 8 == 0) {
-        asm volatile("prefetch.global.L2 [%0];" ::"l"(rows + (key * width + piece() * 8) * 2));
+        asm volatile("prefetch.global.L2 [%0];" ::"l"(rows + std::int64_t{key} * (width * 2) +
+                                                      piece() * 16));
       }
     }
   }
@@ -92,12 +93,20 @@ __device__ __forceinline__ float over_key(float value) {
   return value;
 }
 
-// An exponent of two.
-__device__ __forceinline__ float score_of(const DecoderLayer& p, float product) {
-  constexpr float log2e = 1.4426950408889634f;
-  if (p.softcap > 0) return p.softcap * tanhf(product * p.scale / p.softcap) * log2e;
-  return product * (p.scale * log2e);
-}
+// An exponent of two. The hyperbolic tangent of a cap is within 2^-21 of its own largest value.
+struct Scores {
+  float scale, softcap;
+
+  __device__ __forceinline__ float operator()(float product) const {
+    constexpr float log2e = 1.4426950408889634f;
+    float score = product * scale;
+    if (softcap > 0) {
+      const float growth = exp2f(score / softcap * (2 * log2e));
+      score = softcap * (1 - __fdividef(2.f, growth + 1));
+    }
+    return score * log2e;
+  }
+};
 
 __device__ __forceinline__ float dot(const float (&a)[8], const float (&b)[8]) {
   float even = 0, odd = 0;
@@ -144,13 +153,15 @@ struct LaneFound {
 };
 
 // The block's part of attention to words. All consumers; `states` and words of q, k and v are read,
-// the token's own key and value appended.
+// the token's own key and value appended. `memory`: the first byte of its scratch.
 template <typename T, int width, int together>
-__device__ __noinline__ void attend(const DecoderLayer& p, const Words& words, char* memory,
-                                    const AttentionShare& share, std::int64_t start, bool appends,
-                                    std::uint32_t launch) {
+__device__ __noinline__ void attend(const DecoderLayer& p, int memory, std::int64_t start,
+                                    bool appends, std::uint32_t launch) {
   using Lanes = KeyLanes<width>;
-  auto& scratch = *reinterpret_cast<AttentionScratch<width, together>*>(memory);
+  const Words words(p);
+  const AttentionShare share(p, start);
+  const Scores score_of{p.scale, p.softcap};
+  auto& scratch = *reinterpret_cast<AttentionScratch<width, together>*>(shared_memory + memory);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const char* keys = rows_of_group<width>(p, p.keys, share.group);
   const char* values = rows_of_group<width>(p, p.values, share.group);
@@ -181,7 +192,17 @@ __device__ __noinline__ void attend(const DecoderLayer& p, const Words& words, c
   meet_consumers();
 
   LaneFound<together> found;
-  for (std::int64_t at = share.begin; at < share.end; at += Lanes::all) {
+  // The last turn of a warp is for the token's own key.
+  for (int at = share.begin;; at += Lanes::all) {
+    const bool is_own = at >= share.end;
+    if (is_own) {
+      if (!share.has_own_key || warp != 0) break;
+      float own[8];
+      load_row(&scratch.row[together][Lanes::piece() * 8], own);
+      key[0] = pack(own, T{});
+      load_row(&scratch.row[together + 1][Lanes::piece() * 8], own);
+      value[0] = pack(own, T{});
+    }
     float scores[Lanes::steps][together];
 #pragma unroll
     for (int h = 0; h < together; ++h) {
@@ -192,8 +213,9 @@ __device__ __noinline__ void attend(const DecoderLayer& p, const Words& words, c
       for (int s = 0; s < Lanes::steps; ++s) {
         float element[8];
         unpack(key[s], element, T{});
-        const float score = score_of(p, over_key<width>(dot(query, element)));
-        const bool is_there = at + Lanes::own() + s * Lanes::step < share.end;
+        const float score = score_of(over_key<width>(dot(query, element)));
+        const bool is_there = is_own ? s == 0 && lane < Lanes::lanes
+                                     : at + Lanes::own() + s * Lanes::step < share.end;
         scores[s][h] = is_there ? score : -INFINITY;
       }
     }
@@ -212,21 +234,7 @@ __device__ __noinline__ void attend(const DecoderLayer& p, const Words& words, c
 #pragma unroll
       for (int s = 0; s < Lanes::steps; ++s) found.add(h, scores[s][h], elements[s]);
     }
-  }
-  if (share.has_own_key && warp == 0) {
-    float own_key[8], own_value[8];
-    load_row(&scratch.row[together][Lanes::piece() * 8], own_key);
-    load_row(&scratch.row[together + 1][Lanes::piece() * 8], own_value);
-#pragma unroll
-    for (int h = 0; h < together; ++h) {
-      if (h >= share.head_count) break;
-      float query[8];
-      load_row(&scratch.row[h][Lanes::piece() * 8], query);
-      const float product = over_key<width>(dot(query, own_key));
-      const float score = lane < Lanes::lanes ? score_of(p, product) : -INFINITY;
-      found.raise(h, score);
-      found.add(h, score, own_value);
-    }
+    if (is_own) break;
   }
 
   // Over the warp's keys, then over warps.

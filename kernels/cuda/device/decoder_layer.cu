@@ -5,102 +5,85 @@
 #include "kernels/cuda/device/decoder_attention.cuh"
 #include "kernels/cuda/device/decoder_combine.cuh"
 #include "kernels/cuda/device/fault.h"
-#include "kernels/cuda/device/final_activation.cuh"
 
 namespace paceline::kernels::cuda {
 namespace {
 
 using namespace decoder;
 
-// A vector of `count` elements, four of a thread at a time, to x in shared memory as load_chunk()
-// wants it. load(i) gives elements 4 * i and on. Normed ones are multiplied by the norm's weights;
-// returned is this thread's part of their squares.
-template <typename T, bool is_normed, typename Load>
-__device__ __forceinline__ float gather(int count, const void* norm, float offset, void* x,
-                                        const Load& load) {
-  constexpr int at_once = is_normed ? 2 : 4;
+// A vector of `count` elements, four of a thread at a time, from memory or from words that are
+// waited for, to x in shared memory from `to_byte` on as load_chunk() wants it. With a norm they
+// are multiplied by its weights; returned is this thread's part of their squares.
+template <typename T>
+__device__ __noinline__ float gather(const void* from, bool is_words, std::uint32_t launch,
+                                     int count, const void* norm, float offset, int to_byte) {
+  constexpr int at_once = 2;
+  const auto* words = static_cast<const std::uint32_t*>(from);
+  float4* x = reinterpret_cast<float4*>(shared_memory + to_byte);
   const int fours = count / 4;
   float squares = 0;
+#pragma unroll 1
   for (int base = threadIdx.x; base < fours; base += at_once * consumers) {
-    uint2 weights[at_once], halves[at_once];
-    if constexpr (is_normed) {
+    uint2 weights[at_once], halves_of[at_once];
+#pragma unroll
+    for (int j = 0; j < at_once; ++j) {
+      const int at = base + j * consumers;
+      weights[j] = make_uint2(0, 0);
+      if (norm != nullptr && at < fours) weights[j] = __ldg(static_cast<const uint2*>(norm) + at);
+      if (!is_words && at < fours) halves_of[j] = static_cast<const uint2*>(from)[at];
+    }
+    if (is_words) {
+      // One lane waits for the warp: all blocks look for the same words, whose writers need the
+      // cache, too.
+      Patience patience;
+      if (threadIdx.x % 32 == 0) {
+        while (!is_marked(load_words(words + 4 * base), launch)) patience.take_turn();
+      }
+      uint4 loaded[at_once];
+      bool is_there;
+      do {
+        patience.take_turn();
+        is_there = true;
+#pragma unroll
+        for (int j = 0; j < at_once; ++j) {
+          const int at = base + j * consumers;
+          if (at < fours) loaded[j] = load_words(words + 4 * at);
+        }
+#pragma unroll
+        for (int j = 0; j < at_once; ++j) {
+          if (base + j * consumers < fours) is_there = is_there && is_marked(loaded[j], launch);
+        }
+      } while (!is_there);
 #pragma unroll
       for (int j = 0; j < at_once; ++j) {
-        const int at = base + j * consumers;
-        if (at < fours) weights[j] = __ldg(static_cast<const uint2*>(norm) + at);
+        halves_of[j].x = __byte_perm(loaded[j].x, loaded[j].y, 0x5410);
+        halves_of[j].y = __byte_perm(loaded[j].z, loaded[j].w, 0x5410);
       }
     }
-    load(base, fours, halves);
 #pragma unroll
     for (int j = 0; j < at_once; ++j) {
       const int at = base + j * consumers;
       if (at >= fours) break;
-      if constexpr (is_normed) {
-        float element[8], weight[8];
-        unpack(make_uint4(halves[j].x, halves[j].y, 0, 0), element, T{});
+      float element[8], weight[8];
+      unpack(make_uint4(halves_of[j].x, halves_of[j].y, 0, 0), element, T{});
+      float4 to{element[0], element[1], element[2], element[3]};
+      if (norm != nullptr) {
+        squares += to.x * to.x + to.y * to.y + (to.z * to.z + to.w * to.w);
         unpack(make_uint4(weights[j].x, weights[j].y, 0, 0), weight, T{});
-        float4 to;
-        squares += element[0] * element[0] + element[1] * element[1] +
-                   (element[2] * element[2] + element[3] * element[3]);
-        to.x = element[0] * (weight[0] + offset);
-        to.y = element[1] * (weight[1] + offset);
-        to.z = element[2] * (weight[2] + offset);
-        to.w = element[3] * (weight[3] + offset);
-        static_cast<float4*>(x)[at % 2 * (fours / 2) + at / 2] = to;
-      } else {
-        static_cast<uint2*>(x)[at] = halves[j];
+        to.x *= weight[0] + offset;
+        to.y *= weight[1] + offset;
+        to.z *= weight[2] + offset;
+        to.w *= weight[3] + offset;
       }
+      x[at % 2 * (fours / 2) + at / 2] = to;
     }
   }
   return squares;
 }
 
-// For gather(): elements that lie in memory, or words that are waited for.
-template <typename T>
-struct FromMemory {
-  const void* data;
-
-  template <int at_once>
-  __device__ __forceinline__ void operator()(int base, int fours, uint2 (&to)[at_once]) const {
-#pragma unroll
-    for (int j = 0; j < at_once; ++j) {
-      const int at = base + j * consumers;
-      if (at < fours) to[j] = static_cast<const uint2*>(data)[at];
-    }
-  }
-};
-struct FromWords {
-  const std::uint32_t* words;
-  std::uint32_t launch;
-
-  template <int at_once>
-  __device__ __forceinline__ void operator()(int base, int fours, uint2 (&to)[at_once]) const {
-    uint4 loaded[at_once];
-    bool is_there;
-    Patience patience;
-    do {
-      patience.take_turn();
-      is_there = true;
-#pragma unroll
-      for (int j = 0; j < at_once; ++j) {
-        const int at = base + j * consumers;
-        if (at < fours) loaded[j] = load_words(words + 4 * at);
-      }
-#pragma unroll
-      for (int j = 0; j < at_once; ++j) {
-        if (base + j * consumers < fours) is_there = is_there && is_marked(loaded[j], launch);
-      }
-    } while (!is_there);
-#pragma unroll
-    for (int j = 0; j < at_once; ++j) {
-      to[j].x = __byte_perm(loaded[j].x, loaded[j].y, 0x5410);
-      to[j].y = __byte_perm(loaded[j].z, loaded[j].w, 0x5410);
-    }
-  }
-};
-
 // From every thread's part, all consumers; they must meet once more before it is called again.
-__device__ __forceinline__ float norm_scale(const DecoderLayer& p, float squares, float* of_warps) {
+__shared__ float of_warps[warps];
+__device__ __forceinline__ float norm_scale(const DecoderLayer& p, float squares) {
   squares = warp_sum(squares);
   if (threadIdx.x % 32 == 0) of_warps[threadIdx.x / 32] = squares;
   meet_consumers();
@@ -126,62 +109,48 @@ __device__ __forceinline__ void expect_words(const DecoderLayer& p, const Words&
 }
 
 template <typename T, int width, int together>
-__device__ __forceinline__ void consume(const DecoderLayer& p, const Ring& ring, char* scratch,
-                                        float* squares, Halves& halves, std::uint32_t launch,
+__device__ __forceinline__ void consume(const DecoderLayer& p, std::uint32_t launch,
                                         std::int64_t start, bool appends) {
-  const Words words(p);
-  Place place;
   const bool attends = static_cast<int>(blockIdx.x) < p.parts * p.splits;
-  const AttentionShare share(p, start);
+  const int scratch = p.slots * slot_bytes;
   if (attends) {
+    const AttentionShare share(p, start);
     const char* keys = rows_of_group<width>(p, p.keys, share.group);
     const char* values = rows_of_group<width>(p, p.values, share.group);
     KeyLanes<width>::expect(keys, share.begin, share.end);
     KeyLanes<width>::expect(values, share.begin, share.end);
   }
+  const Words words(p);
   expect_words(p, words);
-  const auto nothing = [](int) { return 0.f; };
 
-  float part = gather<T, true>(p.width, p.norm, p.weight_offset, scratch, FromMemory<T>{p.x});
-  float scale = norm_scale(p, part, squares);
-  multiply<T, true, false>(p.products[0], ring, place, scratch, halves, nothing,
-                           [&](int column, float, float sum, float) {
-                             store_word(words.heads + column,
-                                        marked_half(narrow<T>(sum * scale), launch));
-                           });
+  float part = gather<T>(p.x, false, launch, p.width, p.norm, p.weight_offset, scratch);
+  Place place = multiply<T>(p.products[0], Place(p.slots), scratch,
+                            {.launch = launch, .scale = norm_scale(p, part), .words = words.heads});
 
-  if (attends) attend<T, width, together>(p, words, scratch, share, start, appends, launch);
-  combine<T>(p, words, launch);
+  if (attends) attend<T, width, together>(p, scratch, start, appends, launch);
+  combine<T>(p, launch);
 
   meet_consumers();
-  gather<T, false>(p.heads * width, nullptr, 0, scratch, FromWords{words.attended, launch});
+  gather<T>(words.attended, true, launch, p.heads * width, nullptr, 0, scratch);
   meet_consumers();
-  multiply<T, false, false>(
-      p.products[1], ring, place, scratch, halves,
-      [&](int column) { return widen(static_cast<const T*>(p.x)[column]); },
-      [&](int column, float residual, float sum, float) {
-        store_word(words.middle + column, marked_half(narrow<T>(sum + residual), launch));
-      });
+  place = multiply<T>(p.products[1], place, scratch,
+                      {.residual = p.x, .launch = launch, .words = words.middle});
 
   meet_consumers();
-  part = gather<T, true>(p.width, p.inner_norm, p.weight_offset, scratch,
-                         FromWords{words.middle, launch});
-  scale = norm_scale(p, part, squares);
-  multiply<T, true, true>(p.products[2], ring, place, scratch, halves, nothing,
-                          [&](int column, float, float gate, float up) {
-                            const float gated = activate(p.activation, gate * scale) * (up * scale);
-                            store_word(words.inner + column, marked_half(narrow<T>(gated), launch));
-                          });
+  part = gather<T>(words.middle, true, launch, p.width, p.inner_norm, p.weight_offset, scratch);
+  place = multiply<T>(p.products[2], place, scratch,
+                      {.is_gated = true,
+                       .activation = p.activation,
+                       .launch = launch,
+                       .scale = norm_scale(p, part),
+                       .words = words.inner});
 
   meet_consumers();
-  gather<T, false>(p.inner, nullptr, 0, scratch, FromWords{words.inner, launch});
+  gather<T>(words.inner, true, launch, p.inner, nullptr, 0, scratch);
   meet_consumers();
-  multiply<T, false, false>(
-      p.products[3], ring, place, scratch, halves,
-      [&](int column) { return await_half<T>(words.middle + column, launch); },
-      [&](int column, float residual, float sum, float) {
-        static_cast<T*>(p.out)[column] = narrow<T>(sum + residual);
-      });
+  multiply<T>(
+      p.products[3], place, scratch,
+      {.residual = words.middle, .residual_is_words = true, .launch = launch, .out = p.out});
 }
 
 // Blocks wait for each other's words, so all of them must be there: see the launch. No thread
@@ -189,15 +158,10 @@ __device__ __forceinline__ void consume(const DecoderLayer& p, const Ring& ring,
 template <typename T, int width, int together>
 __global__ void __launch_bounds__(block_threads, 1)
     decode_layer(const __grid_constant__ DecoderLayer p, FaultPlace fault) {
-  extern __shared__ __align__(128) char memory[];
-  __shared__ std::uint64_t full[slots_max], empty[slots_max];
-  __shared__ float squares[warps];
-  __shared__ Halves halves;
-  prefetch_slots(p, Ring{memory, full, empty, p.slots});
+  prefetch_slots(p);
   wait_for_earlier();
-  const Ring ring{memory, full, empty, p.slots};
   if (brings()) {
-    bring_weights(p, ring, p.weights_last ? p.slots : 0, INT32_MAX);
+    bring_weights(p, p.weights_last ? p.slots : 0, INT32_MAX);
     return;
   }
   std::uint32_t* control = static_cast<std::uint32_t*>(p.memory);
@@ -208,8 +172,7 @@ __global__ void __launch_bounds__(block_threads, 1)
     if (blockIdx.x == 0 && threadIdx.x == 0) fault.report(fault_outside, start, 0, p.capacity);
     start = 0;  // The results mean nothing, and nothing is appended.
   }
-  consume<T, width, together>(p, ring, memory + p.slots * slot_bytes, squares, halves, launch,
-                              start, is_within);
+  consume<T, width, together>(p, launch, start, is_within);
   // All threads of all blocks know the launch's number once their blocks have come here.
   meet_consumers();
   if (threadIdx.x != 0) return;
@@ -295,7 +258,7 @@ bool plan_decoder_layer(DecoderLayer& p, std::int32_t blocks, std::int32_t share
   }
   constexpr int static_bytes = 1024;  // Barriers and squares.
   p.scratch_bytes =
-      std::max({4 * p.width, 2 * p.heads * p.head_width, 2 * p.inner, attention_bytes(p)});
+      std::max({4 * p.width, 4 * p.heads * p.head_width, 4 * p.inner, attention_bytes(p)});
   p.scratch_bytes = (p.scratch_bytes + 127) / 128 * 128;
   p.slots = std::min((shared_bytes - static_bytes - p.scratch_bytes) / slot_bytes, slots_max);
   p.shared_bytes = p.slots * slot_bytes + p.scratch_bytes;

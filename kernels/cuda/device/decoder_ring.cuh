@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/device/attention_barriers.cuh"
 #include "kernels/cuda/device/decoder_layer.h"
+#include "kernels/cuda/device/final_activation.cuh"
 #include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/marked_words.cuh"
 #include "kernels/cuda/device/vectors.cuh"
@@ -15,12 +16,9 @@ constexpr int unit_columns = 8;  // Two warps each.
 constexpr int chunk = 1024;      // Elements of a weight row in a slot.
 constexpr int slot_bytes = unit_columns * chunk * 2, slots_max = 14;
 
-struct Ring {
-  char* slots;
-  std::uint64_t* full;
-  std::uint64_t* empty;
-  int count;
-};
+// All that the launch has in shared memory: slots, then what phases of a layer use in turn.
+extern __shared__ __align__(128) char shared_memory[];
+__shared__ std::uint64_t full[slots_max], empty[slots_max];  // Barriers of the slots.
 
 __device__ __forceinline__ void meet_consumers() {
   asm volatile("bar.sync 1, %0;" ::"n"(consumers) : "memory");
@@ -70,34 +68,38 @@ __device__ __forceinline__ void expect_bytes(std::uint64_t* barrier, int bytes) 
 }
 
 // Of this block's weights, those of slots `from_slot` to `to_slot`, in the order in which they are
-// needed; one warp. A slot has eight weight rows, or a chunk of each.
-__device__ inline void bring_weights(const DecoderLayer& p, const Ring& ring, int from_slot,
-                                     int to_slot) {
-  const int lane = threadIdx.x % 32;
+// needed; one warp. A slot has eight weight rows, or a chunk of each. One function, that code is
+// fetched once.
+__device__ __noinline__ void bring_weights(const DecoderLayer& p, int from_slot, int to_slot) {
+  const int lane = threadIdx.x % 32, slots = p.slots;
   const std::uint64_t policy = passing_policy();
   int number = 0, slot = 0, round = 0;
+#pragma unroll 1
   for (int n = 0; n < 4; ++n) {
-    const DecoderProduct& product = p.products[n];
+    const DecoderProduct product = p.products[n];
     const int weights = n == 2 ? 2 : 1;
     const std::int64_t row_bytes = std::int64_t{2} * product.depth;
+#pragma unroll 1
     for (int unit = first_unit(product); unit < product.units; unit += gridDim.x) {
-      for (int c = 0; c < product.chunks; ++c) {
-        const int bytes = 2 * min(chunk, product.depth - c * chunk);
-        for (int w = 0; w < weights; ++w, ++number) {
+#pragma unroll 1
+      for (int w = 0; w < weights; ++w) {
+        const char* from = weight_of(p, n, unit, w == 1);
+#pragma unroll 1
+        for (int c = 0; c < product.chunks; ++c, ++number, from += 2 * chunk) {
+          const int bytes = 2 * min(chunk, product.depth - c * chunk);
           if (number == to_slot) return;
           if (number >= from_slot) {
-            if (round > 0) await(&ring.empty[slot], (round - 1) % 2);
-            const char* from = weight_of(p, n, unit, w == 1) + std::int64_t{2} * c * chunk;
-            char* to = ring.slots + slot * slot_bytes;
-            if (lane == 0) expect_bytes(&ring.full[slot], unit_columns * bytes);
+            if (round > 0) await(&empty[slot], (round - 1) % 2);
+            char* to = shared_memory + slot * slot_bytes;
+            if (lane == 0) expect_bytes(&full[slot], unit_columns * bytes);
             __syncwarp();
-            if (product.chunks == 1) {
-              if (lane == 0) bring(to, from, unit_columns * bytes, &ring.full[slot], policy);
-            } else if (lane < unit_columns) {
-              bring(to + lane * bytes, from + lane * row_bytes, bytes, &ring.full[slot], policy);
+            const bool is_whole = product.chunks == 1;
+            if (lane < (is_whole ? 1 : unit_columns)) {
+              bring(to + lane * bytes, from + lane * row_bytes,
+                    is_whole ? unit_columns * bytes : bytes, &full[slot], policy);
             }
           }
-          if (++slot == ring.count) slot = 0, ++round;
+          if (++slot == slots) slot = 0, ++round;
         }
       }
     }
@@ -106,26 +108,28 @@ __device__ inline void bring_weights(const DecoderLayer& p, const Ring& ring, in
 
 __device__ __forceinline__ bool brings() { return threadIdx.x >= consumers; }
 
-// Before anything else of the stream is over: barriers, and weights that last,
-// as many as there is room for. All threads.
-__device__ __forceinline__ void prefetch_slots(const DecoderLayer& p, const Ring& ring) {
+// Before anything else of the stream is over: barriers, and weights that last, as many as there is
+// room for. All threads.
+__device__ __forceinline__ void prefetch_slots(const DecoderLayer& p) {
   if (threadIdx.x == consumers) {
     for (int i = 0; i < p.slots; ++i) {
-      open_barrier(&ring.full[i], 1);
-      open_barrier(&ring.empty[i], warps);
+      open_barrier(&full[i], 1);
+      open_barrier(&empty[i], warps);
     }
     show_barriers();
   }
   __syncthreads();
-  if (brings() && p.weights_last) bring_weights(p, ring, 0, ring.count);
+  if (brings() && p.weights_last) bring_weights(p, 0, p.slots);
 }
 
-// Where the consumers stand in the ring.
+// Where the consumers stand in the ring of `count` slots. Kept in registers: what is done for every
+// slot reads nothing from memory but barriers and weights.
 struct Place {
-  int slot = 0, round = 0;
+  int slot = 0, round = 0, count;
 
-  __device__ __forceinline__ void advance(const Ring& ring) {
-    if (++slot == ring.count) slot = 0, ++round;
+  __device__ __forceinline__ explicit Place(int count) : count(count) {}
+  __device__ __forceinline__ void advance() {
+    if (++slot == count) slot = 0, ++round;
   }
 };
 
@@ -133,6 +137,7 @@ struct Place {
 // elements, 32 apart.
 constexpr int lane_vectors = chunk / 8 / 64;
 using LaneChunk = float[lane_vectors][8];
+using LaneWeights = uint4[lane_vectors];
 
 __device__ __forceinline__ int own_row() { return threadIdx.x / 32 % unit_columns; }
 __device__ __forceinline__ bool has_first_half() { return threadIdx.x / 32 < unit_columns; }
@@ -140,64 +145,59 @@ __device__ __forceinline__ int first_vector() {
   return static_cast<int>(threadIdx.x) % 32 + (has_first_half() ? 0 : chunk / 16);
 }
 
-// x in shared memory, in floats or halves. Floats lie in two planes, the first and the last four of
-// every vector, so that lanes read from all banks.
-template <typename T, bool is_float>
-__device__ __forceinline__ void load_chunk(const void* x, int vectors, int first, LaneChunk& to) {
+// x, floats in shared memory from byte `x` on, in two planes: the first and the last four of every
+// vector, so that lanes read from all banks. Zeros beyond the end.
+__device__ __forceinline__ void load_chunk(int x, int vectors, int first, LaneChunk& to) {
+  const float4* low = reinterpret_cast<const float4*>(shared_memory + x);
 #pragma unroll
   for (int v = 0; v < lane_vectors; ++v) {
     const int at = first + first_vector() + 32 * v;
-    if (at >= vectors) break;
-    if constexpr (is_float) {
-      const float4* low = static_cast<const float4*>(x);
-      const float4 a = low[at], b = low[vectors + at];
-      to[v][0] = a.x, to[v][1] = a.y, to[v][2] = a.z, to[v][3] = a.w;
-      to[v][4] = b.x, to[v][5] = b.y, to[v][6] = b.z, to[v][7] = b.w;
-    } else {
-      unpack(static_cast<const uint4*>(x)[at], to[v], T{});
-    }
+    float4 a{}, b{};
+    if (at < vectors) a = low[at], b = low[vectors + at];
+    to[v][0] = a.x, to[v][1] = a.y, to[v][2] = a.z, to[v][3] = a.w;
+    to[v][4] = b.x, to[v][5] = b.y, to[v][6] = b.z, to[v][7] = b.w;
   }
 }
 
-// What a lane has of its warp's row of the slot, which is free then.
-__device__ __forceinline__ void take_slot(const Ring& ring, Place& place, int vectors,
-                                          uint4 (&to)[lane_vectors]) {
-  await(&ring.full[place.slot], place.round % 2);
+// What a lane has of its warp's row of the slot, which is free then; zeros beyond its end.
+__device__ __forceinline__ void take_slot(Place& place, int vectors, LaneWeights& to) {
+  await(&full[place.slot], place.round % 2);
   const uint4* weights =
-      reinterpret_cast<const uint4*>(ring.slots + place.slot * slot_bytes) + own_row() * vectors;
+      reinterpret_cast<const uint4*>(shared_memory + place.slot * slot_bytes) + own_row() * vectors;
 #pragma unroll
   for (int v = 0; v < lane_vectors; ++v) {
     const int at = first_vector() + 32 * v;
-    to[v] = at < vectors ? weights[at] : make_uint4(0, 0, 0, 0);
+    to[v] = make_uint4(0, 0, 0, 0);
+    if (at < vectors) to[v] = weights[at];
   }
   __syncwarp();
-  if (threadIdx.x % 32 == 0) arrive(&ring.empty[place.slot]);
-  place.advance(ring);
+  if (threadIdx.x % 32 == 0) arrive(&empty[place.slot]);
+  place.advance();
 }
 
 template <typename T>
-__device__ __forceinline__ float dot(const uint4 (&weights)[lane_vectors], const LaneChunk& x,
-                                     int vectors) {
-  float sums[2] = {};
+__device__ __forceinline__ float dot(const LaneWeights& weights, const LaneChunk& x) {
+  float sums[4] = {};
 #pragma unroll
   for (int v = 0; v < lane_vectors; ++v) {
-    if (first_vector() + 32 * v >= vectors) break;
     float weight[8];
     unpack(weights[v], weight, T{});
 #pragma unroll
-    for (int e = 0; e < 8; ++e) sums[e % 2] = fmaf(x[v][e], weight[e], sums[e % 2]);
+    for (int e = 0; e < 8; ++e) sums[e % 4] = fmaf(x[v][e], weight[e], sums[e % 4]);
   }
-  return sums[0] + sums[1];
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-// Sums over the warp of `count` numbers of every lane, 4 or 8: that of number i to lanes
-// i * 32 / count and on.
-template <int count>
-__device__ __forceinline__ float sum_each(float (&numbers)[count]) {
+// Rows of units that are summed together, and what the second halves of those rows add up to.
+constexpr int together_max = 8;
+__shared__ float halves[2][unit_columns][together_max];
+
+// Sums over the warp of eight numbers of every lane: that of number i to lanes 4 * i to 4 * i + 3.
+__device__ __forceinline__ float sum_each(float (&numbers)[together_max]) {
   const int lane = threadIdx.x % 32;
   int step = 16;
 #pragma unroll
-  for (int half = count / 2; half > 0; half /= 2, step /= 2) {
+  for (int half = together_max / 2; half > 0; half /= 2, step /= 2) {
 #pragma unroll
     for (int i = 0; i < half; ++i) {
       const bool is_upper = (lane & step) != 0;
@@ -205,66 +205,83 @@ __device__ __forceinline__ float sum_each(float (&numbers)[count]) {
       numbers[i] = (is_upper ? numbers[i + half] : numbers[i]) + __shfl_xor_sync(~0u, given, step);
     }
   }
-#pragma unroll
-  for (int rest = 16 / count; rest > 0; rest /= 2) {
-    numbers[0] += __shfl_xor_sync(~0u, numbers[0], rest);
-  }
-  return numbers[0];
+  numbers[0] += __shfl_xor_sync(~0u, numbers[0], 2);
+  return numbers[0] + __shfl_xor_sync(~0u, numbers[0], 1);
 }
-
-// Units that are summed together, and what the second halves of their rows add up to.
-constexpr int together_max = 4;
-using Halves = float[2][unit_columns][2 * together_max];
 
 // The two warps of a row.
 __device__ __forceinline__ void meet_other_half() {
   asm volatile("bar.sync %0, 64;" ::"r"(2 + own_row()) : "memory");
 }
 
-// A product of this block's units with x in shared memory. give(column, begin(column), sum, sum of
-// the second weight) is called by a lane for each column; begin(column), by the same lane, before.
-template <typename T, bool is_float, bool is_gated, typename Begin, typename Give>
-__device__ __noinline__ void multiply(const DecoderProduct& product, const Ring& ring, Place& place,
-                                      const void* x, Halves& halves, const Begin& begin,
-                                      const Give& give) {
-  constexpr int weights = is_gated ? 2 : 1, numbers = weights * together_max;
+// What becomes of the sums of a product.
+struct Finish {
+  const void* residual = nullptr;  // Elements that are added, or words of such; may be null.
+  bool residual_is_words = false, is_gated = false;
+  FinalActivation activation = FinalActivation::none;  // Of what is gated.
+  std::uint32_t launch = 0;
+  float scale = 1;                 // Of the sums.
+  std::uint32_t* words = nullptr;  // Where results go, or else to elements.
+  void* out = nullptr;
+};
+
+// A product of this block's units with x in shared memory; returned is where the ring stands then.
+// One function for all products, and loops that stay loops: a launch runs through its code once,
+// and what is fetched costs more than what is computed. Arguments by value, to stay in registers.
+template <typename T>
+__device__ __noinline__ Place multiply(DecoderProduct product, Place place, int x, Finish finish) {
   const int lane = threadIdx.x % 32, all_vectors = product.depth / 8;
-  const int chunks = product.chunks;
+  const int blocks = static_cast<int>(gridDim.x), chunks = product.chunks;
+  const int weights = finish.is_gated ? 2 : 1, units_together = together_max / weights;
   LaneChunk part;
-  if (chunks == 1) load_chunk<T, is_float>(x, all_vectors, 0, part);
-  int turn = 0;
-  for (int first = first_unit(product); first < product.units;
-       first += together_max * static_cast<int>(gridDim.x), ++turn) {
-    const int own_unit = first + lane / 8 * static_cast<int>(gridDim.x);
-    const bool gives = has_first_half() && lane % 8 == 0 && own_unit < product.units;
+  if (chunks == 1) load_chunk(x, all_vectors, 0, part);
+#pragma unroll 1
+  for (int first = first_unit(product), turn = 0; first < product.units;
+       first += units_together * blocks, ++turn) {
+    // This lane's, if it gives one: of gated ones, the lane that has the first weight's sum.
+    const int own_unit = first + lane / 4 / weights * blocks;
+    const bool gives = has_first_half() && lane % (4 * weights) == 0 && own_unit < product.units;
     const int column = own_unit * unit_columns + own_row();
-    const float early = gives ? begin(column) : 0.f;
-    float sums[numbers] = {};
-#pragma unroll
-    for (int u = 0; u < together_max; ++u) {
-      if (first + u * static_cast<int>(gridDim.x) >= product.units) break;
+    float early = 0;
+    if (gives && finish.residual != nullptr) {
+      early = finish.residual_is_words
+                  ? await_half<T>(static_cast<const std::uint32_t*>(finish.residual) + column,
+                                  finish.launch)
+                  : widen(static_cast<const T*>(finish.residual)[column]);
+    }
+    const int units = min(units_together, (product.units - first + blocks - 1) / blocks);
+    float sums[together_max] = {};
+#pragma unroll 1
+    for (int n = 0; n < units * weights; ++n) {
+      float own = 0;
+#pragma unroll 1
       for (int c = 0; c < chunks; ++c) {
         const int vectors = min(chunk / 8, all_vectors - c * (chunk / 8));
-        uint4 loaded[weights][lane_vectors];
-#pragma unroll
-        for (int w = 0; w < weights; ++w) take_slot(ring, place, vectors, loaded[w]);
-        if (chunks > 1) load_chunk<T, is_float>(x, all_vectors, c * (chunk / 8), part);
-#pragma unroll
-        for (int w = 0; w < weights; ++w) {
-          sums[u * weights + w] += dot<T>(loaded[w], part, vectors);
-        }
+        LaneWeights loaded;
+        take_slot(place, vectors, loaded);
+        if (chunks > 1) load_chunk(x, all_vectors, c * (chunk / 8), part);
+        own += dot<T>(loaded, part);
       }
+#pragma unroll
+      for (int i = 0; i < together_max; ++i) sums[i] = i == n ? own : sums[i];
     }
     float sum = sum_each(sums);
-    constexpr int lanes = 32 / numbers;  // Of a number.
-    float& half = halves[turn % 2][own_row()][lane / lanes];
-    if (!has_first_half() && lane % lanes == 0) half = sum;
+    float& half = halves[turn % 2][own_row()][lane / 4];
+    if (!has_first_half() && lane % 4 == 0) half = sum;
     meet_other_half();
     if (!has_first_half()) continue;
-    sum += half;
-    const float second = __shfl_down_sync(~0u, sum, is_gated ? lanes : 0);
-    if (gives) give(column, early, sum, second);
+    sum = (sum + half) * finish.scale;
+    const float second = __shfl_down_sync(~0u, sum, 4);
+    if (!gives) continue;
+    sum += early;
+    if (finish.is_gated) sum = activate(finish.activation, sum) * second;
+    if (finish.words != nullptr) {
+      store_word(finish.words + column, marked_half(narrow<T>(sum), finish.launch));
+    } else {
+      static_cast<T*>(finish.out)[column] = narrow<T>(sum);
+    }
   }
+  return place;
 }
 
 }  // namespace paceline::kernels::cuda::decoder
