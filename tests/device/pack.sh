@@ -17,7 +17,7 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/bin" "$stage/lib"
 [ -e "$build/lib/libpaceline_cuda.so" ] || refuse "$build has no CUDA module: it was built without nvcc"
-for program in paceline paceline-worker gpu_tests bench_gpu bench_language_model bench_regret bench_decode_products bench_decoder_layer; do
+for program in paceline paceline-worker gpu_tests bench_gpu bench_language_model bench_regret bench_decode_products; do
   [ -e "$build/bin/$program" ] || [[ $program == bench_* ]] || refuse "$build/bin lacks $program: build it first"
   [ ! -e "$build/bin/$program" ] || strip -o "$stage/bin/$program" "$build/bin/$program"
 done

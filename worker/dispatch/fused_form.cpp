@@ -6,7 +6,6 @@
 
 #include "common/base/error.h"
 #include "scheduler/fusion/fused_path.h"
-#include "scheduler/fusion/layers.h"
 #include "scheduler/fusion/steps.h"
 
 namespace paceline {
@@ -57,19 +56,11 @@ std::optional<FoundPath> steps_form(const FoundPath& path, GraphDispatcher& disp
                  "in-one-step");
 }
 
-std::optional<FoundPath> layers_form(const FoundPath& path, GraphDispatcher& dispatcher,
-                                     const OpSet& ops, const Bindings& bindings, Guesses guesses) {
-  const auto groups = fusion::find_layers(path.path.graph, ops, bindings);
-  return form_of(path, with_groups(path.path, groups, dispatcher, ops, bindings, guesses),
-                 "in-one-launch");
-}
-
 std::vector<Workload> steps_to_measure(const Graph& graph, GraphDispatcher& dispatcher,
                                        const OpSet& ops, const Bindings& bindings) {
   std::vector<Workload> workloads;
-  const std::vector<fusion::Group> kinds[] = {fusion::find_steps(graph, ops),
-                                              fusion::find_layers(graph, ops, bindings)};
-  if (kinds[0].empty()) return workloads;
+  const auto groups = fusion::find_steps(graph, ops);
+  if (groups.empty()) return workloads;
   Path standing;
   try {
     standing = dispatcher.known_best(graph, bindings, OnMiss::estimate).path;
@@ -78,15 +69,13 @@ std::vector<Workload> steps_to_measure(const Graph& graph, GraphDispatcher& disp
     if (error.kind() != ErrorKind::unsupported) throw;
     return workloads;
   }
-  for (const auto& groups : kinds) {
-    const auto steps = with_groups(standing, groups, dispatcher, ops, bindings, Guesses::hopeful);
-    if (!steps) continue;
-    for (std::int32_t n = 0; n < std::ssize(steps->path.graph.nodes()); ++n) {
-      if (!steps->is_group[n]) continue;
-      Workload workload = workload_of(steps->path.graph, n, bindings);
-      const bool is_new = std::ranges::find(workloads, workload) == workloads.end();
-      if (is_new) workloads.push_back(std::move(workload));
-    }
+  const auto steps = with_groups(standing, groups, dispatcher, ops, bindings, Guesses::hopeful);
+  if (!steps) return workloads;
+  for (std::int32_t n = 0; n < std::ssize(steps->path.graph.nodes()); ++n) {
+    if (!steps->is_group[n]) continue;
+    Workload workload = workload_of(steps->path.graph, n, bindings);
+    const bool is_new = std::ranges::find(workloads, workload) == workloads.end();
+    if (is_new) workloads.push_back(std::move(workload));
   }
   return workloads;
 }

@@ -21,14 +21,8 @@ std::optional<FoundPath> steps_form(const FoundPath& path, GraphDispatcher& disp
                                     const OpSet& ops, const Bindings& bindings,
                                     paths::PricingOptions::Guesses guesses);
 
-// The same with its layers as one node each (scheduler/fusion/layers.h), by the name
-// "in-one-launch".
-std::optional<FoundPath> layers_form(const FoundPath& path, GraphDispatcher& dispatcher,
-                                     const OpSet& ops, const Bindings& bindings,
-                                     paths::PricingOptions::Guesses guesses);
-
-// What the steps and layers of a prepared graph are timed as, all that may be worth it by what is
-// known: that nobody measured yet is no reason against it.
+// What the steps of a prepared graph are timed as, all that may be worth it by what is known: that
+// nobody measured yet is no reason against it.
 std::vector<Workload> steps_to_measure(const Graph& graph, GraphDispatcher& dispatcher,
                                        const OpSet& ops, const Bindings& bindings);
 

@@ -9,7 +9,6 @@
 #include "common/graph/node_forms.h"
 #include "scheduler/fleet/workloads.h"
 #include "scheduler/fusion/fused_path.h"
-#include "scheduler/fusion/layers.h"
 #include "scheduler/fusion/steps.h"
 #include "scheduler/placement/placed_path.h"
 #include "scheduler/rules/rules.h"
@@ -41,8 +40,7 @@ PathFinder::PathFinder(GraphDispatcher& dispatcher, const OpSet& ops,
       options_(options),
       limits_(limits),
       space_(graph, ops, path_rules(ops), options),
-      steps_(fusion::find_steps(graph, ops)),
-      layers_(fusion::find_layers(graph, ops, bindings)) {
+      steps_(fusion::find_steps(graph, ops)) {
   price(pricing);
 }
 
@@ -56,10 +54,8 @@ void PathFinder::price(const paths::PricingOptions& pricing, double step_error_m
     workloads.push_back(std::move(workload));
   }
   workloads.insert(workloads.end(), copies_.begin(), copies_.end());
-  for (const auto& groups : {steps_, layers_}) {
-    std::ranges::move(fusion::workloads_of(graph_, groups, ops_, bindings_),
-                      std::back_inserter(workloads));
-  }
+  std::ranges::move(fusion::workloads_of(graph_, steps_, ops_, bindings_),
+                    std::back_inserter(workloads));
   if (dispatcher_.is_mixed()) {
     std::ranges::move(placement::transfers_of(graph_, ops_, bindings_),
                       std::back_inserter(workloads));
@@ -142,11 +138,7 @@ std::vector<FoundPath> PathFinder::best(int count) {
   add(blocked_form(paths.front(), dispatcher_, ops_, bindings_, pricing_.guesses));
   add(in_steps(paths.front()));
   // What the search joined or moved may no longer have the steps of the graph as it stands.
-  if (!steps_.empty()) {
-    const FoundPath as_it_stands = standing();
-    add(in_steps(as_it_stands));
-    if (!layers_.empty()) add(in_layers(as_it_stands));
-  }
+  if (!steps_.empty()) add(in_steps(standing()));
   add(fused_form(paths.front(), dispatcher_, ops_, bindings_, pricing_.guesses));
   return paths;
 }
@@ -161,12 +153,6 @@ FoundPath PathFinder::standing() {
 // Fewer steps ask for fewer copies, too.
 std::optional<FoundPath> PathFinder::in_steps(const FoundPath& path) {
   auto found = steps_form(path, dispatcher_, ops_, bindings_, pricing_.guesses);
-  if (found) found->predicted_s = predict(found->path);
-  return found;
-}
-
-std::optional<FoundPath> PathFinder::in_layers(const FoundPath& path) {
-  auto found = layers_form(path, dispatcher_, ops_, bindings_, pricing_.guesses);
   if (found) found->predicted_s = predict(found->path);
   return found;
 }

@@ -71,7 +71,6 @@ class PathFinder {
   FoundPath standing();
   // The path with the steps of a decoder's layer as one node each, where that is cheaper.
   std::optional<FoundPath> in_steps(const FoundPath& path);
-  std::optional<FoundPath> in_layers(const FoundPath& path);
   // Where kernels of several devices are allowed, decides anew what runs where, and what that takes
   // but for copies: the search adds up kernels, and knows no transfers.
   void place(FoundPath& found);
@@ -89,7 +88,7 @@ class PathFinder {
   search::Limits limits_;
   paths::PricingOptions pricing_;
   paths::PathSpace space_;
-  std::vector<fusion::Group> steps_, layers_;  // Of the graph as it stands.
+  std::vector<fusion::Group> steps_;  // Of the graph as it stands.
   std::unique_ptr<CostSource> costs_;
   paths::PricedForms priced_;
   std::int64_t workload_count_ = 0;
