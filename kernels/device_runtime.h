@@ -75,9 +75,9 @@ class DeviceQueue {
   // Holds back what is enqueued after it for at least so long, up to a second: so that a measured
   // region starts with all of its work enqueued.
   virtual void keep_busy(double seconds) = 0;
-  // Runs one thread for so long, up to a second, and waits for it. The longest time for which that
-  // thread stood still, in seconds: the device worked for another process meanwhile.
-  virtual double longest_pause(double seconds) = 0;
+  // Runs one thread for so long, up to a second, and waits for it. The share of that time for which
+  // the thread stood still: the device worked for another process meanwhile.
+  virtual double paused_share(double seconds) = 0;
   virtual std::unique_ptr<DeviceEvent> record() = 0;
   virtual void begin_capture() = 0;
   // Throws `unsupported` when something in between cannot be captured; the queue is usable then.

@@ -14,7 +14,7 @@ struct GpuUse {
   // How busy it was while this process gave it nothing to do: looks at it in a row, each of what
   // was of late. None: nobody looked, or nothing tells.
   std::vector<unsigned> busy_percent = {};
-  double longest_pause_s = 0;  // For which a kernel of ours stood still (DeviceQueue).
+  double paused_share = 0;  // Of some time, for which a kernel of ours stood still (DeviceQueue).
 };
 
 // Says that another process works on it, and by what that is seen; nullopt: nothing speaks of it.

@@ -140,11 +140,12 @@ class Queue final : public DeviceQueue {
     check_cuda(cudaGetLastError(), "launch of a spinning kernel");
   }
 
-  double longest_pause(double seconds) override {
-    launch_watch(nanoseconds_of(seconds), &shared_->pause_ns, {.stream = stream_});
+  double paused_share(double seconds) override {
+    const std::int64_t nanoseconds = std::max<std::int64_t>(nanoseconds_of(seconds), 1);
+    launch_watch(nanoseconds, &shared_->pause_ns, {.stream = stream_});
     check_cuda(cudaGetLastError(), "launch of a watching kernel");
     check_cuda(cudaStreamSynchronize(stream_), "waiting for the GPU");
-    return 1e-9 * static_cast<double>(shared_->pause_ns);
+    return std::min(static_cast<double>(shared_->pause_ns) / static_cast<double>(nanoseconds), 1.0);
   }
 
   std::unique_ptr<DeviceEvent> record() override { return std::make_unique<Event>(stream_); }

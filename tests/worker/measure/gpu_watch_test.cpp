@@ -12,8 +12,8 @@ using testing::Optional;
 TEST(ForeignWork, IsNotSeenOnAGpuThatRests) {
   EXPECT_EQ(foreign_work({}), std::nullopt);
   EXPECT_EQ(foreign_work({.busy_percent = {0}}), std::nullopt);
-  // Two looks of a thread at a clock of a microsecond.
-  EXPECT_EQ(foreign_work({.busy_percent = {3}, .longest_pause_s = 1.06e-6}), std::nullopt);
+  // One pause of 0.32 ms in ten.
+  EXPECT_EQ(foreign_work({.busy_percent = {3}, .paused_share = 0.032}), std::nullopt);
 }
 
 TEST(ForeignWork, IsNotWhatWasThereBeforeAndIsOver) {
@@ -26,8 +26,9 @@ TEST(ForeignWork, IsAGpuThatStaysBusyWhileNothingIsAskedOfIt) {
 }
 
 TEST(ForeignWork, IsAKernelThatHadToMakeRoom) {
-  EXPECT_THAT(foreign_work({.busy_percent = {0}, .longest_pause_s = 2.4e-3}),
-              Optional(HasSubstr("another process used the GPU: a kernel stood still for 2.4 ms")));
+  EXPECT_THAT(foreign_work({.busy_percent = {0}, .paused_share = 0.48}),
+              Optional(HasSubstr(
+                  "another process used the GPU: a kernel stood still for 48 % of its time")));
 }
 
 TEST(ForeignWork, IsNotLookedForWithoutAGpu) { EXPECT_EQ(foreign_work_on(1 << 20), std::nullopt); }
