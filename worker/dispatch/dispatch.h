@@ -139,11 +139,11 @@ class GraphDispatcher {
     return KernelChooser(infos_, costs, options_.choose);
   }
 
-  // Measures on this machine what the graph needs and the store lacks, small workloads first: for
-  // each the kernels without a row of this machine, environment and kernel content in one of
-  // `regimes`, but for those that rows of other workloads put far behind (worth_measuring).
-  // Requires a store. Calls `progress` after each workload. Returns how many workloads were
-  // measured.
+  // Measures on this machine what the graph, and the path that runs where nothing was measured,
+  // need and the store lacks, small workloads first: for each the kernels without a row of this
+  // machine, environment and kernel content in one of `regimes`, but for those that rows of other
+  // workloads put far behind (worth_measuring). Requires a store. Calls `progress` after each
+  // workload. Returns how many workloads were measured.
   using Progress = std::function<void(int done, int total, const Workload& workload)>;
   int measure_missing(const Graph& graph, const Bindings& bindings, std::span<const Regime> regimes,
                       const Progress& progress);
@@ -163,6 +163,9 @@ class GraphDispatcher {
   // predicted from them.
   std::vector<Workload> add_neighbours(std::span<const Workload> workloads,
                                        std::vector<Timing>& timings);
+  // Of the path that runs where nothing was measured, and of the one whose form it is: once the
+  // graph as it stands has numbers, only those that they have as well let it be taken again.
+  std::vector<Workload> unmeasured_paths(const Graph& graph, const Bindings& bindings) const;
   std::vector<MeasureTask> missing(std::span<const Workload> workloads,
                                    std::span<const Regime> regimes);
   // Leaves the kernels that may still turn out best, by what is known when their turn comes.

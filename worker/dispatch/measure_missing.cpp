@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <tuple>
 
@@ -10,6 +11,7 @@
 #include "scheduler/placement/placed_path.h"
 #include "worker/dispatch/dispatch.h"
 #include "worker/dispatch/fused_form.h"
+#include "worker/dispatch/path_finder.h"
 
 // What a dispatcher measures itself.
 namespace paceline {
@@ -30,10 +32,43 @@ void tell_of_polluted(const Workload& workload, std::span<const Measurement> row
 
 int GraphDispatcher::measure_missing(const Graph& graph, const Bindings& bindings,
                                      std::span<const Regime> regimes, const Progress& progress) {
-  const int measured = measure_missing(workloads_of(graph, bindings, ops_), regimes, progress);
+  int measured = measure_missing(workloads_of(graph, bindings, ops_), regimes, progress);
   // What a step's parts take tells whether it may be worth more than them.
-  return measured +
-         measure_missing(steps_to_measure(graph, *this, ops_, bindings), regimes, progress);
+  measured += measure_missing(steps_to_measure(graph, *this, ops_, bindings), regimes, progress);
+  return measured + measure_missing(unmeasured_paths(graph, bindings), regimes, progress);
+}
+
+std::vector<Workload> GraphDispatcher::unmeasured_paths(const Graph& graph,
+                                                        const Bindings& bindings) const {
+  std::vector<Workload> workloads;
+  if (!options_.search.enabled || options_.choose.plain_only) return workloads;
+  Options options = options_;
+  options.uses_timings = false;
+  options.choose.on_miss = OnMiss::estimate;
+  const auto add = [&](const std::vector<Workload>& more) {
+    std::ranges::copy_if(more, std::back_inserter(workloads), [&](const Workload& workload) {
+      return std::ranges::find(workloads, workload) == workloads.end();
+    });
+  };
+  try {
+    GraphDispatcher bare(ops_, kernels_, store_, options);
+    PathFinder finder(
+        bare, ops_, kernels_, graph, bindings,
+        {.budget = options.search.budget,
+         .precision_max =
+             std::min(paths::precision_within(options.choose.tolerance), Precision::approximates)},
+        options.search.limits,
+        {.guesses = paths::PricingOptions::Guesses::careful, .decided_kernels = true});
+    // A form is found again only from a path of the space that has numbers itself.
+    for (const FoundPath& path : {finder.unformed(), finder.best(1).front()}) {
+      add(workloads_of(path.path.graph, bindings, ops_));
+      add(finder.copies(path.path));
+    }
+  } catch (const Error& error) {
+    // No kernel takes some node, or those that do may only be taken once they were measured.
+    if (error.kind() != ErrorKind::unsupported) throw;
+  }
+  return workloads;
 }
 
 int GraphDispatcher::measure_missing(std::span<const Workload> workloads,

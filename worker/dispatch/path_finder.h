@@ -48,6 +48,8 @@ class PathFinder {
   // its fused form is one of them, and so are the forms of fewer steps of the best and of the graph
   // as it stands.
   std::vector<FoundPath> best(int count);
+  // The cheapest of the space: what best(1) tries other forms of.
+  FoundPath unformed() { return found(extraction().best); }
   std::vector<FoundPath> sample(int count, std::uint64_t seed);
   bool is_order_exact();
 
