@@ -16,25 +16,24 @@
 
 // Convolutions by cuDNN, with the bias and the residual in the same step where there is a bias;
 // activations are a pass over the results, since the library does not say what its relu makes of
-// NaN. Members `.h0`, `.h1`, ... take the first, second, ... engine of its heuristic that gives the
-// same bytes each time; those of f32 leave the tensor cores alone, `.tf32_*` multiply in 10 bits on
-// them. A shape with fewer engines is `unsupported` in `bind`, and so are addresses that 16 bytes
-// do not fit: not all engines heed what the graph says of them.
+// NaN. Members `.h0` and `.h1` take the first and second engine of its heuristic that gives the
+// same bytes each time; those of f32 leave the tensor cores alone. A shape with fewer engines is
+// `unsupported` in `bind`, and so are addresses that 16 bytes do not fit: not all engines heed what
+// the graph says of them.
 namespace paceline::kernels::cuda {
 namespace {
 
 constexpr std::int64_t alignment = 16;
 
 struct State : Prepared {
-  State(const Attributes& attributes, int algorithm, bool is_tf32)
-      : attributes(attributes), windows(attributes), algorithm(algorithm), is_tf32(is_tf32) {
+  State(const Attributes& attributes, int algorithm)
+      : attributes(attributes), windows(attributes), algorithm(algorithm) {
     if (attributes.find("activation") != nullptr) activation = cpu::FinalActivation(attributes);
   }
   const Attributes attributes;
   cpu::ConvolutionState windows;
   cpu::FinalActivation activation;
   const int algorithm;
-  const bool is_tf32;
   std::shared_ptr<CudnnEngines> engines;
   cudnnHandle_t handle = nullptr;
   std::optional<CudnnCall> call;  // None: there is nothing to compute.
@@ -170,9 +169,9 @@ std::int64_t workspace_limit(const Call& call, const Attributes& attributes) {
 
 [[noreturn]] void refuse(const Problem& p, const State& state) {
   throw unsupported(
-      "cuDNN has no engine {}{} for a convolution of {} with {} channels by {} "
+      "cuDNN has no engine {} for a convolution of {} with {} channels by {} "
       "filters{}",
-      state.is_tf32 ? "tf32_" : "", state.algorithm, to_string(p.dtype), p.x[1], p.weight[0],
+      state.algorithm, to_string(p.dtype), p.x[1], p.weight[0],
       !p.is_aligned                    ? ", at addresses that 16 bytes do not fit"
       : p.adds_residual && !p.has_bias ? ", a residual and no bias"
                                        : "");
@@ -188,11 +187,8 @@ void bind(const Call& call) {
   const Problem p = problem_of(of, call.inputs[0].dtype);
   const bool is_empty = std::ranges::count(p.x, 0) + std::ranges::count(p.weight, 0) > 0;
   if (is_empty || !p.is_aligned || (p.adds_residual && !p.has_bias)) refuse(p, state);
-  using Cores = CudnnLimits::Cores;
   const CudnnLimits limits{.workspace_bytes = workspace_limit<has_residual>(call, state.attributes),
-                           .cores = p.dtype != Dtype::f32 ? Cores::any
-                                    : state.is_tf32       ? Cores::only
-                                                          : Cores::none};
+                           .has_tensor_cores = p.dtype != Dtype::f32};
   state.engines = cudnn_engines(p.words(), limits, call.stream, [&] { return describe(p); });
   const CudnnDescriptor* plan =
       state.engines == nullptr ? nullptr : state.engines->plan(state.algorithm);
@@ -216,23 +212,19 @@ void run(const Call& call) {
 }
 
 template <bool has_residual>
-Kernel member(const char* op, int algorithm, bool is_tf32) {
-  const std::vector<Dtype> dtypes =
-      is_tf32 ? std::vector{Dtype::f32} : std::vector{Dtype::f32, Dtype::f16, Dtype::bf16};
+Kernel member(const char* op, int algorithm) {
   // Behind the plain kernel where nothing was measured: what it refuses, `bind` alone knows.
   constexpr double most = 0.045;
   Kernel kernel{
-      .info = cuda_info(op, dtypes, {Strides::dense},
-                        is_tf32 ? Precision::narrows : Precision::reorders, most / (1 + algorithm)),
+      .info = cuda_info(op, {Dtype::f32, Dtype::f16, Dtype::bf16}, {Strides::dense},
+                        Precision::reorders, most / (1 + algorithm)),
       .workspace_bytes = workspace_bytes<has_residual>,
-      .prepare = [algorithm, is_tf32](const Attributes& attributes,
-                                      const Resources&) -> std::unique_ptr<Prepared> {
-        return std::make_unique<State>(attributes, algorithm, is_tf32);
-      },
+      .prepare = [algorithm](const Attributes& attributes, const Resources&)
+          -> std::unique_ptr<Prepared> { return std::make_unique<State>(attributes, algorithm); },
       .bind = bind<has_residual>,
       .run = run<has_residual>,
   };
-  kernel.info.name = fmt::format("{}.{}h{}", op, is_tf32 ? "tf32_" : "", algorithm);
+  kernel.info.name = fmt::format("{}.h{}", op, algorithm);
   kernel.info.library = "cudnn";
   kernel.info.library_version = cudnn_library().version;
   return kernel;
@@ -243,12 +235,11 @@ Kernel member(const char* op, int algorithm, bool is_tf32) {
 std::vector<Kernel> convolution_cudnn() {
   if (cudnn() == nullptr) return {};
   std::vector<Kernel> kernels;
-  for (const bool is_tf32 : {false, true}) {
-    for (int i = 0; i < (is_tf32 ? 2 : 4); ++i) {
-      kernels.push_back(member<false>("conv", i, is_tf32));
-      kernels.push_back(member<false>("conv_activation", i, is_tf32));
-      kernels.push_back(member<true>("conv_residual", i, is_tf32));
-    }
+  // Its third choice, and those that round f32 to TF32, do not pass infinity on as the sum does.
+  for (int i = 0; i < 2; ++i) {
+    kernels.push_back(member<false>("conv", i));
+    kernels.push_back(member<false>("conv_activation", i));
+    kernels.push_back(member<true>("conv_residual", i));
   }
   return kernels;
 }

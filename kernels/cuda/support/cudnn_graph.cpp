@@ -272,9 +272,7 @@ bool CudnnEngines::fits(cudnnBackendDescriptor_t config) const {
         CUDNN_NUMERICAL_NOTE_WINOGRAD}) {
     if (has(refused)) return false;
   }
-  const bool has_cores = has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
-  return limits_.cores == CudnnLimits::Cores::any ||
-         has_cores == (limits_.cores == CudnnLimits::Cores::only);
+  return limits_.has_tensor_cores || !has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
 }
 
 // Compiles the next one that can be; false where there is none.

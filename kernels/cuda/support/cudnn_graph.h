@@ -99,7 +99,7 @@ class CudnnGraph {
 // Which engines a kernel takes.
 struct CudnnLimits {
   std::int64_t workspace_bytes = 0;
-  enum class Cores { any, none, only } cores = Cores::any;  // The tensor cores.
+  bool has_tensor_cores = true;  // Else engines that use them are left out.
 
   friend auto operator<=>(const CudnnLimits&, const CudnnLimits&) = default;
 };
