@@ -132,9 +132,10 @@ TEST_F(PathCampaign, RacesPathsAndTheNextRunTakesTheWinner) {
   EXPECT_EQ(campaign["lanes"][0]["done"], 4);
 
   const json& paths = campaign["paths"];
-  // The graph as it stands, nine others, and what would run unmeasured.
+  // The graph as it stands, nine others, what would run unmeasured, and up to four of them with
+  // branches side by side, where a worker has threads for it.
   ASSERT_GE(paths.size(), 10u);
-  ASSERT_LE(paths.size(), 12u);
+  ASSERT_LE(paths.size(), 16u);
   EXPECT_TRUE(paths[0]["standing"]);
   EXPECT_EQ(paths[0]["bindings"], (json{{"N", 16}}));
   int finalists = 0;
@@ -177,9 +178,10 @@ TEST_F(PathCampaign, LosesNothingWhenAWorkerIsKilledInItsStudy) {
   ASSERT_EQ(ended.exit_code, 0) << ended.errors;
   const json campaign = json::parse(ended.output);
   EXPECT_EQ(campaign["lanes"][0]["done"], campaign["lanes"][0]["total"]);
-  // The nine, the graph as it stands, and what up to two studies found to run where nothing was measured.
+  // The nine, the graph as it stands, what up to two studies found to run where nothing was measured,
+  // and up to four with branches side by side.
   EXPECT_GE(campaign["paths"].size(), 10u);
-  EXPECT_LE(campaign["paths"].size(), 12u);
+  EXPECT_LE(campaign["paths"].size(), 16u);
   const std::string store = ask({"fleet", "status"})["store"];
   const json epochs =
       ask({"store", "query", "select epoch from task where kind = 'study'", "--store", store});
